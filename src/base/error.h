@@ -1,0 +1,77 @@
+// The one error type that crosses a layer, and the table of all its kinds.
+//
+// An expected failure is a value: Result<T>. Its code names the kind for programs, its message names the
+// thing, the numbers and what happened for the user, its hint says the way out. Exceptions are for bugs.
+#pragma once
+
+#include <boost/system/result.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace rbee {
+
+// Rows of the table in error.cpp stand in this order. Names are a contract: clients match on them.
+enum class ErrorCode {
+  bad_request,
+  bad_json,
+  body_too_large,
+  request_timeout,
+  unknown_model,
+  unknown_name,
+  name_taken,
+  no_worker,
+  queue_full,
+  worker_lost,
+  engine_failed,
+  unsupported,
+  does_not_fit,
+  bad_model_file,
+  no_space,
+  no_engine_pack,
+  pack_broken,
+  backend_unusable,
+  already_running,
+  address_taken,
+  not_allowed,
+  unreachable,
+  bad_usage,
+  bad_config,
+  io_failed,
+  timed_out,
+  cancelled,
+  internal,
+};
+
+struct ErrorInfo {
+  ErrorCode code;
+  std::string_view name;    // stable: clients and scripts match on it
+  int http_status;          // what the API answers
+  int exit_code;            // what the command line ends with (docs/cli.md)
+  std::string_view hint;    // the way out where the error itself names none
+};
+
+struct Error {
+  ErrorCode code = ErrorCode::internal;
+  std::string message;      // one sentence for the user
+  std::string hint = {};    // empty: the table's
+  std::string detail = {};  // for the log only: errno, the engine's own words
+};
+
+template <class T>
+using Result = boost::system::result<T, Error>;
+
+// What result::value() calls on an error: using it unchecked is a bug, so it throws std::logic_error.
+[[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& where);
+
+[[nodiscard]] std::span<const ErrorInfo> error_table();
+[[nodiscard]] const ErrorInfo& info(ErrorCode code);
+// The row of that name, or of `internal` where a peer sends one that this version does not know.
+[[nodiscard]] ErrorCode error_code_of(std::string_view name);
+[[nodiscard]] std::string_view hint_of(const Error& error);
+
+// "cannot open FILE: No such file or directory" from the current or the given errno.
+[[nodiscard]] Error io_error(std::string_view what, int errno_value);
+
+}  // namespace rbee

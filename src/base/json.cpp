@@ -1,0 +1,80 @@
+#include "base/json.h"
+
+#include "base/text.h"
+
+#include <nlohmann/json.hpp>
+
+namespace rbee {
+namespace {
+
+// Deeper than anything rbee or an API speaks; the parser itself is recursive only when it destroys.
+constexpr int deepest = 64;
+
+const Json* find(const Json& object, std::string_view key) {
+  if (!object.is_object()) return nullptr;
+  const auto at = object.find(std::string(key));
+  return at == object.end() ? nullptr : &*at;
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text) {
+  bool too_deep = false;
+  const auto guard = [&](int depth, Json::parse_event_t, Json&) {
+    if (depth > deepest) too_deep = true;
+    return !too_deep;
+  };
+  try {
+    Json json = Json::parse(text, guard);
+    if (too_deep) return Error{ErrorCode::bad_json, cat("The JSON is nested deeper than ", deepest, " levels.")};
+    return json;
+  } catch (const Json::parse_error& failure) {
+    return Error{ErrorCode::bad_json, cat("The text is no JSON: it goes wrong at byte ", failure.byte, "."), {}, failure.what()};
+  }
+}
+
+std::string dump_json(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump_json_indented(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); }
+
+std::optional<std::string> get_string(const Json& object, std::string_view key) {
+  const Json* field = find(object, key);
+  if (field == nullptr || !field->is_string()) return std::nullopt;
+  return field->get<std::string>();
+}
+
+std::optional<std::int64_t> get_int(const Json& object, std::string_view key) {
+  const Json* field = find(object, key);
+  if (field == nullptr || !field->is_number_integer()) return std::nullopt;
+  return field->get<std::int64_t>();
+}
+
+std::optional<double> get_number(const Json& object, std::string_view key) {
+  const Json* field = find(object, key);
+  if (field == nullptr || !field->is_number()) return std::nullopt;
+  return field->get<double>();
+}
+
+std::optional<bool> get_bool(const Json& object, std::string_view key) {
+  const Json* field = find(object, key);
+  if (field == nullptr || !field->is_boolean()) return std::nullopt;
+  return field->get<bool>();
+}
+
+const Json& get_array(const Json& object, std::string_view key) {
+  static const Json none = Json::array();
+  const Json* field = find(object, key);
+  return field == nullptr || !(field->is_array() || field->is_object()) ? none : *field;
+}
+
+Json error_json(const Error& error) {
+  return Json{{"error", {{"code", info(error.code).name}, {"message", error.message}, {"hint", hint_of(error)}}}};
+}
+
+Error error_from_json(const Json& json) {
+  const Json& inner = get_array(json, "error");
+  return Error{error_code_of(get_string(inner, "code").value_or("")),
+               get_string(inner, "message").value_or("The answer had no error message."),
+               get_string(inner, "hint").value_or(""), {}};
+}
+
+}  // namespace rbee

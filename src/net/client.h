@@ -1,0 +1,66 @@
+// An HTTP/1.1 client: one request on a connection of its own, its answer read as it comes.
+// (Engines close after every streamed answer, so their connections are never pooled.)
+#pragma once
+
+#include "net/http.h"
+#include "net/stream.h"
+
+#include <memory>
+#include <string>
+
+namespace rbee::net {
+
+struct ClientRequest {
+  std::string method = "GET";
+  std::string target = "/";
+  Headers headers = {};            // Host, Content-Length and Connection are added
+  std::string_view body = {};      // must live until the answer's head is there
+};
+
+class ClientExchange {
+ public:
+  ClientExchange();
+  ~ClientExchange();
+  ClientExchange(ClientExchange&&) noexcept;
+  ClientExchange& operator=(ClientExchange&&) noexcept;
+
+  // Connects, sends and waits for the answer's head. Fails with unreachable (nothing was sent, or the other
+  // end went away before its head), timed_out (`head_within`; zero: none) or bad_request (no HTTP).
+  static Task<Result<ClientExchange>> send(Loop& loop, Endpoint to, ClientRequest request, Milliseconds connect_within,
+                                           Milliseconds head_within);
+
+  [[nodiscard]] const ResponseHead& head() const;
+  [[nodiscard]] BodyFraming framing() const;
+  // The next bytes of the body, decoded; empty at its end. Valid until the next call. Fails with unreachable
+  // where the answer is cut, timed_out after `silence` (zero: none).
+  Task<Result<std::string_view>> read_some(Milliseconds silence);
+  // The same with its framing left in, up to the last whole chunk where it is chunked and the chunk is under
+  // 64 KiB, so that an error can be written behind it. Empty at the end.
+  struct Raw {
+    std::string_view bytes;
+    bool last = false;     // the body ends with these bytes
+  };
+  Task<Result<Raw>> read_raw(Milliseconds silence);
+  // Whole, up to `limit_bytes` (else io_failed).
+  Task<Result<std::string>> read_all(std::size_t limit_bytes, Milliseconds silence);
+  // The other end learns it at once; what waits here ends with cancelled.
+  void close();
+  // Says goodbye and waits, at most so long, until the other end has closed as well: an engine does so when
+  // it has stopped the work. Sends our end-of-file at once; what still comes is thrown away.
+  Task<void> let_go(Milliseconds at_most);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct ClientResponse {
+  int status = 0;
+  Headers headers;
+  std::string body;
+};
+// The whole exchange; `within` bounds all of it.
+Task<Result<ClientResponse>> fetch(Loop& loop, Endpoint to, ClientRequest request, Milliseconds within,
+                                   std::size_t limit_bytes = 16u << 20);
+
+}  // namespace rbee::net

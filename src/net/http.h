@@ -1,0 +1,94 @@
+// HTTP/1.1 as values: heads, header fields, the limits on both, and bodies' framing.
+// Parsing is strict where requests could be smuggled (RFC 9112): two lengths, a length beside chunks, bare
+// CR, spaces before the colon are refused.
+#pragma once
+
+#include "base/error.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rbee::net {
+
+// 16 KiB of head and 100 fields: twice what browsers and clients send, and what nginx takes by default.
+inline constexpr std::size_t largest_head_bytes = 16384;
+inline constexpr std::size_t most_fields = 100;
+
+class Headers {
+ public:
+  Headers() = default;
+  Headers(std::initializer_list<std::pair<std::string, std::string>> fields) : fields_(fields) {}
+  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+  // Of the first field with that name, in any case.
+  [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+struct RequestHead {
+  std::string method;
+  std::string target;             // as sent: path and query
+  std::string path;               // percent-decoded; never with "..", NUL or a control character
+  std::string query;              // as sent, without '?'
+  int minor_version = 1;
+  Headers headers;
+};
+
+struct ResponseHead {
+  int status = 0;
+  int minor_version = 1;
+  Headers headers;
+};
+
+enum class Framing { none, length, chunked, until_close };
+struct BodyFraming {
+  Framing kind = Framing::none;
+  std::uint64_t length = 0;
+};
+
+// `head` ends with the empty line. Fail with bad_request and the reason.
+[[nodiscard]] Result<RequestHead> parse_request_head(std::string_view head);
+[[nodiscard]] Result<ResponseHead> parse_response_head(std::string_view head);
+[[nodiscard]] Result<BodyFraming> request_framing(const RequestHead& head);
+[[nodiscard]] Result<BodyFraming> response_framing(const ResponseHead& head, bool answers_head_request);
+[[nodiscard]] bool keeps_alive(int minor_version, const Headers& headers);
+
+[[nodiscard]] std::string_view status_text(int status);
+// The head in one string, with the empty line.
+[[nodiscard]] std::string format_response_head(int status, const Headers& headers);
+[[nodiscard]] std::string format_request_head(std::string_view method, std::string_view target, const Headers& headers);
+
+// "a%20b" is "a b" ('+' too where `plus`); nothing for a broken escape.
+[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text, bool plus);
+[[nodiscard]] std::string percent_encode(std::string_view text);
+// The value of `key` in "a=1&b=2", decoded.
+[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view key);
+
+// Reads chunked framing as it comes, in pieces of any size.
+class ChunkedReader {
+ public:
+  struct Step {
+    std::size_t used = 0;           // bytes of the input that were read
+    std::string_view data = {};     // part of a chunk, within the input
+  };
+  // Reads on to the next piece of data, the end, or the end of the input. Fails with bad_request.
+  [[nodiscard]] Result<Step> next(std::string_view input);
+  [[nodiscard]] bool done() const { return state_ == State::done; }
+  // Between two chunks: what was read so far can be passed on as it is.
+  [[nodiscard]] bool at_boundary() const { return state_ == State::size && line_.empty(); }
+
+ private:
+  enum class State { size, data, data_end, trailer, done };
+  Result<void> take_line();
+  State state_ = State::size;
+  std::uint64_t left_ = 0;
+  std::string line_;
+};
+
+}  // namespace rbee::net

@@ -1,0 +1,88 @@
+// An HTTP/1.1 server for handlers that are coroutines.
+//
+// One connection, one coroutine, one loop. Before the handler runs the head has been read and checked; the
+// body is read when the handler asks. Answers in rbee's own error form: 400 bad head, 408 too slow, 413, 431.
+#pragma once
+
+#include "net/http.h"
+#include "net/stream.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace rbee::net {
+
+struct ServerOptions {
+  std::uint64_t largest_body_bytes = 64u << 20;
+  Milliseconds head_within{10'000};        // from the connection's or the last answer's end, once a byte came
+  Milliseconds body_silence{30'000};       // without a single byte
+  Milliseconds idle_keep_alive{75'000};    // as nginx
+  Milliseconds write_silence{120'000};     // a client that reads nothing
+  std::size_t most_connections = 4096;     // beyond: 503 and close
+  // Writes an error in the form of the API of that path; by default {"error": {"code", "message", "hint"}}.
+  std::function<std::string(std::string_view path, const Error& error)> error_body = {};
+};
+
+// One request and its answer. Lives as long as its handler runs.
+class Exchange {
+ public:
+  struct Impl;
+  explicit Exchange(Impl& impl) : impl_(impl) {}
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  [[nodiscard]] const RequestHead& head() const;
+  [[nodiscard]] Loop& loop();
+  // The whole body, kept until the exchange ends. Fails with body_too_large, request_timeout, bad_request (cut
+  // or badly framed) or cancelled. Answers "100-continue" first where it was asked for.
+  Task<Result<std::string_view>> read_body();
+
+  // The whole answer. Content-Length is added.
+  Task<Result<void>> respond(int status, Headers headers, std::string body);
+  Task<Result<void>> respond_json(int status, std::string json);
+  // In the form that the server's options give, with Retry-After where `retry_after_s` is not 0.
+  Task<Result<void>> respond_error(Error error, int retry_after_s = 0);
+
+  // A streamed answer: start, write any number of times, finish. Each write is one chunk (none for HTTP/1.0).
+  Task<Result<void>> start(int status, Headers headers);
+  Task<Result<void>> write(std::string_view data);
+  Task<Result<void>> finish();
+  // After start(): bytes that carry their own chunked framing, or a body of the Content-Length in `headers`.
+  // `last` says that the body's end is in it, so that the connection may be kept.
+  Task<Result<void>> start_raw(int status, Headers headers);
+  Task<Result<void>> write_raw(std::string_view bytes, bool last);
+
+  [[nodiscard]] bool started() const;   // the head of an answer is out
+  // Closes the connection as the handler ends: the client sees that the answer is cut.
+  void abort();
+  // Calls back once, on this loop, when the client goes away while the handler runs and does not read the body.
+  // Dropped when the handler ends.
+  void on_disconnect(std::function<void()> gone);
+
+ private:
+  Impl& impl_;
+};
+
+using Handler = std::function<Task<void>(Exchange&)>;
+
+class HttpServer {
+ public:
+  // Listens on the first of `loops` and spreads the connections over all. A unix socket's file is replaced
+  // where nobody answers on it, has mode 0600, and is removed at the end.
+  // Fails with address_taken (it says who where that can be known), not_allowed, or io_failed.
+  [[nodiscard]] static Result<std::unique_ptr<HttpServer>> listen(std::vector<Loop*> loops, Endpoint on,
+                                                                  Handler handler, ServerOptions options);
+  // Stops accepting and closes all connections; handlers end as if their clients had left. The loops must
+  // still run, or have ended.
+  ~HttpServer();
+  [[nodiscard]] Endpoint endpoint() const;  // with the port that port 0 became
+  void stop();
+
+ private:
+  struct Impl;
+  explicit HttpServer(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace rbee::net

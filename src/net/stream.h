@@ -1,0 +1,63 @@
+// Stream: one connected socket, TCP or unix. Used on its loop's thread only.
+#pragma once
+
+#include "base/error.h"
+#include "net/loop.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace rbee::net {
+
+// Where to listen or to connect: a unix socket's path, or a numeric address and port.
+struct Endpoint {
+  std::string unix_path = {};
+  std::string address = {};
+  std::uint16_t port = 0;
+  [[nodiscard]] bool is_unix() const { return !unix_path.empty(); }
+  [[nodiscard]] std::string text() const;  // "127.0.0.1:7833", "[::1]:7833", "unix:/path"
+};
+
+// Longest path of a unix socket that the system takes (sun_path less its 0): 107 on Linux.
+extern const std::size_t longest_socket_path;
+
+// "127.0.0.1:7833", "[::1]:80", ":7833" (loopback), "/path/x.sock", "http://127.0.0.1:7833". Fails with
+// bad_usage. A name is not looked up: a blocking resolver has no place here, so "localhost" is 127.0.0.1.
+[[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_port);
+[[nodiscard]] bool is_loopback(const Endpoint& endpoint);
+
+class Stream {
+ public:
+  struct Impl;
+  explicit Stream(std::unique_ptr<Impl> impl);
+  Stream();
+  ~Stream();
+  Stream(Stream&&) noexcept;
+  Stream& operator=(Stream&&) noexcept;
+
+  // Fails with unreachable (refused, no such socket) or timed_out.
+  static Task<Result<Stream>> connect(Loop& loop, Endpoint to, Milliseconds timeout);
+
+  // Up to `size` bytes; 0 when the other end has finished. Fails with cancelled (close() here), timed_out
+  // (expire_after) or unreachable (reset).
+  Task<Result<std::size_t>> read_some(char* buffer, std::size_t size);
+  // All of both parts, in one system call where the kernel takes it. Errors as read_some.
+  Task<Result<void>> write(std::string_view first, std::string_view second = {});
+
+  // What reads and writes may last from now on, each call renewing it: a store, no system call. Zero: no limit.
+  void expire_after(Milliseconds idle);
+  // Ends what waits with `cancelled`; the kernel tells the other end at once. May be called in any state.
+  void close();
+  [[nodiscard]] bool is_open() const;
+  // Calls `gone` once when the other end closes or resets while nobody reads; what it sent meanwhile is
+  // kept for the next read. unwatch() before reading again.
+  void watch(std::function<void()> gone);
+  void unwatch();
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rbee::net
