@@ -55,7 +55,8 @@ static_assert(in_enum_order(), "rows stand in the order of ErrorCode");
 }  // namespace
 
 void throw_exception_from_error(const Error& error, const boost::source_location& where) {
-  throw std::logic_error(cat("unchecked result in ", where.file_name(), ":", where.line(), ": ", error.message));
+  throw std::logic_error(
+      cat("unchecked result in ", where.file_name(), ":", where.line(), ": ", error.message));
 }
 
 std::span<const ErrorInfo> error_table() { return table; }

@@ -46,10 +46,10 @@ enum class ErrorCode {
 
 struct ErrorInfo {
   ErrorCode code;
-  std::string_view name;    // stable: clients and scripts match on it
-  int http_status;          // what the API answers
-  int exit_code;            // what the command line ends with (docs/cli.md)
-  std::string_view hint;    // the way out where the error itself names none
+  std::string_view name;  // stable: clients and scripts match on it
+  int http_status;        // what the API answers
+  int exit_code;          // what the command line ends with (docs/cli.md)
+  std::string_view hint;  // the way out where the error itself names none
 };
 
 struct Error {

@@ -2,10 +2,10 @@
 
 #include "base/text.h"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
 
 namespace rbee {
 namespace {
@@ -48,7 +48,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
     if (got == 0) return content;
     content.append(buffer, static_cast<std::size_t>(got));
     if (content.size() > limit_bytes) {
-      return Error{ErrorCode::io_failed, cat("'", path.string(), "' is larger than ", bytes_text(limit_bytes), ".")};
+      return Error{ErrorCode::io_failed,
+                   cat("'", path.string(), "' is larger than ", bytes_text(limit_bytes), ".")};
     }
   }
 }

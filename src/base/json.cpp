@@ -26,15 +26,21 @@ Result<Json> parse_json(std::string_view text) {
   };
   try {
     Json json = Json::parse(text, guard);
-    if (too_deep) return Error{ErrorCode::bad_json, cat("The JSON is nested deeper than ", deepest, " levels.")};
+    if (too_deep)
+      return Error{ErrorCode::bad_json, cat("The JSON is nested deeper than ", deepest, " levels.")};
     return json;
   } catch (const Json::parse_error& failure) {
-    return Error{ErrorCode::bad_json, cat("The text is no JSON: it goes wrong at byte ", failure.byte, "."), {}, failure.what()};
+    return Error{ErrorCode::bad_json,
+                 cat("The text is no JSON: it goes wrong at byte ", failure.byte, "."),
+                 {},
+                 failure.what()};
   }
 }
 
 std::string dump_json(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-std::string dump_json_indented(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); }
+std::string dump_json_indented(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
 
 std::optional<std::string> get_string(const Json& object, std::string_view key) {
   const Json* field = find(object, key);
@@ -67,14 +73,16 @@ const Json& get_array(const Json& object, std::string_view key) {
 }
 
 Json error_json(const Error& error) {
-  return Json{{"error", {{"code", info(error.code).name}, {"message", error.message}, {"hint", hint_of(error)}}}};
+  return Json{
+      {"error", {{"code", info(error.code).name}, {"message", error.message}, {"hint", hint_of(error)}}}};
 }
 
 Error error_from_json(const Json& json) {
   const Json& inner = get_array(json, "error");
   return Error{error_code_of(get_string(inner, "code").value_or("")),
                get_string(inner, "message").value_or("The answer had no error message."),
-               get_string(inner, "hint").value_or(""), {}};
+               get_string(inner, "hint").value_or(""),
+               {}};
 }
 
 }  // namespace rbee

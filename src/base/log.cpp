@@ -54,11 +54,14 @@ Result<std::shared_ptr<Log>> Log::open(const Options& options) {
   }
   if (!options.file.empty()) {
     try {
-      auto sink = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(options.file, largest_file_bytes, old_files);
-      sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc));
+      auto sink =
+          std::make_shared<spdlog::sinks::rotating_file_sink_mt>(options.file, largest_file_bytes, old_files);
+      sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v",
+                                                                      spdlog::pattern_time_type::utc));
       impl->logger.sinks().push_back(std::move(sink));
     } catch (const spdlog::spdlog_ex& failure) {
-      return Error{ErrorCode::io_failed, cat("The log '", options.file, "' cannot be opened."), {}, failure.what()};
+      return Error{
+          ErrorCode::io_failed, cat("The log '", options.file, "' cannot be opened."), {}, failure.what()};
     }
   }
   impl->logger.set_level(spd_level(options.level));

@@ -111,7 +111,8 @@ std::string duration_text(double seconds) {
   return cat(whole / 60, " min ", whole % 60, " s");
 }
 
-std::vector<std::string> near_names(std::string_view name, std::span<const std::string> known, std::size_t most) {
+std::vector<std::string> near_names(std::string_view name, std::span<const std::string> known,
+                                    std::size_t most) {
   const std::string wanted = lower(name.substr(0, longest_compared));
   std::vector<std::pair<std::size_t, std::string>> found;
   for (const std::string& candidate : known) {
@@ -121,7 +122,8 @@ std::vector<std::string> near_names(std::string_view name, std::span<const std::
                                              (other.size() >= 3 && wanted.find(other) != std::string::npos));
     if (part || edits <= std::max<std::size_t>(2, wanted.size() / 3)) found.emplace_back(edits, candidate);
   }
-  std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> names;
   for (auto& [edits, candidate] : found) {
     if (names.size() < most) names.push_back(std::move(candidate));

@@ -13,8 +13,8 @@ namespace rbee::net {
 struct ClientRequest {
   std::string method = "GET";
   std::string target = "/";
-  Headers headers = {};            // Host, Content-Length and Connection are added
-  std::string_view body = {};      // must live until the answer's head is there
+  Headers headers = {};        // Host, Content-Length and Connection are added
+  std::string_view body = {};  // must live until the answer's head is there
 };
 
 class ClientExchange {
@@ -26,8 +26,15 @@ class ClientExchange {
 
   // Connects, sends and waits for the answer's head. Fails with unreachable (nothing was sent, or the other
   // end went away before its head), timed_out (`head_within`; zero: none) or bad_request (no HTTP).
-  static Task<Result<ClientExchange>> send(Loop& loop, Endpoint to, ClientRequest request, Milliseconds connect_within,
-                                           Milliseconds head_within);
+  static Task<Result<ClientExchange>> send(Loop& loop, Endpoint to, ClientRequest request,
+                                           Milliseconds connect_within, Milliseconds head_within);
+
+  // The two halves of send(), for whoever must be able to leave while it waits for the head: connects and
+  // sends (each within `within`) ...
+  static Task<Result<ClientExchange>> begin(Loop& loop, Endpoint to, ClientRequest request,
+                                            Milliseconds within);
+  // ... and waits for the head. Then head() and framing() may be asked.
+  Task<Result<void>> read_head(Milliseconds within);
 
   [[nodiscard]] const ResponseHead& head() const;
   [[nodiscard]] BodyFraming framing() const;
@@ -38,13 +45,15 @@ class ClientExchange {
   // 64 KiB, so that an error can be written behind it. Empty at the end.
   struct Raw {
     std::string_view bytes;
-    bool last = false;     // the body ends with these bytes
+    bool last = false;  // the body ends with these bytes
   };
   Task<Result<Raw>> read_raw(Milliseconds silence);
   // Whole, up to `limit_bytes` (else io_failed).
   Task<Result<std::string>> read_all(std::size_t limit_bytes, Milliseconds silence);
   // The other end learns it at once; what waits here ends with cancelled.
   void close();
+  // Tells the other end that we leave, by our end-of-file. What waits here goes on until it closes as well.
+  void say_goodbye();
   // Says goodbye and waits, at most so long, until the other end has closed as well: an engine does so when
   // it has stopped the work. Sends our end-of-file at once; what still comes is thrown away.
   Task<void> let_go(Milliseconds at_most);

@@ -32,18 +32,18 @@ class Headers {
 };
 
 struct RequestHead {
-  std::string method;
-  std::string target;             // as sent: path and query
-  std::string path;               // percent-decoded; never with "..", NUL or a control character
-  std::string query;              // as sent, without '?'
+  std::string method = {};
+  std::string target = {};  // as sent: path and query
+  std::string path = {};    // percent-decoded; never with "..", NUL or a control character
+  std::string query = {};   // as sent, without '?'
   int minor_version = 1;
-  Headers headers;
+  Headers headers = {};
 };
 
 struct ResponseHead {
   int status = 0;
   int minor_version = 1;
-  Headers headers;
+  Headers headers = {};
 };
 
 enum class Framing { none, length, chunked, until_close };
@@ -62,7 +62,8 @@ struct BodyFraming {
 [[nodiscard]] std::string_view status_text(int status);
 // The head in one string, with the empty line.
 [[nodiscard]] std::string format_response_head(int status, const Headers& headers);
-[[nodiscard]] std::string format_request_head(std::string_view method, std::string_view target, const Headers& headers);
+[[nodiscard]] std::string format_request_head(std::string_view method, std::string_view target,
+                                              const Headers& headers);
 
 // "a%20b" is "a b" ('+' too where `plus`); nothing for a broken escape.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text, bool plus);
@@ -74,8 +75,8 @@ struct BodyFraming {
 class ChunkedReader {
  public:
   struct Step {
-    std::size_t used = 0;           // bytes of the input that were read
-    std::string_view data = {};     // part of a chunk, within the input
+    std::size_t used = 0;        // bytes of the input that were read
+    std::string_view data = {};  // part of a chunk, within the input
   };
   // Reads on to the next piece of data, the end, or the end of the input. Fails with bad_request.
   [[nodiscard]] Result<Step> next(std::string_view input);
@@ -88,6 +89,7 @@ class ChunkedReader {
   Result<void> take_line();
   State state_ = State::size;
   std::uint64_t left_ = 0;
+  std::size_t trailer_lines_ = 0;
   std::string line_;
 };
 

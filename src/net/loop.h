@@ -32,10 +32,13 @@ class Loop {
     block_on(keep(std::move(task), value));
     return std::move(*value);
   }
-  // Runs on the calling thread until stop(); what still waits then is destroyed with the loop.
+  // Runs on the calling thread until stop().
   void run();
-  // Safe from every thread and, unlike the rest, from after run() has ended.
+  // Safe from every thread, also when it does not run.
   void stop();
+  // Destroys the tasks that have not ended, while what they refer to is still there. Only when it does not
+  // run.
+  void drop_tasks();
 
   [[nodiscard]] const Clock& clock() const { return clock_; }
 
@@ -94,6 +97,7 @@ class Runtime {
   [[nodiscard]] std::vector<Loop*> loops();
   // Starts a thread for each loop.
   void start();
+  // Joins the threads, then drops the tasks that have not ended: what they refer to must still be there.
   void stop();
 
  private:

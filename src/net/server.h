@@ -15,11 +15,11 @@ namespace rbee::net {
 
 struct ServerOptions {
   std::uint64_t largest_body_bytes = 64u << 20;
-  Milliseconds head_within{10'000};        // from the connection's or the last answer's end, once a byte came
-  Milliseconds body_silence{30'000};       // without a single byte
-  Milliseconds idle_keep_alive{75'000};    // as nginx
-  Milliseconds write_silence{120'000};     // a client that reads nothing
-  std::size_t most_connections = 4096;     // beyond: 503 and close
+  Milliseconds head_within{10'000};      // from the connection's or the last answer's end, once a byte came
+  Milliseconds body_silence{30'000};     // without a single byte
+  Milliseconds idle_keep_alive{75'000};  // as nginx
+  Milliseconds write_silence{120'000};   // a client that reads nothing
+  std::size_t most_connections = 4096;   // beyond: 503 and close
   // Writes an error in the form of the API of that path; by default {"error": {"code", "message", "hint"}}.
   std::function<std::string(std::string_view path, const Error& error)> error_body = {};
 };
@@ -34,8 +34,8 @@ class Exchange {
 
   [[nodiscard]] const RequestHead& head() const;
   [[nodiscard]] Loop& loop();
-  // The whole body, kept until the exchange ends. Fails with body_too_large, request_timeout, bad_request (cut
-  // or badly framed) or cancelled. Answers "100-continue" first where it was asked for.
+  // The whole body, kept until the exchange ends. Fails with body_too_large, request_timeout, bad_request
+  // (cut or badly framed) or cancelled. Answers "100-continue" first where it was asked for.
   Task<Result<std::string_view>> read_body();
 
   // The whole answer. Content-Length is added.
@@ -48,16 +48,16 @@ class Exchange {
   Task<Result<void>> start(int status, Headers headers);
   Task<Result<void>> write(std::string_view data);
   Task<Result<void>> finish();
-  // After start(): bytes that carry their own chunked framing, or a body of the Content-Length in `headers`.
-  // `last` says that the body's end is in it, so that the connection may be kept.
+  // The same for bytes that carry their own framing: chunked (not for an HTTP/1.0 client), or a body of the
+  // Content-Length in `headers`. `last` says that the body's end is in it, so the connection may be kept.
   Task<Result<void>> start_raw(int status, Headers headers);
   Task<Result<void>> write_raw(std::string_view bytes, bool last);
 
-  [[nodiscard]] bool started() const;   // the head of an answer is out
+  [[nodiscard]] bool started() const;  // the head of an answer is out
   // Closes the connection as the handler ends: the client sees that the answer is cut.
   void abort();
-  // Calls back once, on this loop, when the client goes away while the handler runs and does not read the body.
-  // Dropped when the handler ends.
+  // Calls back once, on this loop, when the client goes away while the handler runs and does not read the
+  // body. Dropped when the handler ends.
   void on_disconnect(std::function<void()> gone);
 
  private:
@@ -71,6 +71,7 @@ class HttpServer {
   // Listens on the first of `loops` and spreads the connections over all. A unix socket's file is replaced
   // where nobody answers on it, has mode 0600, and is removed at the end.
   // Fails with address_taken (it says who where that can be known), not_allowed, or io_failed.
+  // Before the loops run, or on the first one.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> listen(std::vector<Loop*> loops, Endpoint on,
                                                                   Handler handler, ServerOptions options);
   // Stops accepting and closes all connections; handlers end as if their clients had left. The loops must

@@ -10,8 +10,8 @@
 namespace rbee::net {
 
 struct SseEvent {
-  std::string event;   // "" where none was named
-  std::string data;    // lines joined with \n
+  std::string event;  // "" where none was named
+  std::string data;   // lines joined with \n
 };
 
 class SseReader {

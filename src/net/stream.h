@@ -31,7 +31,7 @@ extern const std::size_t longest_socket_path;
 class Stream {
  public:
   struct Impl;
-  explicit Stream(std::unique_ptr<Impl> impl);
+  explicit Stream(std::shared_ptr<Impl> impl);  // of this layer only
   Stream();
   ~Stream();
   Stream(Stream&&) noexcept;
@@ -46,18 +46,22 @@ class Stream {
   // All of both parts, in one system call where the kernel takes it. Errors as read_some.
   Task<Result<void>> write(std::string_view first, std::string_view second = {});
 
-  // What reads and writes may last from now on, each call renewing it: a store, no system call. Zero: no limit.
+  // What reads and writes may last from now on, each call renewing it: a store, no system call. Zero: no
+  // limit.
   void expire_after(Milliseconds idle);
   // Ends what waits with `cancelled`; the kernel tells the other end at once. May be called in any state.
   void close();
   [[nodiscard]] bool is_open() const;
+  [[nodiscard]] Instant now() const;  // of its loop's clock
+  // Tells the other end that no more will come; reading goes on.
+  void shut_down_sending();
   // Calls `gone` once when the other end closes or resets while nobody reads; what it sent meanwhile is
   // kept for the next read. unwatch() before reading again.
   void watch(std::function<void()> gone);
   void unwatch();
 
  private:
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace rbee::net

@@ -1,0 +1,29 @@
+// What the files of this layer share of Boost.Asio; never included from outside net/.
+#pragma once
+
+#include "net/loop.h"
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <list>
+
+namespace rbee::net {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+// The concrete executor: any_io_executor costs a type-erased call per operation.
+using Executor = asio::io_context::executor_type;
+using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
+using SteadyTimer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                               asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+struct Loop::Impl {
+  asio::io_context context{1};
+  std::list<std::coroutine_handle<>> tasks;  // spawned and not ended
+};
+
+inline asio::io_context& context_of(Loop& loop) { return loop.impl().context; }
+
+}  // namespace rbee::net

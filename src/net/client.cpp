@@ -1,0 +1,263 @@
+#include "net/client.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+
+namespace rbee::net {
+namespace {
+
+constexpr std::size_t read_bytes = 16384;
+// A chunk longer than this is passed on in parts: what follows a break in the middle of it cannot be mended.
+constexpr std::size_t largest_held_chunk_bytes = 65536;
+
+Error lost(const Endpoint& to, std::string_view when) {
+  return Error{ErrorCode::unreachable, cat(to.text(), " closed the connection ", when, "."), {}, {}};
+}
+
+Headers with_own_fields(const ClientRequest& request, const Endpoint& to) {
+  Headers headers{{"Host", to.is_unix() ? std::string("localhost") : to.text()}, {"Connection", "close"}};
+  if (!request.body.empty() || request.method == "POST")
+    headers.add("Content-Length", cat(request.body.size()));
+  for (const auto& [name, value] : request.headers.all()) headers.add(name, value);
+  return headers;
+}
+
+}  // namespace
+
+struct ClientExchange::Impl {
+  Stream stream;
+  Endpoint to;
+  ResponseHead head;
+  BodyFraming framing;
+  ChunkedReader chunks;
+  std::uint64_t left = 0;  // of a body with a length
+  std::string buffer;
+  std::size_t used = 0;     // handed out and not needed any more
+  std::size_t scanned = 0;  // read_raw: seen by `chunks`
+  bool ended = false;
+  bool answers_head_request = false;
+
+  [[nodiscard]] std::string_view unread() const { return std::string_view(buffer).substr(used); }
+  Task<Result<bool>> fill();
+  Task<Result<void>> read_head();
+  [[nodiscard]] std::string_view take(std::size_t bytes);
+  Result<std::string_view> decode();
+  Result<std::size_t> scan_chunks();
+};
+
+ClientExchange::ClientExchange() = default;
+ClientExchange::~ClientExchange() = default;
+ClientExchange::ClientExchange(ClientExchange&&) noexcept = default;
+ClientExchange& ClientExchange::operator=(ClientExchange&&) noexcept = default;
+
+const ResponseHead& ClientExchange::head() const { return impl_->head; }
+BodyFraming ClientExchange::framing() const { return impl_->framing; }
+void ClientExchange::close() {
+  if (impl_) impl_->stream.close();
+}
+
+Task<Result<bool>> ClientExchange::Impl::fill() {
+  if (used > 0) {
+    buffer.erase(0, used);
+    scanned -= std::min(scanned, used);
+    used = 0;
+  }
+  const std::size_t before = buffer.size();
+  buffer.resize(before + read_bytes);
+  const Result<std::size_t> got = co_await stream.read_some(buffer.data() + before, read_bytes);
+  buffer.resize(before + (got ? *got : 0));
+  if (!got) co_return got.error();
+  co_return *got > 0;
+}
+
+Task<Result<void>> ClientExchange::Impl::read_head() {
+  while (true) {
+    const std::size_t end = unread().find("\r\n\r\n");
+    if (end != std::string_view::npos) {
+      Result<ResponseHead> parsed = parse_response_head(unread().substr(0, end + 4));
+      if (!parsed) co_return parsed.error();
+      used += end + 4;
+      if (parsed->status < 200) continue;  // 100 Continue and its like come before the answer
+      head = std::move(*parsed);
+      co_return Result<void>{};
+    }
+    if (unread().size() > largest_head_bytes) {
+      co_return Error{
+          ErrorCode::bad_request, cat("The head of the answer of ", to.text(), " has no end."), {}, {}};
+    }
+    const Result<bool> more = co_await fill();
+    if (!more) co_return more.error();
+    if (!*more) co_return lost(to, "before it answered");
+  }
+}
+
+void ClientExchange::say_goodbye() {
+  if (impl_) impl_->stream.shut_down_sending();
+}
+
+Task<Result<ClientExchange>> ClientExchange::begin(Loop& loop, Endpoint to, ClientRequest request,
+                                                   Milliseconds within) {
+  ClientExchange exchange;
+  exchange.impl_ = std::make_unique<Impl>();
+  Impl& impl = *exchange.impl_;
+  impl.to = to;
+  Task<Result<Stream>> connecting = Stream::connect(loop, to, within);
+  Result<Stream> connected = co_await connecting;
+  if (!connected) co_return connected.error();
+  impl.stream = std::move(*connected);
+  impl.stream.expire_after(within);
+  impl.answers_head_request = request.method == "HEAD";
+  const Headers headers = with_own_fields(request, to);
+  const std::string head = format_request_head(request.method, request.target, headers);
+  // A peer that answers before it has read all (413) also makes the write fail: its answer is still there,
+  // and where it is not, reading the head says that the connection is lost.
+  const Result<void> written = co_await impl.stream.write(head, request.body);
+  static_cast<void>(written);
+  co_return std::move(exchange);
+}
+
+Task<Result<void>> ClientExchange::read_head(Milliseconds within) {
+  Impl& impl = *impl_;
+  impl.stream.expire_after(within);
+  const Result<void> read = co_await impl.read_head();
+  if (!read) co_return read.error();
+  const Result<BodyFraming> framing = response_framing(impl.head, impl.answers_head_request);
+  if (!framing) co_return framing.error();
+  impl.framing = *framing;
+  impl.left = framing->length;
+  co_return Result<void>{};
+}
+
+Task<Result<ClientExchange>> ClientExchange::send(Loop& loop, Endpoint to, ClientRequest request,
+                                                  Milliseconds connect_within, Milliseconds head_within) {
+  Task<Result<ClientExchange>> beginning = begin(loop, std::move(to), std::move(request), connect_within);
+  Result<ClientExchange> exchange = co_await beginning;
+  if (!exchange) co_return exchange.error();
+  const Result<void> read = co_await exchange->read_head(head_within);
+  if (!read) co_return read.error();
+  co_return std::move(*exchange);
+}
+
+std::string_view ClientExchange::Impl::take(std::size_t bytes) {
+  const std::string_view taken = unread().substr(0, bytes);
+  used += taken.size();
+  return taken;
+}
+
+// What of the body lies in the buffer: empty where more has to be read first, or at the end.
+Result<std::string_view> ClientExchange::Impl::decode() {
+  if (framing.kind == Framing::until_close) return take(unread().size());
+  if (framing.kind != Framing::chunked) {
+    const std::string_view data = take(std::min<std::uint64_t>(left, unread().size()));
+    left -= data.size();
+    ended = left == 0;
+    return data;
+  }
+  while (!unread().empty() && !chunks.done()) {
+    const Result<ChunkedReader::Step> step = chunks.next(unread());
+    if (!step) return step.error();
+    used += step->used;
+    if (!step->data.empty()) return step->data;
+  }
+  ended = chunks.done();
+  return std::string_view{};
+}
+
+Task<Result<std::string_view>> ClientExchange::read_some(Milliseconds silence) {
+  Impl& impl = *impl_;
+  impl.stream.expire_after(silence);
+  while (true) {
+    const Result<std::string_view> data = impl.decode();
+    if (!data || !data->empty() || impl.ended) co_return data;
+    const Result<bool> more = co_await impl.fill();
+    if (!more) co_return more.error();
+    if (*more) continue;
+    if (impl.framing.kind != Framing::until_close) co_return lost(impl.to, "in the middle of its answer");
+    impl.ended = true;
+  }
+}
+
+// How many unread bytes end with a whole chunk.
+Result<std::size_t> ClientExchange::Impl::scan_chunks() {
+  std::size_t whole = 0;
+  while (scanned < buffer.size() && !chunks.done()) {
+    const Result<ChunkedReader::Step> step = chunks.next(std::string_view(buffer).substr(scanned));
+    if (!step) return step.error();
+    scanned += step->used;
+    if (chunks.at_boundary() || chunks.done()) whole = scanned - used;
+  }
+  if (whole == 0 && unread().size() > largest_held_chunk_bytes) whole = unread().size();
+  return whole;
+}
+
+Task<Result<ClientExchange::Raw>> ClientExchange::read_raw(Milliseconds silence) {
+  Impl& impl = *impl_;
+  if (impl.framing.kind != Framing::chunked) {
+    const Result<std::string_view> data = co_await read_some(silence);
+    if (!data) co_return data.error();
+    co_return Raw{*data, impl.ended};
+  }
+  impl.stream.expire_after(silence);
+  impl.scanned = std::max(impl.scanned, impl.used);
+  while (!impl.ended) {
+    const Result<std::size_t> whole = impl.scan_chunks();
+    if (!whole) co_return whole.error();
+    if (*whole > 0) {
+      impl.ended = impl.chunks.done();
+      co_return Raw{impl.take(*whole), impl.ended};
+    }
+    const Result<bool> more = co_await impl.fill();
+    if (!more) co_return more.error();
+    if (!*more) co_return lost(impl.to, "in the middle of its answer");
+  }
+  co_return Raw{{}, true};
+}
+
+Task<Result<std::string>> ClientExchange::read_all(std::size_t limit_bytes, Milliseconds silence) {
+  std::string body;
+  while (true) {
+    const Result<std::string_view> data = co_await read_some(silence);
+    if (!data) co_return data.error();
+    if (data->empty()) co_return body;
+    if (body.size() + data->size() > limit_bytes) {
+      co_return Error{
+          ErrorCode::io_failed,
+          cat("The answer of ", impl_->to.text(), " is larger than ", bytes_text(limit_bytes), "."),
+          {},
+          {}};
+    }
+    body.append(*data);
+  }
+}
+
+Task<void> ClientExchange::let_go(Milliseconds at_most) {
+  Impl& impl = *impl_;
+  impl.stream.shut_down_sending();
+  const Instant deadline = impl.stream.now() + at_most;
+  char thrown_away[4096];
+  while (impl.stream.is_open()) {
+    const Milliseconds left = deadline - impl.stream.now();
+    if (left.count() <= 0) break;
+    impl.stream.expire_after(left);
+    const Result<std::size_t> got = co_await impl.stream.read_some(thrown_away, sizeof thrown_away);
+    if (!got || *got == 0) break;
+  }
+  impl.stream.close();
+}
+
+Task<Result<ClientResponse>> fetch(Loop& loop, Endpoint to, ClientRequest request, Milliseconds within,
+                                   std::size_t limit_bytes) {
+  const Instant deadline = loop.clock().now() + within;
+  Task<Result<ClientExchange>> sending =
+      ClientExchange::send(loop, std::move(to), std::move(request), within, within);
+  Result<ClientExchange> exchange = co_await sending;
+  if (!exchange) co_return exchange.error();
+  const Milliseconds left = std::max(deadline - loop.clock().now(), Milliseconds{1});
+  Result<std::string> body = co_await exchange->read_all(limit_bytes, left);
+  if (!body) co_return body.error();
+  ClientResponse response{exchange->head().status, exchange->head().headers, std::move(*body)};
+  co_return std::move(response);
+}
+
+}  // namespace rbee::net

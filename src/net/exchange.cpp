@@ -1,0 +1,137 @@
+// Answering a request.
+#include "net/exchange.h"
+
+#include "base/text.h"
+
+#include <charconv>
+
+namespace rbee::net {
+namespace {
+
+void add_connection(Headers& headers, const Exchange::Impl& impl) {
+  if (!impl.keep_alive)
+    headers.add("Connection", "close");
+  else if (impl.head.minor_version == 0)
+    headers.add("Connection", "keep-alive");
+}
+
+}  // namespace
+
+const RequestHead& Exchange::head() const { return impl_.head; }
+Loop& Exchange::loop() { return impl_.loop; }
+bool Exchange::started() const { return impl_.answer_started; }
+
+Task<Result<std::string_view>> Exchange::read_body() {
+  const Result<void> read = co_await impl_.read_whole_body();
+  if (read) co_return std::string_view(impl_.body);
+  Error error = read.error();
+  if (error.code == ErrorCode::timed_out) {
+    error =
+        Error{ErrorCode::request_timeout,
+              cat("The request's body stopped coming for ", impl_.options.body_silence.count() / 1000, " s."),
+              {},
+              {}};
+  } else if (error.code == ErrorCode::unreachable) {
+    error.code = ErrorCode::cancelled;
+  }
+  co_return error;
+}
+
+Task<Result<void>> Exchange::respond(int status, Headers headers, std::string body) {
+  impl_.answer_started = true;
+  // A body that was not read stands between this answer and the next request: the server decides then.
+  const bool large_body_left = !impl_.body_done && impl_.framing.kind != Framing::length;
+  if (large_body_left) impl_.keep_alive = false;
+  headers.add("Content-Length", cat(body.size()));
+  add_connection(headers, impl_);
+  const std::string head = format_response_head(status, headers);
+  impl_.stream.expire_after(impl_.options.write_silence);
+  const std::string_view content = impl_.head.method == "HEAD" ? std::string_view{} : std::string_view(body);
+  const Result<void> written = co_await impl_.stream.write(head, content);
+  if (written) impl_.answer_done = true;
+  co_return written;
+}
+
+Task<Result<void>> Exchange::respond_json(int status, std::string json) {
+  Headers headers{{"Content-Type", "application/json"}};
+  Task<Result<void>> responding = respond(status, std::move(headers), std::move(json));
+  const Result<void> written = co_await responding;
+  co_return written;
+}
+
+Task<Result<void>> Exchange::respond_error(Error error, int retry_after_s) {
+  Headers headers{{"Content-Type", "application/json"}};
+  if (retry_after_s > 0) headers.add("Retry-After", cat(retry_after_s));
+  std::string text = impl_.error_text(error);
+  const int status = info(error.code).http_status;
+  Task<Result<void>> responding = respond(status, std::move(headers), std::move(text));
+  const Result<void> written = co_await responding;
+  co_return written;
+}
+
+Task<Result<void>> Exchange::start(int status, Headers headers) {
+  impl_.answer_started = true;
+  impl_.chunked_answer = impl_.head.minor_version == 1;
+  if (impl_.chunked_answer)
+    headers.add("Transfer-Encoding", "chunked");
+  else
+    impl_.keep_alive = false;
+  add_connection(headers, impl_);
+  const std::string head = format_response_head(status, headers);
+  impl_.stream.expire_after(impl_.options.write_silence);
+  const Result<void> written = co_await impl_.stream.write(head);
+  co_return written;
+}
+
+Task<Result<void>> Exchange::write(std::string_view data) {
+  if (data.empty()) co_return Result<void>{};  // an empty chunk would end the body
+  if (!impl_.chunked_answer) {
+    const Result<void> plain = co_await impl_.stream.write(data);
+    co_return plain;
+  }
+  char digits[20];
+  const auto end = std::to_chars(digits, digits + sizeof digits, data.size(), 16).ptr;
+  std::string chunk(digits, end);
+  chunk.append("\r\n").append(data).append("\r\n");
+  const Result<void> written = co_await impl_.stream.write(chunk);
+  co_return written;
+}
+
+Task<Result<void>> Exchange::finish() {
+  if (impl_.chunked_answer) {
+    const Result<void> written = co_await impl_.stream.write("0\r\n\r\n");
+    if (!written) co_return written;
+  }
+  impl_.answer_done = true;
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Exchange::start_raw(int status, Headers headers) {
+  impl_.answer_started = true;
+  impl_.chunked_answer = headers.find("Transfer-Encoding").has_value();
+  add_connection(headers, impl_);
+  const std::string head = format_response_head(status, headers);
+  impl_.stream.expire_after(impl_.options.write_silence);
+  const Result<void> written = co_await impl_.stream.write(head);
+  co_return written;
+}
+
+Task<Result<void>> Exchange::write_raw(std::string_view bytes, bool last) {
+  const Result<void> written = co_await impl_.stream.write(bytes);
+  if (written && last) impl_.answer_done = true;
+  co_return written;
+}
+
+void Exchange::abort() { impl_.aborted = true; }
+
+void Exchange::on_disconnect(std::function<void()> gone) {
+  impl_.gone = std::move(gone);
+  Impl* impl = &impl_;
+  // The connection's coroutine unwatches before it lets go of impl_.
+  impl_.stream.watch([impl] {
+    const std::function<void()> tell = std::exchange(impl->gone, {});
+    if (tell) tell();
+  });
+}
+
+}  // namespace rbee::net

@@ -1,0 +1,48 @@
+// The inside of an Exchange: one connection's buffer and where its request and answer stand. Of net/ only.
+#pragma once
+
+#include "net/server.h"
+
+namespace rbee::net {
+
+struct Exchange::Impl {
+  Impl(Loop& on, Stream connected, const ServerOptions& with)
+      : loop(on), stream(std::move(connected)), options(with) {}
+
+  Loop& loop;
+  Stream stream;
+  const ServerOptions& options;
+
+  // What has been read and not yet used: [used, buffer.size()).
+  std::string buffer;
+  std::size_t used = 0;
+
+  RequestHead head;
+  BodyFraming framing;
+  std::string body;
+  bool body_done = false;
+  bool expects_continue = false;
+
+  bool answer_started = false;
+  bool answer_done = false;
+  bool chunked_answer = false;
+  bool keep_alive = true;
+  bool aborted = false;
+  std::function<void()> gone;  // also called by the server's stop
+
+  [[nodiscard]] std::string_view unread() const { return std::string_view(buffer).substr(used); }
+  // More bytes into the buffer: false at the end of the connection. Errors as Stream::read_some.
+  Task<Result<bool>> fill();
+  // The next request's head, parsed; false when the client has no more. An error has been answered already.
+  Task<bool> read_head();
+  Task<void> refuse(int status, Error error);
+  Task<Result<void>> read_length_body();
+  Task<Result<void>> read_chunked_body();
+  Task<Result<void>> read_whole_body();
+  // Makes the connection ready for the next request; false when it must be closed.
+  Task<bool> finish_request();
+  void reset();
+  [[nodiscard]] std::string error_text(const Error& error) const;
+};
+
+}  // namespace rbee::net

@@ -1,0 +1,172 @@
+// Reading a request: its head within a time, its body within a size and without long silences.
+#include "base/json.h"
+#include "base/text.h"
+#include "net/exchange.h"
+
+#include <nlohmann/json.hpp>
+
+namespace rbee::net {
+namespace {
+
+// One read: a whole request of a chat client in one system call.
+constexpr std::size_t read_bytes = 16384;
+// What is thrown away of a body that no handler read, to keep the connection: more costs more than a new one.
+constexpr std::size_t most_discarded_bytes = 262144;
+
+Error too_large(std::uint64_t limit) {
+  return Error{ErrorCode::body_too_large,
+               cat("The request's body is larger than ", limit / (1u << 20), " MiB."),
+               {},
+               {}};
+}
+
+Error cut_body() {
+  return Error{
+      ErrorCode::bad_request, "The request's body is cut: the connection ended in the middle of it.", {}, {}};
+}
+
+}  // namespace
+
+Task<Result<bool>> Exchange::Impl::fill() {
+  if (used > 0) buffer.erase(0, std::exchange(used, 0));
+  const std::size_t before = buffer.size();
+  buffer.resize(before + read_bytes);
+  const Result<std::size_t> got = co_await stream.read_some(buffer.data() + before, read_bytes);
+  buffer.resize(before + (got ? *got : 0));
+  if (!got) co_return got.error();
+  co_return *got > 0;
+}
+
+Task<bool> Exchange::Impl::read_head() {
+  std::size_t end = unread().find("\r\n\r\n");
+  bool begun = !unread().empty();
+  Instant deadline = loop.clock().now() + options.head_within;
+  while (end == std::string_view::npos) {
+    if (unread().size() > largest_head_bytes) {
+      Error error{ErrorCode::bad_request,
+                  cat("The request's head is larger than ", largest_head_bytes / 1024, " KiB."),
+                  {},
+                  {}};
+      Task<void> refusing = refuse(431, std::move(error));
+      co_await refusing;
+      co_return false;
+    }
+    const Milliseconds left = deadline - loop.clock().now();
+    stream.expire_after(std::max(begun ? left : options.idle_keep_alive, Milliseconds{1}));
+    const Result<bool> more = co_await fill();
+    if (!more && more.error().code == ErrorCode::timed_out && begun) {
+      Error error{ErrorCode::request_timeout,
+                  cat("The request's head did not come within ", options.head_within.count() / 1000, " s."),
+                  {},
+                  {}};
+      Task<void> refusing = refuse(408, std::move(error));
+      co_await refusing;
+      co_return false;
+    }
+    if (!more || !*more) co_return false;
+    if (!begun) deadline = loop.clock().now() + options.head_within;
+    begun = true;
+    while (unread().starts_with("\r\n"))
+      used += 2;  // RFC 9112 2.2: empty lines before a request are no fault
+    end = unread().find("\r\n\r\n");
+  }
+  Result<RequestHead> parsed = parse_request_head(unread().substr(0, end + 4));
+  used += end + 4;
+  Result<BodyFraming> body_framing = parsed ? request_framing(*parsed) : parsed.error();
+  if (!body_framing) {
+    Task<void> refusing = refuse(400, body_framing.error());
+    co_await refusing;
+    co_return false;
+  }
+  head = std::move(*parsed);
+  framing = *body_framing;
+  body_done = framing.kind == Framing::none || (framing.kind == Framing::length && framing.length == 0);
+  keep_alive = keeps_alive(head.minor_version, head.headers);
+  expects_continue = equal_ignoring_case(head.headers.find("Expect").value_or(""), "100-continue");
+  co_return true;
+}
+
+// Before there is a request to answer: in any case the connection's end.
+Task<void> Exchange::Impl::refuse(int status, Error error) {
+  const std::string text = error_text(error);
+  const Headers headers{
+      {"Content-Type", "application/json"}, {"Content-Length", cat(text.size())}, {"Connection", "close"}};
+  const std::string out = format_response_head(status, headers);
+  stream.expire_after(options.write_silence);
+  const Result<void> ignored = co_await stream.write(out, text);
+  static_cast<void>(ignored);
+}
+
+Task<Result<void>> Exchange::Impl::read_length_body() {
+  if (framing.length > options.largest_body_bytes) co_return too_large(options.largest_body_bytes);
+  body.reserve(std::min<std::uint64_t>(framing.length, 1u << 20));
+  while (true) {
+    const std::size_t take = std::min<std::uint64_t>(framing.length - body.size(), unread().size());
+    body.append(unread().substr(0, take));
+    used += take;
+    if (body.size() == framing.length) co_return Result<void>{};
+    const Result<bool> more = co_await fill();
+    if (!more) co_return more.error();
+    if (!*more) co_return cut_body();
+  }
+}
+
+Task<Result<void>> Exchange::Impl::read_chunked_body() {
+  ChunkedReader reader;
+  while (!reader.done()) {
+    if (unread().empty()) {
+      const Result<bool> more = co_await fill();
+      if (!more) co_return more.error();
+      if (!*more) co_return cut_body();
+    }
+    const Result<ChunkedReader::Step> step = reader.next(unread());
+    if (!step) co_return step.error();
+    if (body.size() + step->data.size() > options.largest_body_bytes)
+      co_return too_large(options.largest_body_bytes);
+    body.append(step->data);
+    used += step->used;
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Exchange::Impl::read_whole_body() {
+  if (body_done) co_return Result<void>{};
+  if (std::exchange(expects_continue, false) &&
+      (framing.kind != Framing::length || framing.length <= options.largest_body_bytes)) {
+    const Result<void> sent = co_await stream.write("HTTP/1.1 100 Continue\r\n\r\n");
+    if (!sent) co_return sent.error();
+  }
+  stream.expire_after(options.body_silence);
+  Task<Result<void>> reading = framing.kind == Framing::length ? read_length_body() : read_chunked_body();
+  Result<void> read = co_await reading;
+  if (read) body_done = true;
+  if (!read) keep_alive = false;
+  co_return read;
+}
+
+Task<bool> Exchange::Impl::finish_request() {
+  if (aborted || !answer_done || !stream.is_open() || !keep_alive) co_return false;
+  if (!body_done) {
+    // A handler that did not want the body: only a small one is worth reading.
+    if (framing.kind != Framing::length || framing.length > most_discarded_bytes || expects_continue)
+      co_return false;
+    const Result<void> rest = co_await read_whole_body();
+    if (!rest) co_return false;
+  }
+  reset();
+  co_return true;
+}
+
+void Exchange::Impl::reset() {
+  head = {};
+  framing = {};
+  body = {};
+  body_done = answer_started = answer_done = chunked_answer = false;
+  gone = {};
+}
+
+std::string Exchange::Impl::error_text(const Error& error) const {
+  return options.error_body ? options.error_body(head.path, error) : dump_json(error_json(error));
+}
+
+}  // namespace rbee::net

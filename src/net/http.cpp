@@ -1,0 +1,225 @@
+#include "net/http.h"
+
+#include "base/text.h"
+
+namespace rbee::net {
+namespace {
+
+Error bad(std::string message) { return Error{ErrorCode::bad_request, std::move(message)}; }
+
+// RFC 9110 5.6.2: what a method or a field's name may be made of.
+bool is_token(std::string_view text) {
+  for (const char c : text) {
+    const bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!alnum && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos) return false;
+  }
+  return !text.empty();
+}
+
+bool has_control(std::string_view text) {
+  for (const char c : text) {
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return true;
+  }
+  return false;
+}
+
+// Takes the next line, which ends with CRLF (a bare LF or CR is how requests get smuggled).
+std::optional<std::string_view> take_line(std::string_view& rest) {
+  const std::size_t end = rest.find("\r\n");
+  if (end == std::string_view::npos) return std::nullopt;
+  const std::string_view line = rest.substr(0, end);
+  rest.remove_prefix(end + 2);
+  return line;
+}
+
+Result<Headers> parse_fields(std::string_view rest) {
+  Headers headers;
+  while (true) {
+    const std::optional<std::string_view> line = take_line(rest);
+    if (!line) return bad("The head of the message is cut.");
+    if (line->empty()) return headers;
+    if (headers.all().size() == most_fields)
+      return bad(cat("The head has more than ", most_fields, " fields."));
+    const std::size_t colon = line->find(':');
+    if (colon == std::string_view::npos || !is_token(line->substr(0, colon)))
+      return bad("A header field has no valid name.");
+    const std::string_view value = trim(line->substr(colon + 1));
+    if (has_control(value)) return bad("A header field has a control character.");
+    headers.add(std::string(line->substr(0, colon)), std::string(value));
+  }
+}
+
+std::optional<int> parse_version(std::string_view text) {
+  if (text == "HTTP/1.1") return 1;
+  if (text == "HTTP/1.0") return 0;
+  return std::nullopt;
+}
+
+// "a/../b" could leave the place a path is looked up in; nobody sends it on purpose.
+bool has_dot_segment(std::string_view path) {
+  for (const std::string_view part : split(path, '/')) {
+    if (part == ".." || part == ".") return true;
+  }
+  return false;
+}
+
+Result<void> split_target(RequestHead& head) {
+  std::string_view target = head.target;
+  if (target == "*" && head.method == "OPTIONS") {
+    head.path = "*";
+    return {};
+  }
+  if (target.starts_with("http://")) {  // absolute form, as proxies send it
+    const std::size_t slash = target.find('/', 7);
+    target = slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
+  }
+  if (!target.starts_with('/')) return bad("The request's target is no path.");
+  const std::size_t question = target.find('?');
+  const std::optional<std::string> path = percent_decode(target.substr(0, question), false);
+  if (!path || has_control(*path) || has_dot_segment(*path)) return bad("The request's path is not valid.");
+  head.path = *path;
+  if (question != std::string_view::npos) head.query = target.substr(question + 1);
+  return {};
+}
+
+// Fields whose doubles change where a message ends or who it is for.
+Result<std::optional<std::string_view>> single(const Headers& headers, std::string_view name) {
+  std::optional<std::string_view> found;
+  for (const auto& [key, value] : headers.all()) {
+    if (!equal_ignoring_case(key, name)) continue;
+    if (found) return bad(cat("The head has two fields ", name, "."));
+    found = value;
+  }
+  return found;
+}
+
+Result<BodyFraming> framing_of(const Headers& headers) {
+  const auto length = single(headers, "Content-Length");
+  if (!length) return length.error();
+  const auto coding = single(headers, "Transfer-Encoding");
+  if (!coding) return coding.error();
+  if (*coding) {
+    if (*length) return bad("The head has both Content-Length and Transfer-Encoding.");
+    if (!equal_ignoring_case(**coding, "chunked"))
+      return bad(cat("The transfer coding '", **coding, "' is not known."));
+    return BodyFraming{Framing::chunked, 0};
+  }
+  if (!*length) return BodyFraming{};
+  const std::optional<std::uint64_t> bytes = parse_int<std::uint64_t>(**length);
+  if (!bytes) return bad(cat("Content-Length is '", **length, "', not a number."));
+  return BodyFraming{Framing::length, *bytes};
+}
+
+}  // namespace
+
+std::optional<std::string_view> Headers::find(std::string_view name) const {
+  for (const auto& [key, value] : fields_) {
+    if (equal_ignoring_case(key, name)) return value;
+  }
+  return std::nullopt;
+}
+
+Result<RequestHead> parse_request_head(std::string_view text) {
+  std::string_view rest = text;
+  const std::optional<std::string_view> line = take_line(rest);
+  if (!line) return bad("The request has no first line.");
+  const std::vector<std::string_view> words = split(*line, ' ');
+  if (words.size() != 3 || !is_token(words[0]) || words[1].empty() || has_control(words[1])) {
+    return bad("The request's first line is not HTTP.");
+  }
+  RequestHead head{.method = std::string(words[0]), .target = std::string(words[1])};
+  const std::optional<int> version = parse_version(words[2]);
+  if (!version) return bad("Only HTTP/1.0 and HTTP/1.1 are spoken here.");
+  head.minor_version = *version;
+  Result<Headers> headers = parse_fields(rest);
+  if (!headers) return headers.error();
+  head.headers = std::move(*headers);
+  if (Result<void> target = split_target(head); !target) return target.error();
+  const auto host = single(head.headers, "Host");
+  if (!host) return host.error();
+  if (!*host && head.minor_version == 1) return bad("The request has no Host.");
+  return head;
+}
+
+Result<ResponseHead> parse_response_head(std::string_view text) {
+  std::string_view rest = text;
+  const std::optional<std::string_view> line = take_line(rest);
+  if (!line || line->size() < 12) return bad("The answer has no first line.");
+  const std::optional<int> version = parse_version(line->substr(0, 8));
+  const std::optional<int> status = parse_int<int>(line->substr(9, 3));
+  if (!version || (*line)[8] != ' ' || !status || *status < 100 || *status > 599) {
+    return bad("The answer's first line is not HTTP.");
+  }
+  Result<Headers> headers = parse_fields(rest);
+  if (!headers) return headers.error();
+  return ResponseHead{.status = *status, .minor_version = *version, .headers = std::move(*headers)};
+}
+
+Result<BodyFraming> request_framing(const RequestHead& head) { return framing_of(head.headers); }
+
+Result<BodyFraming> response_framing(const ResponseHead& head, bool answers_head_request) {
+  if (answers_head_request || head.status < 200 || head.status == 204 || head.status == 304)
+    return BodyFraming{};
+  Result<BodyFraming> framing = framing_of(head.headers);
+  if (framing && framing->kind == Framing::none) return BodyFraming{Framing::until_close, 0};
+  return framing;
+}
+
+bool keeps_alive(int minor_version, const Headers& headers) {
+  const std::string wish = lower(headers.find("Connection").value_or(""));
+  if (minor_version == 0) return wish.find("keep-alive") != std::string::npos;
+  return wish.find("close") == std::string::npos;
+}
+
+std::string_view status_text(int status) {
+  switch (status) {
+    case 100: return "Continue";
+    case 200: return "OK";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 499: return "Client Closed Request";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 507: return "Insufficient Storage";
+    default: return "Status";
+  }
+}
+
+namespace {
+
+void append_fields(std::string& out, const Headers& headers) {
+  for (const auto& [name, value] : headers.all()) {
+    out.append(name).append(": ").append(value).append("\r\n");
+  }
+  out += "\r\n";
+}
+
+}  // namespace
+
+std::string format_response_head(int status, const Headers& headers) {
+  std::string out = cat("HTTP/1.1 ", status, " ", status_text(status), "\r\n");
+  append_fields(out, headers);
+  return out;
+}
+
+std::string format_request_head(std::string_view method, std::string_view target, const Headers& headers) {
+  std::string out = cat(method, " ", target, " HTTP/1.1\r\n");
+  append_fields(out, headers);
+  return out;
+}
+
+}  // namespace rbee::net

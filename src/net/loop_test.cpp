@@ -1,0 +1,130 @@
+#include "net/loop.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace rbee::net {
+namespace {
+
+Task<int> add(Loop& loop, int a, int b) {
+  co_await sleep_for(loop, Milliseconds{1});
+  co_return a + b;
+}
+
+Task<int> add_three(Loop& loop) {
+  const int first = co_await add(loop, 1, 2);
+  const int second = co_await add(loop, first, 3);
+  co_return second;
+}
+
+TEST(Loop, TasksHandTheirValuesOn) {
+  const SystemClock clock;
+  Loop loop(clock);
+  EXPECT_EQ(loop.block_on(add_three(loop)), 6);
+  EXPECT_EQ(loop.block_on(add_three(loop)), 6) << "a loop can be run again";
+}
+
+struct Witness {
+  explicit Witness(int& to) : count(to) { ++count; }
+  Witness(const Witness&) = delete;
+  Witness& operator=(const Witness&) = delete;
+  ~Witness() { --count; }
+  int& count;
+};
+
+Task<void> wait_for_ever(Loop& loop, int& alive) {
+  const Witness witness(alive);
+  Signal signal(loop);
+  co_await signal.wait(Milliseconds{1'000'000});
+}
+
+TEST(Loop, TasksThatStillWaitAreFreedWithIt) {
+  const SystemClock clock;
+  int alive = 0;
+  {
+    Loop loop(clock);
+    loop.spawn(wait_for_ever(loop, alive));
+    loop.block_on(sleep_for(loop, Milliseconds{1}));
+    EXPECT_EQ(alive, 1);
+  }
+  EXPECT_EQ(alive, 0);
+}
+
+Task<bool> wait_on(Signal& signal, Milliseconds timeout) {
+  const bool announced = co_await signal.wait(timeout);
+  co_return announced;
+}
+
+TEST(Signal, AnAnnouncementIsKeptForTheNextWaitAndOnlyThat) {
+  const SystemClock clock;
+  Loop loop(clock);
+  Signal signal(loop);
+  signal.notify();
+  signal.notify();
+  EXPECT_TRUE(loop.block_on(wait_on(signal, Milliseconds{60'000})));
+  EXPECT_FALSE(loop.block_on(wait_on(signal, Milliseconds{1})));
+}
+
+TEST(Signal, IsAnnouncedFromAnotherThreadByPosting) {
+  const SystemClock clock;
+  Loop loop(clock);
+  Signal signal(loop);
+  std::jthread other([&] { loop.post([&] { signal.notify(); }); });
+  EXPECT_TRUE(loop.block_on(wait_on(signal, Milliseconds{60'000})));
+}
+
+TEST(Timer, ArmingAgainReplacesAndCancellingEnds) {
+  const SystemClock clock;
+  Loop loop(clock);
+  Timer timer(loop);
+  std::string fired;
+  timer.arm(Milliseconds{1}, [&] { fired += "first"; });
+  timer.arm(Milliseconds{2}, [&] { fired += "second"; });
+  Timer cancelled(loop);
+  cancelled.arm(Milliseconds{1}, [&] { fired += "cancelled"; });
+  cancelled.cancel();
+  loop.block_on(sleep_for(loop, Milliseconds{20}));
+  EXPECT_EQ(fired, "second");
+}
+
+Task<int> through_thread(Loop& loop, BlockingThread& thread) {
+  std::function<int()> work = [] { return 42; };
+  const int got = co_await thread.run(loop, std::move(work));
+  co_return got;
+}
+
+TEST(BlockingThread, WorkRunsInOrderAndItsValueComesBack) {
+  const SystemClock clock;
+  Loop loop(clock);
+  std::string order;
+  {
+    BlockingThread thread;
+    for (const char c : {'a', 'b', 'c'}) thread.post([&order, c] { order += c; });
+    EXPECT_EQ(loop.block_on(through_thread(loop, thread)), 42);
+    thread.post([&order] { order += "d"; });
+  }
+  EXPECT_EQ(order, "abcd") << "what is queued is finished before it ends";
+}
+
+TEST(Runtime, WorkIsDoneOnEachLoopsOwnThread) {
+  const SystemClock clock;
+  Runtime runtime(clock, 2);
+  std::atomic<int> done{0};
+  std::vector<std::thread::id> threads(2);
+  runtime.start();
+  int index = 0;
+  for (Loop* loop : runtime.loops()) {
+    loop->post([&, index] {
+      threads[static_cast<std::size_t>(index)] = std::this_thread::get_id();
+      if (++done == 2) done.notify_one();
+    });
+    ++index;
+  }
+  for (int seen = 0; seen < 2; seen = done.load()) done.wait(seen);
+  runtime.stop();
+  EXPECT_NE(threads[0], threads[1]);
+}
+
+}  // namespace
+}  // namespace rbee::net

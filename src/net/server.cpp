@@ -1,0 +1,194 @@
+#include "net/server.h"
+
+#include "base/text.h"
+#include "net/asio_stream.h"
+#include "net/exchange.h"
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+#include <set>
+
+namespace rbee::net {
+
+using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol, Executor>;
+
+struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
+  struct PerLoop {
+    Loop* loop = nullptr;
+    std::set<Exchange::Impl*> connections = {};  // touched on its loop only
+  };
+  Impl(std::vector<Loop*> on, Handler handle, ServerOptions with)
+      : handler(std::move(handle)),
+        options(std::move(with)),
+        acceptor(context_of(*on.front())),
+        pause(*on.front()) {
+    for (Loop* loop : on) loops.push_back({.loop = loop});
+  }
+
+  std::vector<PerLoop> loops;
+  Handler handler;
+  ServerOptions options;
+  Acceptor acceptor;
+  Timer pause;
+  Endpoint endpoint;
+  std::size_t next_loop = 0;
+  std::atomic<std::size_t> connections{0};
+  std::atomic<bool> stopping{false};
+
+  Result<void> open(Endpoint on);
+  void accept();
+  static Task<void> serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream);
+  static void close_connections(PerLoop& per_loop);
+  void stop();
+};
+
+namespace {
+
+constexpr int backlog = 512;
+// After a failed accept (no descriptors left): trying at once would spin.
+constexpr Milliseconds accept_pause{100};
+
+bool somebody_answers(const Endpoint& on, asio::io_context& context) {
+  Socket probe(context);
+  error_code failure;
+  const auto address = asio_endpoint(on);
+  probe.open(address.protocol(), failure);
+  if (!failure) probe.connect(address, failure);
+  return !failure;
+}
+
+Error listen_error(const Endpoint& on, const error_code& failure) {
+  if (failure.value() == EADDRINUSE) {
+    return Error{
+        ErrorCode::address_taken, cat("The address ", on.text(), " is taken by another program."), {}, {}};
+  }
+  if (failure.value() == EACCES) {
+    return Error{ErrorCode::not_allowed,
+                 cat("Listening on ", on.text(), " is not allowed."),
+                 "Ports below 1024 are the system's: choose a higher one.",
+                 {}};
+  }
+  return Error{
+      ErrorCode::io_failed, cat("Listening on ", on.text(), " failed: ", failure.message(), "."), {}, {}};
+}
+
+}  // namespace
+
+Result<void> HttpServer::Impl::open(Endpoint on) {
+  if (Result<void> checked = check_endpoint(on); !checked) return checked;
+  asio::io_context& context = context_of(*loops.front().loop);
+  if (on.is_unix()) {
+    if (somebody_answers(on, context))
+      return listen_error(on, error_code(EADDRINUSE, boost::system::generic_category()));
+    ::unlink(on.unix_path.c_str());
+  }
+  const auto address = asio_endpoint(on);
+  error_code failure;
+  acceptor.open(address.protocol(), failure);
+  if (!failure && !on.is_unix()) acceptor.set_option(asio::socket_base::reuse_address(true), failure);
+  if (!failure) acceptor.bind(address, failure);
+  if (!failure && on.is_unix()) ::chmod(on.unix_path.c_str(), 0600);
+  if (!failure) acceptor.listen(backlog, failure);
+  if (failure) return listen_error(on, failure);
+  if (!on.is_unix()) {
+    const auto bound = acceptor.local_endpoint();
+    // A generic endpoint has no port(): both families keep it in the same two bytes, in network order.
+    const auto* bytes = static_cast<const unsigned char*>(static_cast<const void*>(bound.data()));
+    on.port = static_cast<std::uint16_t>((bytes[2] << 8) | bytes[3]);
+  }
+  endpoint = std::move(on);
+  return {};
+}
+
+void HttpServer::Impl::accept() {
+  const std::size_t index = next_loop++ % loops.size();
+  Loop* loop = loops[index].loop;
+  acceptor.async_accept(context_of(*loop),
+                        [self = shared_from_this(), index, loop](error_code failure, Socket socket) {
+                          if (self->stopping) return;
+                          if (failure) {
+                            self->pause.arm(accept_pause, [self] { self->accept(); });
+                            return;
+                          }
+                          const auto impl = std::make_shared<Stream::Impl>(*loop, std::move(socket));
+                          impl->prepare();
+                          loop->spawn(serve(self, index, Stream(impl)));
+                          self->accept();
+                        });
+}
+
+Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream) {
+  PerLoop& per_loop = self->loops[index];
+  Exchange::Impl impl(*per_loop.loop, std::move(stream), self->options);
+  if (self->connections.fetch_add(1) >= self->options.most_connections) {
+    Error error{ErrorCode::queue_full,
+                cat("There are ", self->options.most_connections, " connections already."),
+                {},
+                {}};
+    Task<void> refusing = impl.refuse(503, std::move(error));
+    co_await refusing;
+    --self->connections;
+    co_return;
+  }
+  per_loop.connections.insert(&impl);
+  bool more = !self->stopping;
+  while (more) {
+    more = co_await impl.read_head();
+    if (!more) break;
+    Exchange exchange(impl);
+    Task<void> handling = self->handler(exchange);
+    co_await handling;
+    impl.stream.unwatch();
+    more = co_await impl.finish_request();
+  }
+  per_loop.connections.erase(&impl);
+  --self->connections;
+}
+
+void HttpServer::Impl::close_connections(PerLoop& per_loop) {
+  // A callback may end its connection's coroutine, which takes it out of the set.
+  const std::vector<Exchange::Impl*> open(per_loop.connections.begin(), per_loop.connections.end());
+  for (Exchange::Impl* connection : open) {
+    if (!per_loop.connections.contains(connection)) continue;
+    connection->stream.close();
+    const std::function<void()> tell = std::exchange(connection->gone, {});
+    if (tell) tell();
+  }
+}
+
+void HttpServer::Impl::stop() {
+  if (stopping.exchange(true)) return;
+  if (endpoint.is_unix()) ::unlink(endpoint.unix_path.c_str());
+  for (PerLoop& per_loop : loops) {
+    per_loop.loop->post([self = shared_from_this(), &per_loop] {
+      if (&per_loop == &self->loops.front()) {
+        error_code ignored;
+        self->acceptor.close(ignored);
+        self->pause.cancel();
+      }
+      close_connections(per_loop);
+    });
+  }
+}
+
+HttpServer::HttpServer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpServer::~HttpServer() { stop(); }
+
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(std::vector<Loop*> loops, Endpoint on, Handler handler,
+                                                       ServerOptions options) {
+  auto impl = std::make_shared<Impl>(std::move(loops), std::move(handler), std::move(options));
+  if (Result<void> opened = impl->open(std::move(on)); !opened) return opened.error();
+  impl->accept();
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+Endpoint HttpServer::endpoint() const { return impl_->endpoint; }
+void HttpServer::stop() { impl_->stop(); }
+
+}  // namespace rbee::net

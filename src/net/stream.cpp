@@ -1,0 +1,239 @@
+#include "net/stream.h"
+
+#include "base/text.h"
+#include "net/asio_stream.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <array>
+
+namespace rbee::net {
+namespace {
+
+// Suspends until the reader (or the writer) of the socket is resumed; a frame that is destroyed while it
+// waits takes its operation with it, so that nothing is written into a buffer that is gone.
+class SocketAwaiter {
+ public:
+  SocketAwaiter(Stream::Impl& impl, std::coroutine_handle<>& place) : impl_(impl), place_(place) {}
+  SocketAwaiter(const SocketAwaiter&) = delete;
+  SocketAwaiter& operator=(const SocketAwaiter&) = delete;
+  ~SocketAwaiter() {
+    if (!place_) return;
+    place_ = {};
+    error_code ignored;
+    impl_.socket.cancel(ignored);
+  }
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle) noexcept { place_ = handle; }
+  void await_resume() const noexcept {}
+
+ private:
+  Stream::Impl& impl_;
+  std::coroutine_handle<>& place_;
+};
+
+void resume(std::coroutine_handle<>& place) {
+  if (place) std::exchange(place, {}).resume();
+}
+
+void wait_writable(const std::shared_ptr<Stream::Impl>& impl) {
+  impl->socket.async_wait(Socket::wait_write, [impl](error_code result) {
+    impl->write_result = result;
+    resume(impl->writer);
+  });
+}
+
+}  // namespace
+
+Result<void> check_endpoint(const Endpoint& endpoint) {
+  if (endpoint.unix_path.size() <= longest_socket_path) return {};
+  return Error{ErrorCode::io_failed,
+               cat("The path of the socket '", endpoint.unix_path, "' has ", endpoint.unix_path.size(),
+                   " bytes; the system takes ", longest_socket_path, "."),
+               "Set RBEE_HOME to a folder with a shorter path."};
+}
+
+asio::generic::stream_protocol::endpoint asio_endpoint(const Endpoint& endpoint) {
+  if (endpoint.is_unix()) return asio::local::stream_protocol::endpoint(endpoint.unix_path);
+  return asio::ip::tcp::endpoint(asio::ip::make_address(endpoint.address), endpoint.port);
+}
+
+void Stream::Impl::prepare() {
+  error_code ignored;
+  socket.non_blocking(true, ignored);
+  // Without it a small chunk waits for the acknowledgement of the one before. Unix sockets refuse it.
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+}
+
+void Stream::Impl::renew() {
+  expired = false;
+  if (idle.count() == 0) return;
+  deadline = loop.clock().now() + idle;
+  if (!watchdog_armed) check_deadline();
+}
+
+// One timer for many operations: it looks at the deadline when it fires and goes on from there, so an
+// operation that renews its time only stores a number.
+void Stream::Impl::check_deadline() {
+  watchdog_armed = false;
+  if (idle.count() == 0 || closed) return;
+  const Instant now = loop.clock().now();
+  if (now >= deadline) {
+    if (!reader && !writer) return;  // nobody waits: the next operation arms it again
+    expired = true;
+    error_code ignored;
+    socket.cancel(ignored);  // the connection stays: a last word may still be said
+    return;
+  }
+  watchdog_armed = true;
+  watchdog.arm(deadline - now, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->check_deadline();
+  });
+}
+
+void Stream::Impl::close() {
+  if (std::exchange(closed, true)) return;
+  watchdog.cancel();
+  error_code ignored;
+  socket.close(ignored);  // what waits is completed with operation_aborted
+}
+
+void Stream::Impl::wait_for_end() {
+  watching = true;
+  socket.async_wait(Socket::wait_read, [self = shared_from_this()](error_code result) {
+    self->watching = false;
+    if (!self->gone || self->closed || result == asio::error::operation_aborted) return;
+    char byte = 0;
+    error_code peeked;
+    const std::size_t got =
+        result ? 0 : self->socket.receive(asio::buffer(&byte, 1), Socket::message_peek, peeked);
+    if (!result && peeked == asio::error::would_block) return self->wait_for_end();
+    // Bytes that came early (the next request) hide the end behind them: the write will find out.
+    if (!result && !peeked && got > 0) return;
+    const std::function<void()> tell = std::exchange(self->gone, {});
+    tell();
+  });
+}
+
+Error Stream::Impl::failure(const error_code& result) const {
+  if (expired) return Error{ErrorCode::timed_out, "The other end was silent for too long.", {}, {}};
+  if (closed) return Error{ErrorCode::cancelled, "The connection was closed here.", {}, {}};
+  return Error{ErrorCode::unreachable, "The connection was lost.", {}, result.message()};
+}
+
+Stream::Stream() = default;
+Stream::Stream(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&& other) noexcept {
+  if (this != &other) {
+    close();
+    impl_ = std::move(other.impl_);
+  }
+  return *this;
+}
+Stream::~Stream() { close(); }
+
+Task<Result<Stream>> Stream::connect(Loop& loop, Endpoint to, Milliseconds timeout) {
+  const Result<void> checked = check_endpoint(to);
+  if (!checked) co_return checked.error();
+  const auto impl = std::make_shared<Impl>(loop, Socket(context_of(loop)));
+  impl->idle = timeout;
+  impl->renew();
+  {
+    impl->socket.async_connect(asio_endpoint(to), [impl](error_code result) {
+      impl->write_result = result;
+      resume(impl->writer);
+    });
+    SocketAwaiter awaiter(*impl, impl->writer);
+    co_await awaiter;
+  }
+  if (impl->write_result) {
+    Error error = impl->failure(impl->write_result);
+    error.message = impl->expired ? cat(to.text(), " did not answer within ", timeout.count(), " ms.")
+                                  : cat("Nobody answers on ", to.text(), ".");
+    co_return error;
+  }
+  impl->prepare();
+  impl->idle = Milliseconds{0};
+  co_return Stream(impl);
+}
+
+Task<Result<std::size_t>> Stream::read_some(char* buffer, std::size_t size) {
+  const std::shared_ptr<Impl> impl = impl_;
+  if (!impl) co_return Error{ErrorCode::cancelled, "There is no connection.", {}, {}};
+  if (impl->closed) co_return impl->failure({});
+  impl->renew();
+  {
+    impl->socket.async_read_some(asio::buffer(buffer, size), [impl](error_code result, std::size_t got) {
+      impl->read_result = result;
+      impl->read_bytes = got;
+      resume(impl->reader);
+    });
+    SocketAwaiter awaiter(*impl, impl->reader);
+    co_await awaiter;
+  }
+  if (!impl->read_result) co_return impl->read_bytes;
+  if (impl->read_result == asio::error::eof) co_return std::size_t{0};
+  co_return impl->failure(impl->read_result);
+}
+
+Task<Result<void>> Stream::write(std::string_view first, std::string_view second) {
+  const std::shared_ptr<Impl> impl = impl_;
+  if (!impl) co_return Error{ErrorCode::cancelled, "There is no connection.", {}, {}};
+  while (!first.empty() || !second.empty()) {
+    if (impl->closed) co_return impl->failure({});
+    const std::array<asio::const_buffer, 2> parts = {asio::buffer(first.data(), first.size()),
+                                                     asio::buffer(second.data(), second.size())};
+    error_code result;
+    const std::size_t sent = impl->socket.write_some(parts, result);
+    const std::size_t of_first = std::min(sent, first.size());
+    first.remove_prefix(of_first);
+    second.remove_prefix(sent - of_first);
+    if (result && result != asio::error::would_block) co_return impl->failure(result);
+    if (!result) continue;
+    impl->renew();
+    wait_writable(impl);
+    SocketAwaiter awaiter(*impl, impl->writer);
+    co_await awaiter;
+    if (impl->write_result) co_return impl->failure(impl->write_result);
+  }
+  co_return Result<void>{};
+}
+
+void Stream::expire_after(Milliseconds idle) {
+  if (!impl_) return;
+  // A shorter limit than the one the timer waits for has to wake it earlier.
+  if (idle.count() != 0 && impl_->watchdog_armed && impl_->loop.clock().now() + idle < impl_->deadline) {
+    impl_->watchdog.cancel();
+    impl_->watchdog_armed = false;
+  }
+  impl_->idle = idle;
+}
+
+void Stream::close() {
+  if (impl_) impl_->close();
+}
+
+bool Stream::is_open() const { return impl_ && !impl_->closed; }
+
+void Stream::watch(std::function<void()> gone) {
+  if (!is_open()) return;
+  impl_->gone = std::move(gone);
+  if (!impl_->watching) impl_->wait_for_end();
+}
+
+void Stream::unwatch() {
+  if (impl_) impl_->gone = {};
+}
+
+Instant Stream::now() const { return impl_ ? impl_->loop.clock().now() : Instant{}; }
+
+void Stream::shut_down_sending() {
+  error_code ignored;
+  if (is_open()) impl_->socket.shutdown(Socket::shutdown_send, ignored);
+}
+
+}  // namespace rbee::net
