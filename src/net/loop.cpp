@@ -43,7 +43,8 @@ void Loop::post(std::function<void()> work) { asio::post(impl_->context, std::mo
 void Loop::spawn(Task<void> task) {
   // std::function wants something that can be copied.
   auto shared = std::make_shared<Task<void>>(std::move(task));
-  post([this, shared] {
+  // Moved: a copy that stayed here could be the last, and the frame would die on this thread.
+  post([this, shared = std::move(shared)] {
     const auto handle = run_detached(std::move(*shared)).handle;
     handle.promise().tasks = &impl_->tasks;
     handle.promise().place = impl_->tasks.insert(impl_->tasks.end(), handle);

@@ -116,9 +116,12 @@ void HttpServer::Impl::accept() {
                             self->pause.arm(accept_pause, [self] { self->accept(); });
                             return;
                           }
-                          const auto impl = std::make_shared<Stream::Impl>(*loop, std::move(socket));
+                          auto impl = std::make_shared<Stream::Impl>(*loop, std::move(socket));
                           impl->prepare();
-                          loop->spawn(serve(self, index, Stream(impl)));
+                          // Handed over whole: a reference that stayed here could be the last, and die on the
+                          // wrong thread.
+                          Stream stream(std::move(impl));
+                          loop->spawn(serve(self, index, std::move(stream)));
                           self->accept();
                         });
 }

@@ -1,0 +1,72 @@
+# Thin on purpose: each target is a line or two of what you would type yourself.
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+
+# Clones in different folders share the compiler's cache.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+
+RBEE := build/release/rbee
+T ?= gguf
+# Not `SECONDS ?=`: bash has a variable of that name.
+FUZZ_SECONDS := $(if $(findstring command,$(origin SECONDS)),$(SECONDS),30)
+
+.PHONY: build setup engines demo test test-all bench lint lint-all format fuzz clean help
+
+build:  ## the program, build/release/rbee, and the unit tests
+	@[ -f build/release/build.ninja ] || cmake --preset release
+	@cmake --build --preset release
+
+setup:  ## what the machine lacks: packages, and the tests' npm packages
+	@tools/setup
+
+engines: build  ## the engine packs of the demo and the tests, built once into ~/.cache/rbee
+	@$(RBEE) engine install cpu
+	@$(RBEE) engine install vulkan
+
+demo:  ## real answers from two backends of this machine
+	@tools/setup
+	@$(MAKE) --no-print-directory build engines
+	@node tools/demo.mjs
+
+test:  ## unit tests, and end-to-end tests on the CPU and Vulkan engines
+	@tools/setup
+	@$(MAKE) --no-print-directory build engines
+	@tools/run_tests.py
+
+test-all:  ## test, and again with AddressSanitizer, UBSan and ThreadSanitizer
+	@tools/setup
+	@$(MAKE) --no-print-directory build engines
+	@for preset in debug tsan; do \
+	  { [ -f build/$$preset/build.ninja ] || cmake --preset $$preset; } && cmake --build --preset $$preset || exit 1; done
+	@tools/run_tests.py --all
+
+bench:  ## what rbee adds to an engine, with the goals; ends with 1 when one is missed
+	@tools/setup
+	@$(MAKE) --no-print-directory build engines
+	@bench/run
+
+lint:  ## format, include rules, tidy, and clang-tidy on what changed
+	@tools/setup
+	@tools/lint
+
+lint-all:  ## lint with clang-tidy on the whole tree
+	@tools/setup
+	@tools/lint --all
+
+format:  ## clang-format on every source file
+	@git ls-files -co --exclude-standard -- 'src/*.h' 'src/*.cpp' 'fuzz/*.cpp' | xargs clang-format-19 -i
+
+fuzz:  ## one fuzz target for a while: make fuzz T=gguf SECONDS=30
+	@tools/setup fuzz
+	@[ -f build/fuzz/build.ninja ] || cmake --preset fuzz
+	@cmake --build --preset fuzz --target fuzz_$(T)
+	@mkdir -p build/fuzz/corpus/$(T)
+	@build/fuzz/fuzz/fuzz_$(T) -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/fuzz/ \
+	  build/fuzz/corpus/$(T) $(wildcard fuzz/seeds/$(T))
+
+clean:  ## what was built here; the engine packs in ~/.cache/rbee stay
+	@rm -rf build
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1: /p' Makefile | column -t -s: -l 2

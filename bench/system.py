@@ -1,0 +1,69 @@
+"""A real `rbee up --demo` in a folder of its own, and what /proc says of it."""
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+from stream import get_json
+
+LONGEST_START_S = 120
+
+
+class System:
+    def __init__(self, program: str, home: str):
+        self.program, self.home = program, home
+        self.environment = os.environ | {"RBEE_HOME": home}
+
+    def __enter__(self) -> "System":
+        command = [self.program, "up", "--port", "0", "--demo", "--json"]
+        self.process = subprocess.Popen(command, text=True, env=self.environment, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE)
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError("`rbee up` did not start")
+        self.address = json.loads(line)["address"]
+        self.demo_model = self.wait_for_models()
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def wait_for_models(self) -> str:
+        end = time.monotonic() + LONGEST_START_S
+        while time.monotonic() < end:
+            models = get_json(self.address, "/v1/models")["data"]
+            if models and get_json(self.address, "/api/v1/workers")["workers"]:
+                return models[0]["id"]
+            time.sleep(0.05)
+        raise RuntimeError("the demo model did not appear")
+
+    def command(self, *words: str) -> None:
+        subprocess.run([self.program, *words], env=self.environment, check=True, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL)
+
+    def engine_socket(self, model: str) -> str:
+        """Of the engine that serves `model`: the one a direct client would have to know."""
+        report = get_json(str(pathlib.Path(self.home) / "hive" / "hive.sock"), "/report")
+        ids = {file["id"] for file in report["models"] if model in (file["id"], file["name"])}
+        return next(e["socket"] for e in report["engines"] if e["model"] in ids and e["state"] == "ready")
+
+    def cpu_seconds(self) -> float:
+        """Of all threads, to the nanosecond: /proc/PID/stat counts in steps of 10 ms."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+
+    def cpu_seconds_while_idle(self, seconds: int) -> float:
+        time.sleep(2)  # what the last request left to do is not idling
+        before = self.cpu_seconds()
+        time.sleep(seconds)
+        return self.cpu_seconds() - before
+
+    def pss_bytes(self) -> int:
+        rollup = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        return 1024 * next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))

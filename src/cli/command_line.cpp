@@ -1,0 +1,292 @@
+#include "cli/command_line.h"
+
+#include "base/text.h"
+#include "cli/config.h"
+#include "cli/run.h"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace rbee::cli {
+namespace {
+
+// CLI11's own, with the example at the end and no second blank line above the options.
+class HelpForm final : public CLI::Formatter {
+ public:
+  HelpForm() { column_width(34); }
+  std::string make_footer(const CLI::App* app) const override {
+    const std::string footer = app->get_footer();
+    return footer.empty() ? "" : cat(footer, "\n");
+  }
+};
+
+// `tables`: beginnings of the keys that a command heeds.
+std::string config_help(std::initializer_list<std::string_view> tables) {
+  std::string text = "Configuration (rbee.toml):\n";
+  for (const ConfigKey& key : config_keys()) {
+    const bool asked =
+        std::any_of(tables.begin(), tables.end(), [&](auto table) { return key.path.starts_with(table); });
+    if (key.in_use && asked) text += cat("  ", key.path, " = ", key.standard, "  ", key.sentence, "\n");
+  }
+  return text;
+}
+
+// Describes all commands to CLI11, which writes what it reads into one Options.
+class Grammar {
+ public:
+  explicit Grammar(Options& options)
+      : o_(options), root_("rbee runs language models on all of your machines as one system.", "rbee") {
+    root_.formatter(std::make_shared<HelpForm>());
+    root_.require_subcommand(1);
+    root_.set_version_flag("--version", cat("rbee ", version));
+    root_.set_help_flag("-h,--help", "Print this help and end");
+    root_.footer("Example: rbee up --demo");
+    add_common(root_);
+    add_daemons();
+    add_workers();
+    add_models();
+    add_questions();
+    add_engines();
+  }
+
+  CLI::App& root() { return root_; }
+  [[nodiscard]] Command command_of(const CLI::App& app) const { return commands_.at(&app); }
+
+ private:
+  void add_common(CLI::App& app) {
+    app.add_flag("--json", o_.json, "Print one JSON document on stdout");
+    app.add_option("--keeper", o_.keeper, "The keeper to ask (RBEE_KEEPER; else this home's)")
+        ->type_name("URL");
+    app.add_option("--key", o_.key, "API key (RBEE_API_KEY)")->type_name("K");
+    app.add_flag("-q,--quiet", o_.quiet, "No progress and no notes on stderr");
+    const std::vector<std::pair<std::string, ColorMode>> modes = {
+        {"auto", ColorMode::automatic}, {"always", ColorMode::always}, {"never", ColorMode::never}};
+    app.add_option("--color", o_.color, "Colours: auto, always or never")
+        ->type_name("WHEN")
+        ->transform(CLI::CheckedTransformer(modes, CLI::ignore_case).description(""));
+  }
+
+  CLI::App& command(CLI::App& parent, Command which, const std::string& name, const std::string& sentence,
+                    const std::string& example) {
+    CLI::App& app = *parent.add_subcommand(name, sentence);
+    app.footer(cat("Example: rbee ", example));
+    commands_.emplace(&app, which);
+    add_common(app);
+    return app;
+  }
+
+  CLI::App& group(const std::string& name, const std::string& sentence, const std::string& example) {
+    CLI::App& app = *root_.add_subcommand(name, sentence);
+    app.require_subcommand(1);
+    app.footer(cat("Example: rbee ", example));
+    return app;
+  }
+
+  void add_daemons() {
+    CLI::App& up = command(root_, Command::up, "up", "Run a keeper and a hive for this machine", "up --demo");
+    up.add_option("--port", o_.port, "Port for clients (7833; 0: any free one)")->type_name("PORT");
+    up.add_flag("--demo", o_.demo, "Put the demo model in service");
+    up.footer(cat(config_help({"keeper.", "routing."}), "\nExample: rbee up --demo"));
+    command(root_, Command::down, "down", "End the `up` of this home", "down");
+    CLI::App& keeper = command(root_, Command::keeper, "keeper", "Run the keeper in the foreground",
+                               "keeper --listen 127.0.0.1:7833");
+    keeper.add_option("--listen", o_.listen, "Where clients reach it")->type_name("ADDRESS:PORT");
+    keeper.footer(
+        cat(config_help({"keeper.", "routing."}), "\nExample: rbee keeper --listen 127.0.0.1:7833"));
+    CLI::App& hive = command(root_, Command::hive, "hive", "Run the hive of this machine, or list hives",
+                             "hive --name gaming-pc");
+    hive.add_option("--listen", o_.listen, "Where keepers reach it")->type_name("ADDRESS:PORT");
+    hive.add_option("--name", o_.name, "Its name (the host's)")->type_name("N");
+    command(hive, Command::hive_list, "list", "List the hives", "hive list --json");
+    command(root_, Command::status, "status", "Keeper, hives, workers, models and requests on one screen",
+            "status");
+    CLI::App& logs = command(root_, Command::logs, "logs", "Print the logs of engines",
+                             "logs --worker worker-gaming-pc -f");
+    logs.add_option("--hive", o_.hive, "Of this hive only")->type_name("H");
+    logs.add_option("--worker", o_.worker, "Of this worker only")->type_name("W");
+    logs.add_flag("-f,--follow", o_.follow, "Go on with what comes");
+  }
+
+  void add_deploy_options(CLI::App& app) {
+    app.add_option("--hive", o_.hive, "On this hive")->type_name("H");
+    app.add_option("--backend", o_.backend, "CUDA, Metal, ROCm, Vulkan or CPU")->type_name("B");
+    app.add_option("--device", o_.device, "A device by its id")->type_name("ID");
+    app.add_option("--name", o_.name, "Name of the worker")->type_name("N");
+    app.add_option("--slots", o_.slots, "Requests at once in each engine")->type_name("N")->check(positive());
+    app.add_option("--context", o_.context, "Tokens that one request may use")
+        ->type_name("N")
+        ->check(positive());
+  }
+
+  void add_workers() {
+    CLI::App& worker = group("worker", "Devices in service", "worker list");
+    CLI::App& deploy = command(worker, Command::worker_deploy, "deploy", "Put devices in service",
+                               "worker deploy --hive gaming-pc --backend cuda");
+    add_deploy_options(deploy);
+    deploy.add_flag("--no-benchmark", o_.no_benchmark, "Do not measure it now (this version never does)");
+    CLI::App& start = command(worker, Command::worker_start, "start",
+                              "Start a stopped worker, or put a device in service through one backend",
+                              "worker start --hive gaming-pc --backend cuda");
+    start.add_option("W", o_.worker, "The worker");
+    add_deploy_options(start);
+    CLI::App& list =
+        command(worker, Command::worker_list, "list", "List the workers", "worker list --backend cuda");
+    list.add_option("--hive", o_.hive, "Of this hive only")->type_name("H");
+    list.add_option("--backend", o_.backend, "With this backend only")->type_name("B");
+    list.add_option("--state", o_.state, "In this state only")->type_name("S");
+    list.add_option("--limit", o_.limit, "At most so many")->type_name("N");
+    CLI::App& about = command(worker, Command::worker_info, "info",
+                              "What a machine can do, or what a worker does", "worker info --hive gaming-pc");
+    about.add_option("W", o_.worker, "The worker; without it, the machine");
+    about.add_option("--hive", o_.hive, "The machine of this hive")->type_name("H");
+    CLI::App& stop = command(worker, Command::worker_stop, "stop", "Take a worker out of service",
+                             "worker stop worker-gaming-pc");
+    stop.add_option("W", o_.worker, "The worker")->required();
+    CLI::App& remove = command(worker, Command::worker_remove, "remove", "Stop and forget a worker",
+                               "worker remove worker-gaming-pc");
+    remove.add_option("W", o_.worker, "The worker")->required();
+  }
+
+  void add_models() {
+    CLI::App& model = group("model", "Models of the hives", "model list");
+    command(model, Command::model_list, "list", "List the models", "model list --json");
+    CLI::App& add = command(model, Command::model_add, "add", "Make a GGUF file known under a name",
+                            "model add llama-3.1-8b ./llama-3.1-8b-q4_k_m.gguf");
+    add.add_option("NAME", o_.model, "Name of the model")->required();
+    add.add_option("SOURCE", o_.source, "Path of the file")->required();
+    add.add_option("--hive", o_.hive, "On this hive")->type_name("H");
+  }
+
+  void add_questions() {
+    CLI::App& infer = command(root_, Command::infer, "infer", "One answer, streamed",
+                              "infer -m rbee-demo -p \"What is rbee?\"");
+    infer.add_option("-m,--model", o_.model, "The model")->type_name("M")->required();
+    infer.add_option("-p,--prompt", o_.prompt, "The question")->type_name("TEXT")->required();
+    add_sampling(infer);
+    CLI::App& chat =
+        command(root_, Command::chat, "chat", "A conversation; Ctrl-D ends it", "chat rbee-demo");
+    chat.add_option("M", o_.model, "The model")->required();
+    add_sampling(chat);
+  }
+
+  void add_sampling(CLI::App& app) {
+    app.add_option("--worker", o_.worker, "By this worker only")->type_name("W");
+    app.add_option("--max-tokens", o_.max_tokens, "Longest answer, in tokens")
+        ->type_name("N")
+        ->check(positive());
+    app.add_option("--temperature", o_.temperature, "0: always the likeliest word")
+        ->type_name("T")
+        ->check(CLI::Range(0.0, 2.0).description(""));
+  }
+
+  void add_engines() {
+    CLI::App& engine = group("engine", "Engine packs of this machine", "engine list");
+    command(engine, Command::engine_list, "list", "List the engine packs", "engine list --json");
+    CLI::App& install = command(engine, Command::engine_install, "install",
+                                "Build or take over an engine pack", "engine install vulkan");
+    install.add_option("BACKEND", o_.backend, "CPU, Vulkan or CUDA")->required();
+    install.add_option("--from", o_.from, "A folder with a llama-server")->type_name("DIR");
+    command(engine, Command::engine_verify, "verify", "Compare the packs with their checksums",
+            "engine verify");
+    CLI::App& remove =
+        command(engine, Command::engine_remove, "remove", "Remove an engine pack", "engine remove vulkan");
+    remove.add_option("BACKEND", o_.backend, "CPU, Vulkan or CUDA")->required();
+  }
+
+  static CLI::Validator positive() { return CLI::Range(1u, 1u << 24).description(""); }
+
+  Options& o_;
+  CLI::App root_;
+  std::map<const CLI::App*, Command> commands_;
+};
+
+const CLI::App& innermost(const CLI::App& app) {
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  return *at;
+}
+
+std::string spoken_name(const CLI::App& app) {
+  const CLI::App* parent = app.get_parent();
+  return parent == nullptr ? app.get_name() : cat(spoken_name(*parent), " ", app.get_name());
+}
+
+std::vector<std::string> flag_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back(cat("--", name));
+    for (const std::string& name : option->get_snames()) names.push_back(cat("-", name));
+  }
+  return names;
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  return names;
+}
+
+Error unknown_word(const CLI::App& at, const std::string& word) {
+  const std::string see = cat("See `", spoken_name(at), " --help`.");
+  const auto hint = [&](const std::vector<std::string>& known) {
+    const std::string near = did_you_mean(word, known);
+    return near.empty() ? see : cat(near, " ", see);
+  };
+  if (word.starts_with('-')) {
+    const std::string flag = word.substr(0, word.find('='));
+    return Error{ErrorCode::bad_usage, cat("`", spoken_name(at), "` has no flag '", flag, "'."),
+                 hint(flag_names(at))};
+  }
+  const std::vector<std::string> commands = command_names(at);
+  if (commands.empty()) {
+    return Error{ErrorCode::bad_usage, cat("`", spoken_name(at), "` takes no further word '", word, "'."),
+                 see};
+  }
+  return Error{ErrorCode::bad_usage, cat("`", spoken_name(at), "` has no command '", word, "'."),
+               hint(commands)};
+}
+
+Error usage_error(const CLI::App& root, const CLI::ParseError& failure) {
+  const CLI::App& at = innermost(root);
+  const std::vector<std::string> extras = root.remaining(true);
+  if (!extras.empty()) return unknown_word(at, extras.front());
+  const std::string see = cat("See `", spoken_name(at), " --help`.");
+  const std::vector<std::string> commands = command_names(at);
+  if (failure.get_name() == "RequiredError" && !commands.empty()) {
+    return Error{ErrorCode::bad_usage,
+                 cat("`", spoken_name(at), "` needs a command: ", join(commands, ", "), "."), see};
+  }
+  std::string reason = replace_all(failure.what(), "\n", " ");
+  while (reason.ends_with('.')) reason.pop_back();
+  return Error{ErrorCode::bad_usage, cat("`", spoken_name(at), "`: ", reason, "."), see};
+}
+
+}  // namespace
+
+Result<CommandLine> parse_command_line(std::span<const std::string> words) {
+  CommandLine line;
+  Grammar grammar(line.options);
+  CLI::App& root = grammar.root();
+  try {
+    // CLI11 takes the words from the back.
+    root.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+    line.options.command = grammar.command_of(innermost(root));
+  } catch (const CLI::CallForVersion& call) {
+    line.help = cat(call.what(), "\n");
+  } catch (const CLI::CallForHelp&) {
+    line.help = root.help();
+  } catch (const CLI::ParseError& failure) {
+    return usage_error(root, failure);
+  }
+  return line;
+}
+
+}  // namespace rbee::cli

@@ -1,0 +1,151 @@
+#include "cli/command_line.h"
+
+#include "base/text.h"
+
+#include <gmock/gmock.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rbee::cli {
+namespace {
+
+using testing::HasSubstr;
+
+// Words are cut at spaces.
+Result<CommandLine> parse(std::string_view line) {
+  std::vector<std::string> words;
+  for (const std::string_view word : split(line, ' ')) {
+    if (!word.empty()) words.emplace_back(word);
+  }
+  return parse_command_line(words);
+}
+
+void check_error(std::string_view line, std::string_view message, std::string_view hint) {
+  const Result<CommandLine> got = parse(line);
+  ASSERT_FALSE(got) << line;
+  EXPECT_EQ(info(got.error().code).exit_code, 2) << line;
+  EXPECT_THAT(got.error().message, HasSubstr(message)) << line;
+  EXPECT_THAT(std::string(hint_of(got.error())), HasSubstr(hint)) << line;
+}
+
+// With the words that each cannot do without.
+const std::vector<std::pair<std::string, Command>> all_commands = {
+    {"up", Command::up},
+    {"down", Command::down},
+    {"keeper", Command::keeper},
+    {"hive", Command::hive},
+    {"hive list", Command::hive_list},
+    {"status", Command::status},
+    {"worker deploy", Command::worker_deploy},
+    {"worker start", Command::worker_start},
+    {"worker list", Command::worker_list},
+    {"worker info", Command::worker_info},
+    {"worker stop W", Command::worker_stop},
+    {"worker remove W", Command::worker_remove},
+    {"model list", Command::model_list},
+    {"model add N F", Command::model_add},
+    {"infer -m M -p P", Command::infer},
+    {"chat M", Command::chat},
+    {"engine list", Command::engine_list},
+    {"engine install cpu", Command::engine_install},
+    {"engine verify", Command::engine_verify},
+    {"engine remove cpu", Command::engine_remove},
+    {"logs", Command::logs},
+};
+
+TEST(CommandLine, KnowsEveryCommand) {
+  for (const auto& [line, command] : all_commands) {
+    const Result<CommandLine> got = parse(line);
+    ASSERT_TRUE(got) << line << ": " << got.error().message;
+    EXPECT_EQ(got->options.command, command) << line;
+    EXPECT_FALSE(got->help) << line;
+  }
+}
+
+// "worker stop" of "worker stop W".
+std::string name_of(const std::string& line) {
+  std::string name;
+  for (const std::string_view word : split(line, ' ')) {
+    if (word.starts_with('-') || word == "cpu" || lower(word) != word) break;
+    name += cat(name.empty() ? "" : " ", word);
+  }
+  return name;
+}
+
+TEST(CommandLine, EveryHelpShowsItsUsageAndEndsWithAnExample) {
+  for (const auto& [line, command] : all_commands) {
+    const std::string name = name_of(line);
+    const Result<CommandLine> got = parse(cat(name, " --help"));
+    ASSERT_TRUE(got) << name << ": " << got.error().message;
+    ASSERT_TRUE(got->help) << name;
+    EXPECT_THAT(*got->help, HasSubstr(cat("Usage: rbee ", name, " [OPTIONS]"))) << name;
+    const std::size_t example = got->help->rfind("\nExample: rbee ");
+    ASSERT_NE(example, std::string::npos) << *got->help;
+    const std::string typed = got->help->substr(example + 15);
+    EXPECT_TRUE(typed.starts_with(name)) << typed;
+    EXPECT_EQ(typed.find('\n'), typed.size() - 1) << *got->help;
+    for (const char* flag : {"--json", "--keeper", "--key", "--quiet", "--color", "--help"}) {
+      EXPECT_THAT(*got->help, HasSubstr(flag)) << name;
+    }
+  }
+}
+
+TEST(CommandLine, AnUnknownFlagIsWrongUsageEverywhere) {
+  for (const auto& [line, command] : all_commands) {
+    check_error(cat(line, " --frobnicate"), "has no flag '--frobnicate'", "--help");
+  }
+}
+
+TEST(CommandLine, NearNamesOfCommandsAndFlagsAreNamed) {
+  check_error("wroker list", "has no command 'wroker'", "'worker'");
+  check_error("worker lst", "`rbee worker` has no command 'lst'", "'list'");
+  check_error("hive lst", "`rbee hive` has no command 'lst'", "'list'");
+  check_error("infer -m M -p P --max-token 3", "has no flag '--max-token'", "'--max-tokens'");
+  check_error("down now", "takes no further word 'now'", "rbee down --help");
+}
+
+TEST(CommandLine, WhatIsMissingOrNonsenseIsNamed) {
+  check_error("", "needs a command", "rbee --help");
+  check_error("worker", "needs a command", "rbee worker --help");
+  check_error("infer -m M", "--prompt", "rbee infer --help");
+  check_error("up --port 70000", "--port", "rbee up --help");
+  check_error("up --port x", "--port", "rbee up --help");
+  check_error("worker deploy --slots 0", "--slots", "rbee worker deploy --help");
+  check_error("status --color pink", "--color", "rbee status --help");
+  check_error("chat M --temperature 3", "--temperature", "rbee chat --help");
+}
+
+TEST(CommandLine, FlagsBecomeValues) {
+  const Result<CommandLine> up = parse("up --port 0 --demo --json --quiet --color never");
+  ASSERT_TRUE(up) << up.error().message;
+  EXPECT_EQ(up->options.port, 0);
+  EXPECT_TRUE(up->options.demo && up->options.json && up->options.quiet);
+  EXPECT_EQ(up->options.color, ColorMode::never);
+
+  const Result<CommandLine> infer = parse("--keeper http://h:1 infer -m M -p P --max-tokens 7 --worker W");
+  ASSERT_TRUE(infer) << infer.error().message;
+  EXPECT_EQ(infer->options.keeper, "http://h:1");
+  EXPECT_EQ(infer->options.max_tokens, 7U);
+  EXPECT_EQ(infer->options.worker, "W");
+  EXPECT_EQ(infer->options.temperature, 0);
+}
+
+TEST(CommandLine, StartTakesAWorkerOrABackend) {
+  EXPECT_EQ(parse("worker start W")->options.worker, "W");
+  const Result<CommandLine> forced = parse("worker start --hive H --backend cuda");
+  ASSERT_TRUE(forced);
+  EXPECT_EQ(forced->options.hive, "H");
+  EXPECT_EQ(forced->options.backend, "cuda");
+  EXPECT_EQ(forced->options.worker, "");
+}
+
+TEST(CommandLine, TheVersionIsPrinted) {
+  const Result<CommandLine> got = parse("--version");
+  ASSERT_TRUE(got);
+  EXPECT_THAT(got->help.value_or(""), testing::MatchesRegex("rbee [0-9.]+\n"));
+}
+
+}  // namespace
+}  // namespace rbee::cli

@@ -1,0 +1,52 @@
+// One function for each command. A failure is an Error, which run() prints and turns into the exit code.
+#pragma once
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "cli/admin_client.h"
+#include "cli/environment.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/paths.h"
+
+namespace rbee::cli {
+
+// What every command may use; all of it outlives the command.
+struct Context {
+  const Options& options;
+  const Environment& environment;
+  const Paths& paths;
+  Output& out;
+  Clock& clock;
+  Random& random;
+};
+
+// Those that run until a signal ends them.
+[[nodiscard]] Result<void> run_up(const Context& context);
+[[nodiscard]] Result<void> run_keeper(const Context& context);
+[[nodiscard]] Result<void> run_hive(const Context& context);
+
+// Those that work on this machine.
+[[nodiscard]] Result<void> run_down(const Context& context);
+[[nodiscard]] Result<void> run_engine_list(const Context& context);
+[[nodiscard]] Result<void> run_engine_install(const Context& context);
+[[nodiscard]] Result<void> run_engine_verify(const Context& context);
+[[nodiscard]] Result<void> run_engine_remove(const Context& context);
+// Without a keeper it prints what the log of this home has.
+[[nodiscard]] Result<void> run_logs(const Context& context, AdminClient& client);
+
+// Those that ask a keeper.
+[[nodiscard]] Result<void> run_status(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_hive_list(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_worker_deploy(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_worker_start(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_worker_list(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_worker_info(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_worker_stop(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_worker_remove(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_model_list(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_model_add(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_infer(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_chat(const Context& context, AdminClient& client);
+
+}  // namespace rbee::cli

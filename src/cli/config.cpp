@@ -1,0 +1,227 @@
+#include "cli/config.h"
+
+#include "base/file.h"
+#include "base/text.h"
+
+#include <toml++/toml.h>
+
+#include <array>
+#include <cctype>
+#include <vector>
+
+namespace rbee::cli {
+namespace {
+
+using enum KeyType;
+
+// Far above any configuration a person writes.
+constexpr std::size_t largest_file_bytes = 1u << 20;
+
+constexpr auto keys = std::to_array<ConfigKey>({
+    {"keeper.listen", text, "127.0.0.1:7833", "", "Address and port for clients.", true},
+    {"keeper.tls", text, "auto", "", "Off loopback: a certificate of its own; \"off\" is plain.", false},
+    {"keeper.hive_gone_after", duration, "2s", "time", "Silence after which a hive counts as gone.", false},
+    {"hive.yield", text, "auto", "", "Give way to other programs that take the device; or \"never\".", false},
+    {"hive.yield_after", duration, "30s", "time", "How long another program must hold the device.", false},
+    {"routing.strategy", text, "capability-aware", "", "How one of several workers is chosen.", false},
+    {"routing.max_queue", integer, "256", "requests", "Requests that may wait, per model.", false},
+    {"routing.max_wait", duration, "60s", "time", "Longest wait in the queue, without loading.", false},
+    {"routing.cpu_fallback", text_or_false, "<15B", "", "Sizes that a CPU may serve as the last resort.",
+     false},
+    {"routing.prefer_weight", number, "3.0", "times", "How much slower an unlisted backend counts.", false},
+    {"routing.resume_streams", boolean, "true", "", "Go on with a broken stream on another worker.", false},
+    {"routing.rules[].model", text, "", "", "Models that the rule is for, with *.", false},
+    {"routing.rules[].model_size", size_range, "", "parameters", "Sizes that the rule is for.", false},
+    {"routing.rules[].prefer_backends", texts, "", "", "Backends in the order of preference.", false},
+    {"routing.rules[].require_backends", texts, "", "", "The only backends that may serve.", false},
+    {"routing.rules[].min_vram", number, "", "GB", "Least memory of a card, as marketed.", false},
+    {"routing.rules[].min_quant", text, "", "", "Coarsest quantization that may serve.", false},
+    {"routing.rules[].max_queue", integer, "", "requests", "Requests that may wait under the rule.", false},
+    {"routing.rules[].user", text, "", "", "The user that the rule is for.", false},
+    {"routing.rules[].labels", texts, "", "", "Labels that a worker must have.", false},
+    {"routing.script.max_operations", integer, "1000000", "steps", "Longest run of the script.", false},
+    {"routing.script.max_depth", integer, "64", "calls", "Deepest nesting of the script.", false},
+    {"models.*.context", integer, "", "tokens", "What one request may use.", false},
+    {"models.*.slots", integer, "", "requests", "Requests at once in one engine.", false},
+    {"models.*.keep_alive", text, "10m", "time", "Idle time before it may go; or \"forever\".", false},
+    {"models.*.preload", boolean, "false", "", "Load it before the first request.", false},
+    {"models.*.offload", text, "auto", "", "Layers on the CPU where no card holds it; or \"never\".", false},
+    {"models.*.cache_type", text, "f16", "", "Of the KV cache: f16 or q8_0.", false},
+    {"models.*.aliases", texts, "", "", "Other names it answers to.", false},
+    {"models.*.args", texts, "", "", "Further arguments of its engine.", false},
+});
+
+struct Place {
+  std::string_view file;
+  toml::source_region region;
+};
+
+Error bad_config_at(const Place& place, std::string message, std::string hint) {
+  const toml::source_position& at = place.region.begin;
+  return Error{ErrorCode::bad_config, cat(place.file, ":", at.line, ":", at.column, ": ", message),
+               std::move(hint)};
+}
+
+std::vector<std::string> key_names() {
+  std::vector<std::string> names;
+  for (const ConfigKey& key : keys) names.emplace_back(key.path);
+  return names;
+}
+
+const ConfigKey* find_key(std::string_view path) {
+  for (const ConfigKey& key : keys) {
+    if (key.path == path) return &key;
+  }
+  return nullptr;
+}
+
+bool is_table_of_keys(std::string_view path) {
+  for (const ConfigKey& key : keys) {
+    if (key.path.starts_with(path) && key.path.substr(path.size()).starts_with('.')) return true;
+  }
+  return false;
+}
+
+bool all_texts(const toml::node& node) {
+  const toml::array* list = node.as_array();
+  return list != nullptr && (list->empty() || list->is_homogeneous(toml::node_type::string));
+}
+
+bool has_type(const toml::node& node, KeyType type) {
+  switch (type) {
+    case text:
+    case size_range: return node.is_string();
+    case integer: return node.is_integer() && node.value_or<std::int64_t>(-1) >= 0;
+    case number: return node.is_number();
+    case boolean: return node.is_boolean();
+    case duration: return node.is_string() && parse_duration(node.value_or<std::string>("")).has_value();
+    case text_or_false: return node.is_string() || (node.is_boolean() && !node.value_or(true));
+    case texts: return all_texts(node);
+  }
+  return false;
+}
+
+class Checker {
+ public:
+  explicit Checker(std::string_view file) : file_(file) {}
+
+  Result<void> check_table(const toml::table& table, const std::string& path) {
+    for (const auto& [key, node] : table) {
+      const std::string below = path.empty() ? "" : cat(path, ".");
+      const std::string_view name = path == "models" ? std::string_view("*") : key.str();
+      const Result<void> checked = check_node(node, cat(below, name), {file_, key.source()});
+      if (!checked) return checked;
+    }
+    return {};
+  }
+
+ private:
+  Result<void> check_node(const toml::node& node, const std::string& path, const Place& at) {
+    if (const ConfigKey* key = find_key(path)) return check_value(node, *key);
+    if (is_table_of_keys(path)) {
+      if (const toml::table* table = node.as_table()) return check_table(*table, path);
+      return bad_config_at(at, cat("'", path, "' is a table."),
+                           cat("Write [", path, "] and its keys below."));
+    }
+    const std::string element = cat(path, "[]");
+    if (is_table_of_keys(element)) return check_list(node, element, at);
+    const std::vector<std::string> names = key_names();
+    const std::string near = did_you_mean(path, names);
+    return bad_config_at(at, cat("There is no key '", path, "'."),
+                         near.empty() ? "docs/cli.md lists the keys of rbee.toml." : near);
+  }
+
+  Result<void> check_list(const toml::node& node, const std::string& element, const Place& at) {
+    const std::string name = element.substr(0, element.size() - 2);
+    const toml::array* list = node.as_array();
+    if (list == nullptr || !list->is_array_of_tables()) {
+      return bad_config_at(at, cat("'", name, "' is a list of tables."),
+                           cat("Write [[", name, "]] before each."));
+    }
+    for (const toml::node& entry : *list) {
+      const Result<void> checked = check_table(*entry.as_table(), element);
+      if (!checked) return checked;
+    }
+    return {};
+  }
+
+  Result<void> check_value(const toml::node& node, const ConfigKey& key) {
+    if (has_type(node, key.type)) return {};
+    return bad_config_at({file_, node.source()},
+                         cat("'", key.path, "' must be ", key_type_name(key.type), "."),
+                         key.standard.empty() ? std::string(key.sentence)
+                                              : cat("By default it is ", key.standard, ". ", key.sentence));
+  }
+
+  std::string_view file_;
+};
+
+Config take_values(const toml::table& table) {
+  Config config;
+  config.keeper_listen = table.at_path("keeper.listen").value_or(config.keeper_listen);
+  config.max_queue = static_cast<std::size_t>(
+      table.at_path("routing.max_queue").value_or(static_cast<std::int64_t>(config.max_queue)));
+  if (const auto wait = table.at_path("routing.max_wait").value<std::string>()) {
+    config.max_wait = parse_duration(*wait).value();
+  }
+  return config;
+}
+
+}  // namespace
+
+std::string_view key_type_name(KeyType type) {
+  switch (type) {
+    case text: return "a text in quotes";
+    case integer: return "a whole number, 0 or more";
+    case number: return "a number";
+    case boolean: return "true or false";
+    case duration: return "a duration like \"30s\"";
+    case size_range: return "a size like \">40B\" or \"7B..13B\"";
+    case text_or_false: return "a text in quotes, or false";
+    case texts: return "a list of texts";
+  }
+  return "";
+}
+
+std::span<const ConfigKey> config_keys() { return keys; }
+
+Result<Config> parse_config(std::string_view text, std::string_view file) {
+  try {
+    const toml::table table = toml::parse(text, file);
+    const Result<void> checked = Checker(file).check_table(table, "");
+    if (!checked) return checked.error();
+    return take_values(table);
+  } catch (const toml::parse_error& failure) {
+    return bad_config_at({file, failure.source()}, cat(failure.description(), "."),
+                         "See https://toml.io for the form.");
+  }
+}
+
+Result<Config> read_config(const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return Config{};
+  const Result<std::string> content = read_file(file, largest_file_bytes);
+  if (!content) return content.error();
+  return parse_config(*content, file.string());
+}
+
+Result<Milliseconds> parse_duration(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    std::int64_t ms;
+  };
+  constexpr auto units =
+      std::to_array<Unit>({{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}});
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  // Nine digits of days still fit 64 bits of milliseconds.
+  if (digits > 0 && digits <= 9) {
+    for (const Unit& unit : units) {
+      if (text.substr(digits) != unit.name) continue;
+      return Milliseconds(*parse_int<std::int64_t>(text.substr(0, digits)) * unit.ms);
+    }
+  }
+  return Error{ErrorCode::bad_config, cat("'", text, "' is no duration."),
+               "Write a number and ms, s, m, h or d: \"60s\"."};
+}
+
+}  // namespace rbee::cli

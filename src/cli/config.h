@@ -1,0 +1,42 @@
+// rbee.toml: one table of all its keys, from which the parser, the help and the error of an unknown key come.
+#pragma once
+
+#include "base/clock.h"
+#include "base/error.h"
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace rbee::cli {
+
+struct Config {
+  std::string keeper_listen = "127.0.0.1:7833";
+  std::size_t max_queue = 256;
+  Milliseconds max_wait{60'000};
+};
+
+enum class KeyType { text, integer, number, boolean, duration, size_range, text_or_false, texts };
+[[nodiscard]] std::string_view key_type_name(KeyType type);
+
+struct ConfigKey {
+  std::string_view path;  // "routing.max_queue"; "[]" is an element of a list, "*" a name of the user's
+  KeyType type;
+  std::string_view standard;  // what holds where it is not set
+  std::string_view unit;      // "" where it has none
+  std::string_view sentence;
+  bool in_use;  // false: accepted and checked, but this version does nothing with it
+};
+[[nodiscard]] std::span<const ConfigKey> config_keys();
+
+// `file` is for the message only. Fails with bad_config naming file, line and column, and the nearest key
+// where one is not known.
+[[nodiscard]] Result<Config> parse_config(std::string_view text, std::string_view file);
+// What holds by default where there is no such file.
+[[nodiscard]] Result<Config> read_config(const std::filesystem::path& file);
+
+// "60s", "500ms", "2m", "1h", "1d". Fails with bad_config.
+[[nodiscard]] Result<Milliseconds> parse_duration(std::string_view text);
+
+}  // namespace rbee::cli

@@ -1,0 +1,129 @@
+#include "cli/config.h"
+
+#include "base/text.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+namespace rbee::cli {
+namespace {
+
+using testing::HasSubstr;
+
+void check_error(std::string_view text, std::string_view place, std::string_view message,
+                 std::string_view hint) {
+  const Result<Config> got = parse_config(text, "rbee.toml");
+  ASSERT_FALSE(got) << text;
+  EXPECT_EQ(got.error().code, ErrorCode::bad_config);
+  EXPECT_THAT(got.error().message, HasSubstr(cat("rbee.toml:", place, ": ")));
+  EXPECT_THAT(got.error().message, HasSubstr(message));
+  EXPECT_THAT(hint_of(got.error()), HasSubstr(hint));
+}
+
+constexpr std::string_view whole_file = R"(
+[keeper]
+listen = "127.0.0.1:9000"
+tls = "auto"
+
+hive_gone_after = "2s"
+
+[routing]
+strategy = "capability-aware"
+max_queue = 12
+max_wait = "2m"
+cpu_fallback = false
+prefer_weight = 3
+
+[[routing.rules]]
+model_size = ">40B"
+prefer_backends = ["CUDA"] # Prefer NVIDIA for large models
+min_vram = 40
+
+[[routing.rules]]
+model_size = "<10B"
+prefer_backends = ["Metal", "CUDA", "ROCm"]
+min_vram = 8
+
+[routing.script]
+max_depth = 64
+
+[models."llama-3.1-8b"]
+context = 8192
+keep_alive = "forever"
+aliases = ["gpt-4o-mini"]
+args = []
+)";
+
+TEST(Config, ReadsEveryKindOfTableAndTakesWhatIsInUse) {
+  const Result<Config> got = parse_config(whole_file, "rbee.toml");
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(got->keeper_listen, "127.0.0.1:9000");
+  EXPECT_EQ(got->max_queue, 12U);
+  EXPECT_EQ(got->max_wait, Milliseconds(120'000));
+}
+
+TEST(Config, AnEmptyFileIsTheTablesDefaults) {
+  std::string text;
+  for (const ConfigKey& key : config_keys()) {
+    if (!key.in_use) continue;
+    const bool quoted = key.type == KeyType::text || key.type == KeyType::duration;
+    const std::string quote = quoted ? "\"" : "";
+    text += cat(key.path, " = ", quote, key.standard, quote, "\n");
+  }
+  const Result<Config> spelled_out = parse_config(text, "rbee.toml");
+  const Result<Config> empty = parse_config("", "rbee.toml");
+  ASSERT_TRUE(spelled_out) << spelled_out.error().message;
+  ASSERT_TRUE(empty);
+  EXPECT_EQ(empty->keeper_listen, spelled_out->keeper_listen);
+  EXPECT_EQ(empty->max_queue, spelled_out->max_queue);
+  EXPECT_EQ(empty->max_wait, spelled_out->max_wait);
+}
+
+TEST(Config, AnUnknownKeyIsPlacedAndTheNearestNamed) {
+  check_error("[routing]\n  max_que = 3\n", "2:3", "'routing.max_que'", "'routing.max_queue'");
+  check_error("[keper]\nlisten = \"\"\n", "1:2", "'keper'", "");
+  check_error("[[routing.rules]]\nmin_vrma = 8\n", "2:1", "'routing.rules[].min_vrma'",
+              "routing.rules[].min_vram");
+  check_error("[models.x]\ncontxt = 1\n", "2:1", "'models.*.contxt'", "models.*.context");
+}
+
+TEST(Config, AWrongTypeIsPlacedAndTheRightOneNamed) {
+  check_error("[routing]\nmax_queue = \"many\"\n", "2:13", "a whole number", "256");
+  check_error("[routing]\nmax_queue = -1\n", "2:13", "a whole number", "256");
+  check_error("[routing]\nmax_wait = \"soon\"\n", "2:12", "a duration", "60s");
+  check_error("[routing]\ncpu_fallback = true\n", "2:16", "or false", "<15B");
+  check_error("[routing]\nrules = 3\n", "2:1", "list of tables", "[[routing.rules]]");
+  check_error("keeper = 3\n", "1:1", "'keeper' is a table", "[keeper]");
+}
+
+TEST(Config, BrokenTomlIsPlaced) {
+  check_error("[keeper]\nlisten = \n", "2:10", "expected value", "toml.io");
+}
+
+TEST(Config, EveryKeyHasASentenceAndStandsOnce) {
+  std::set<std::string_view> seen;
+  for (const ConfigKey& key : config_keys()) {
+    EXPECT_TRUE(seen.insert(key.path).second) << key.path;
+    EXPECT_TRUE(key.sentence.ends_with('.')) << key.path;
+  }
+}
+
+TEST(Config, NoFileIsTheDefaults) {
+  const Result<Config> got = read_config("/nonexistent/rbee.toml");
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->max_queue, 256U);
+}
+
+TEST(Duration, NeedsANumberAndAKnownUnit) {
+  EXPECT_EQ(parse_duration("500ms").value(), Milliseconds(500));
+  EXPECT_EQ(parse_duration("1h").value(), Milliseconds(3'600'000));
+  EXPECT_EQ(parse_duration("999999999d").value(), Milliseconds(999'999'999LL * 86'400'000));
+  for (const char* bad : {"", "s", "5", "-1s", "1.5s", "5 s", "5w", "9999999999d"})
+    EXPECT_FALSE(parse_duration(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace rbee::cli

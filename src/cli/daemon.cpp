@@ -1,0 +1,117 @@
+#include "cli/daemon.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/port_owner.h"
+#include "cli/run.h"
+
+#include <algorithm>
+#include <future>
+#include <thread>
+#include <utility>
+
+namespace rbee::cli {
+namespace {
+
+hive::HiveOptions hive_options(const Context& context, const DaemonPlan& plan) {
+  const Environment& environment = context.environment;
+  hive::HiveOptions options;
+  options.name = plan.hive_name.empty() ? environment.hostname : plan.hive_name;
+  options.version = version;
+  options.state_folder = context.paths.state;
+  options.engines_folder = context.paths.engines;
+  if (const auto server = find_program(environment, "llama-server")) options.server_on_path = *server;
+  options.environment = environment.variables;
+  options.probe_root = environment.find("RBEE_PROBE_ROOT").value_or("/");
+  return options;
+}
+
+// Names the process that has the port, where this user may see it.
+Error with_owner(Error error, const net::Endpoint& listen) {
+  if (error.code != ErrorCode::address_taken) return error;
+  if (const auto owner = find_port_owner(listen.port)) {
+    error.message = cat("The address ", listen.text(), " is taken by ", *owner, ".");
+  }
+  return error;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Log>> open_log(const Context& context) {
+  const Result<void> folder = make_folder(context.paths.log.parent_path());
+  if (!folder) return folder.error();
+  Log::Options options;
+  options.to_stderr = !context.options.quiet;
+  options.color = context.out.style().color_errors;
+  options.file = context.paths.log.string();
+  return Log::open(options);
+}
+
+Daemon::Daemon(const Context& context, std::shared_ptr<Log> log) : context_(context), log_(std::move(log)) {}
+
+Daemon::~Daemon() { stop(); }
+
+Result<void> Daemon::start(const DaemonPlan& plan, const Config& config) {
+  if (plan.hive) {
+    Result<void> started = start_hive(plan);
+    if (!started) return started;
+  }
+  if (plan.keeper) {
+    Result<void> started = start_keeper(plan, config);
+    if (!started) stop();
+    return started;
+  }
+  return {};
+}
+
+Result<void> Daemon::start_hive(const DaemonPlan& plan) {
+  hive_runtime_.emplace(context_.clock, 1);
+  hive_ = std::make_unique<hive::Hive>(hive_runtime_->first(), context_.clock, context_.random, log_,
+                                       hive_options(context_, plan));
+  Result<void> started = hive_->start();
+  if (!started) return started;
+  hive_runtime_->start();
+  hive_started_ = true;
+  return {};
+}
+
+Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config&) {
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  keeper_runtime_.emplace(context_.clock, std::clamp(cores, 1, net::Runtime::most_loops));
+  keeper::KeeperOptions options;
+  options.listen = plan.listen;
+  options.state_folder = context_.paths.keeper_folder;
+  options.version = version;
+  options.own_hive_socket = context_.paths.hive_socket.string();
+  options.expect_own_hive = plan.hive;
+  options.ready_model = plan.ready_model;
+  const Result<void> folder = make_folder(options.state_folder);
+  if (!folder) return folder;
+  keeper_ =
+      std::make_unique<keeper::Keeper>(*keeper_runtime_, context_.clock, context_.random, log_, options);
+  Result<void> started = keeper_->start();
+  if (!started) return with_owner(started.error(), plan.listen);
+  keeper_runtime_->start();
+  keeper_started_ = true;
+  return {};
+}
+
+void Daemon::stop() {
+  if (std::exchange(keeper_started_, false)) {
+    keeper_->stop();
+    keeper_runtime_->stop();
+  }
+  if (std::exchange(hive_started_, false)) {
+    // Shared: the hive's thread may still be within set_value() when this one goes on.
+    const auto ended = std::make_shared<std::promise<void>>();
+    hive_->stop([ended] { ended->set_value(); });
+    ended->get_future().wait();
+    hive_runtime_->stop();
+  }
+  keeper_.reset();
+  hive_.reset();
+}
+
+net::Endpoint Daemon::endpoint() const { return keeper_->endpoint(); }
+
+}  // namespace rbee::cli

@@ -1,0 +1,29 @@
+// What the process was given besides its arguments: variables and terminals, as one plain value.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rbee::cli {
+
+struct Environment {
+  std::vector<std::string> variables = {};  // "NAME=value"
+  bool stdin_terminal = false;
+  bool stdout_terminal = false;
+  bool stderr_terminal = false;
+  int columns = 80;  // of the terminal
+  std::string hostname = {};
+
+  // Nothing where it is not set or empty.
+  [[nodiscard]] std::optional<std::string> find(std::string_view name) const;
+};
+
+// The one place of rbee that reads the environment.
+[[nodiscard]] Environment read_environment();
+
+// The first executable file of that name in PATH, absolute.
+[[nodiscard]] std::optional<std::string> find_program(const Environment& environment, std::string_view name);
+
+}  // namespace rbee::cli

@@ -1,0 +1,90 @@
+#include "cli/introduction.h"
+
+#include "base/text.h"
+#include "cli/demo_model.h"
+#include "cli/progress.h"
+
+#include <nlohmann/json.hpp>
+
+#include <unistd.h>
+
+namespace rbee::cli {
+namespace {
+
+using net::Task;
+
+// The hive's first report takes some milliseconds over a unix socket; a slow disk may make it a second.
+constexpr Milliseconds between_looks{20};
+constexpr int most_looks = 1500;
+
+bool is_up(const Json& answer, const std::string& name) {
+  for (const Json& hive : get_array(answer, "hives")) {
+    if (get_string(hive, "name") == name) return get_string(hive, "state") == "up";
+  }
+  return false;
+}
+
+Task<Result<void>> wait_for_hive(AdminClient& client, std::string name) {
+  const std::string method = "GET";
+  const std::string target = "/api/v1/hives";
+  const std::string nothing;
+  for (int look = 0; look < most_looks; ++look) {
+    const Result<Json> answer = co_await client.call(method, target, nothing);
+    if (!answer) co_return answer.error();
+    if (is_up(*answer, name)) co_return Result<void>();
+    co_await net::sleep_for(client.loop(), between_looks);
+  }
+  co_return Error{ErrorCode::timed_out,
+                  cat("The hive '", name, "' of this machine did not report to the keeper."),
+                  "The log (`rbee logs`) says what it waits for."};
+}
+
+Task<Result<void>> put_demo_in_service(const Context& context, AdminClient& client, std::string hive,
+                                       std::string path) {
+  const std::string method = "POST";
+  const std::string models = cat("/api/v1/hives/", net::percent_encode(hive), "/models");
+  const std::string model = dump_json(Json{{"name", demo_model_name}, {"path", path}});
+  const Result<Json> added = co_await client.call(method, models, model);
+  if (!added) co_return added.error();
+  Progress progress(context.out, context.clock);
+  const OnProgress show = [&progress](std::string_view message, std::uint64_t done, std::uint64_t total) {
+    progress.update(message, done, total);
+  };
+  const std::string workers = cat("/api/v1/hives/", net::percent_encode(hive), "/workers");
+  const std::string no_options = "{}";
+  const Result<Json> deployed = co_await client.call_with_progress(workers, no_options, show);
+  if (!deployed) co_return deployed.error();
+  co_return Result<void>();
+}
+
+}  // namespace
+
+std::string greeting(const std::string& address, bool demo) {
+  const std::string model = demo ? demo_model_name : "MODEL";
+  std::string text =
+      cat("rbee is up: ", address, "\n\n  curl ", address,
+          "/v1/chat/completions -H 'Content-Type: application/json' \\\n    -d '{\"model\": \"", model,
+          "\", \"messages\": [{\"role\": \"user\", \"content\": \"What is rbee?\"}]}'\n\n");
+  text += demo ? cat("Next: `rbee chat ", model, "` talks to it; `rbee status` shows what runs")
+               : std::string(
+                     "Next: `rbee worker deploy` puts this machine's devices in service; "
+                     "`rbee model add NAME FILE` makes a model known");
+  return text + "; Ctrl-C or `rbee down` ends it.\n";
+}
+
+Task<Result<void>> introduce(const Context& context, AdminClient& client, Introduction what) {
+  const Result<void> up = co_await wait_for_hive(client, what.hive);
+  if (!up) co_return up.error();
+  const bool demo = !what.demo_model_path.empty();
+  if (demo) {
+    const Result<void> in_service =
+        co_await put_demo_in_service(context, client, what.hive, what.demo_model_path);
+    if (!in_service) co_return in_service.error();
+  }
+  const std::string address = cat("http://", client.keeper().text());
+  context.out.document(Json{{"address", address}, {"pid", getpid()}, {"demo", demo}});
+  context.out.text(greeting(address, demo));
+  co_return Result<void>();
+}
+
+}  // namespace rbee::cli

@@ -1,0 +1,22 @@
+// Everything that a process has one of is made here and passed on.
+#include "base/clock.h"
+#include "base/random.h"
+#include "cli/environment.h"
+#include "cli/run.h"
+
+#include <sys/stat.h>
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+int main(int argc, char** argv) {
+  // State holds sockets, logs and keys: nobody else's to read.
+  umask(077);
+  // A client that leaves is an error of a write, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  rbee::SystemClock clock;
+  rbee::Random random(rbee::system_seed());
+  const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+  return rbee::cli::run(words, rbee::cli::read_environment(), clock, random);
+}

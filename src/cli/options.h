@@ -1,0 +1,77 @@
+// What the user asked for, as plain values: the command and everything that its words and flags said.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace rbee::cli {
+
+enum class Command {
+  up,
+  down,
+  keeper,
+  hive,
+  hive_list,
+  status,
+  worker_deploy,
+  worker_start,
+  worker_list,
+  worker_info,
+  worker_stop,
+  worker_remove,
+  model_list,
+  model_add,
+  infer,
+  chat,
+  engine_list,
+  engine_install,
+  engine_verify,
+  engine_remove,
+  logs,
+};
+
+enum class ColorMode { automatic, always, never };
+
+struct Options {
+  Command command = Command::status;
+
+  // Of every command.
+  bool json = false;
+  bool quiet = false;
+  ColorMode color = ColorMode::automatic;
+  std::string keeper;  // an URL or address; empty: RBEE_KEEPER, this home's, the default
+  std::string key;     // empty: RBEE_API_KEY
+
+  // up, keeper, hive
+  std::optional<std::uint16_t> port;  // 0: any free one
+  bool demo = false;
+  std::string listen;
+
+  // Names: of a hive (--hive), a worker (the word, --worker or --name), a model (the word or -m).
+  std::string hive;
+  std::string worker;
+  std::string name;
+  std::string model;
+
+  // worker
+  std::string backend;
+  std::string device;
+  std::string state;
+  std::optional<std::uint32_t> slots;
+  std::optional<std::uint32_t> context;
+  std::optional<std::uint32_t> limit;
+  bool no_benchmark = false;  // accepted; there is none yet
+
+  std::string source;  // model add: a path
+  std::string from;    // engine install: a folder
+
+  // infer, chat
+  std::string prompt;
+  std::optional<std::uint32_t> max_tokens;
+  double temperature = 0;
+
+  bool follow = false;  // logs
+};
+
+}  // namespace rbee::cli

@@ -1,0 +1,125 @@
+#include "engine/install_plan.h"
+
+#include "base/text.h"
+#include "engine/digest.h"
+#include "engine/pack_lock.h"
+
+#include <algorithm>
+#include <array>
+
+namespace rbee::engine {
+namespace {
+
+// Shared libraries with plug-ins that are loaded by name, so that those of npm fit; no code for this very
+// machine, because the plug-ins choose by themselves; RPATH $ORIGIN, because a pack is one folder.
+constexpr auto build_options = std::to_array<std::string_view>(
+    {"-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=ON", "-DGGML_BACKEND_DL=ON", "-DGGML_NATIVE=OFF",
+     "-DGGML_RPC=ON", "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF", "-DLLAMA_CURL=OFF",
+     "-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON", "-DCMAKE_INSTALL_RPATH=$ORIGIN"});
+
+constexpr std::uint64_t mb = 1'000'000;
+// Measured with release 3.22.1: sources with .git 210 MB, build 60 MB, package and its archive 80 MB; the
+// rest is for compilers' temporary files.
+constexpr std::uint64_t core_bytes = 700 * mb;
+// Archive, unpacked and in the pack: CPU variants 60 MB, Vulkan 130 MB; CUDA and its fallback 180 + 365 MB
+// unpacked, and their archives.
+constexpr std::uint64_t cpu_bytes = 100 * mb;
+constexpr std::uint64_t vulkan_bytes = 200 * mb;
+constexpr std::uint64_t cuda_bytes = 1500 * mb;
+
+constexpr auto kept_variables = std::to_array<std::string_view>(
+    {"path", "home", "user", "tmpdir", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_file",
+     "ssl_cert_dir", "node_extra_ca_certs"});
+constexpr auto kept_prefixes = std::to_array<std::string_view>({"npm_config_", "ccache_", "xdg_"});
+
+PlannedPackage planned(const LockedPackage& locked, std::vector<std::string> plugins) {
+  return {
+      .name = std::string(locked.name), .sha512 = std::string(locked.sha512), .plugins = std::move(plugins)};
+}
+
+Error no_pack(Backend backend, std::string_view why) {
+  return Error{ErrorCode::unsupported,
+               cat("There is no ready-made ", backend_name(backend), " engine pack: ", why, "."),
+               cat("Build llama.cpp with ", backend_name(backend), " yourself, then `rbee engine install ",
+                   lower(backend_name(backend)), " --from DIR` takes it."),
+               {}};
+}
+
+std::string key_of(const PackPlan& plan, std::string text) {
+  for (const std::string& option : plan.cmake_options) text += cat(' ', option);
+  return cat(plan.version, '-', short_hash(cat(text, ' ', plan.source.sha512)));
+}
+
+}  // namespace
+
+Result<PackPlan> plan_pack(Backend backend, std::string_view system, std::string_view machine) {
+  if (system != "Linux") return no_pack(backend, cat("rbee builds packs on Linux only, this is ", system));
+  PackPlan plan{.version = std::string(pack_lock_version),
+                .source = planned(locked_source, {}),
+                .plugins = {},
+                .cmake_options = {build_options.begin(), build_options.end()}};
+  if (backend == Backend::metal) return no_pack(backend, "Metal is Apple's, this is Linux");
+  if (backend == Backend::rocm)
+    return no_pack(backend, "nobody publishes ROCm plug-ins; AMD cards run with Vulkan too");
+  if (machine == "aarch64") {
+    if (backend != Backend::cpu) return no_pack(backend, "for 64-bit ARM only CPU plug-ins are published");
+    plan.plugins = {planned(locked_linux_arm64, {"libggml-cpu-"})};
+    return plan;
+  }
+  if (machine != "x86_64") return no_pack(backend, cat("none is published for ", machine));
+  switch (backend) {
+    case Backend::vulkan:
+      // It has the CPU variants too, the same bytes as linux-x64's: one download is enough.
+      plan.plugins = {planned(locked_linux_x64_vulkan, {"libggml-cpu-", "libggml-vulkan."})};
+      break;
+    case Backend::cuda:
+      plan.plugins = {planned(locked_linux_x64, {"libggml-cpu-"}),
+                      planned(locked_linux_x64_cuda, {"libggml-cuda."})};
+      // For older drivers: node-llama-cpp falls back to it in the same way.
+      plan.fallback = {planned(locked_linux_x64_cuda_ext, {"libggml-cuda."})};
+      break;
+    default: plan.plugins = {planned(locked_linux_x64, {"libggml-cpu-"})};
+  }
+  return plan;
+}
+
+std::string core_folder_name(const PackPlan& plan) { return cat("core-", key_of(plan, "core")); }
+
+std::string pack_folder_name(const PackPlan& plan, Backend backend) {
+  std::string text = "pack";
+  for (const PlannedPackage& package : plan.plugins) text += cat(' ', package.sha512);
+  return cat(lower(backend_name(backend)), '-', key_of(plan, text));
+}
+
+std::uint64_t needed_bytes(Backend backend, bool core_is_there) {
+  const std::uint64_t for_core = core_is_there ? 0 : core_bytes;
+  if (backend == Backend::cuda) return for_core + cuda_bytes;
+  return for_core + (backend == Backend::vulkan ? vulkan_bytes : cpu_bytes);
+}
+
+NinjaStep parse_ninja_step(std::string_view line) {
+  if (!line.starts_with('[')) return {};
+  const std::size_t slash = line.find('/');
+  const std::size_t end = line.find(']');
+  if (slash == std::string_view::npos || end == std::string_view::npos || slash > end) return {};
+  const auto done = parse_int<int>(line.substr(1, slash - 1));
+  const auto total = parse_int<int>(line.substr(slash + 1, end - slash - 1));
+  if (!done || !total || *done < 0 || *total < *done) return {};
+  return {.done = *done, .total = *total};
+}
+
+std::vector<std::string> tool_environment(const std::vector<std::string>& inherited) {
+  std::vector<std::string> environment;
+  for (const std::string& variable : inherited) {
+    const std::string name = lower(std::string_view(variable).substr(0, variable.find('=')));
+    const auto begins = [&name](std::string_view prefix) { return name.starts_with(prefix); };
+    const bool kept = std::ranges::find(kept_variables, name) != kept_variables.end();
+    if (kept || std::ranges::any_of(kept_prefixes, begins)) environment.push_back(variable);
+  }
+  environment.emplace_back("LC_ALL=C");  // messages are parsed
+  environment.emplace_back("GIT_TERMINAL_PROMPT=0");
+  environment.emplace_back("CCACHE_NOHASHDIR=1");  // work folders have other names each time
+  return environment;
+}
+
+}  // namespace rbee::engine

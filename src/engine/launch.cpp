@@ -1,0 +1,81 @@
+#include "engine/launch.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+#include <array>
+
+namespace rbee::engine {
+namespace {
+
+// The engine has a thread for each open connection, and when they run out a healthy engine looks dead.
+// Slots, probes and clients that wait in its queue together stay far below this; 64 cost no memory worth
+// naming.
+constexpr int fewest_http_threads = 64;
+constexpr int spare_http_threads = 32;
+
+// -ngl counts from the last layer; no model has more, and with -fit off nothing is moved back.
+constexpr std::string_view all_layers = "99";
+
+constexpr auto kept_names = std::to_array<std::string_view>(
+    {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "USER", "RBEE_HOME", "HSA_OVERRIDE_GFX_VERSION"});
+// XDG: mesa's shader cache and the Vulkan loader's search path. The others: what drivers read.
+constexpr auto kept_prefixes = std::to_array<std::string_view>(
+    {"XDG_", "VK_", "MESA_", "LP_", "RADV_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_"});
+// Set below for the backend, so never inherited.
+constexpr auto hidden_by_cpu = std::to_array<std::string_view>(
+    {"GGML_VK_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"});
+
+std::string_view name_of(std::string_view variable) { return variable.substr(0, variable.find('=')); }
+
+bool is_kept(std::string_view name) {
+  const auto begins = [name](std::string_view prefix) { return name.starts_with(prefix); };
+  return std::ranges::find(kept_names, name) != kept_names.end() ||
+         std::ranges::any_of(kept_prefixes, begins);
+}
+
+}  // namespace
+
+std::vector<std::string> engine_arguments(const EngineSpec& spec) {
+  std::vector<std::string> arguments = {spec.server, "-m",     spec.model, "-a",
+                                        spec.alias,  "--host", spec.socket};
+  const auto add = [&arguments](std::initializer_list<std::string> more) {
+    arguments.insert(arguments.end(), more);
+  };
+  // Without it an engine that lacks memory shrinks contexts and leaves layers on the CPU, silently.
+  add({"-fit", "off"});
+  // The pool is slots x context: a pool of fixed size is overbooked, and requests fail in the middle.
+  add({"-np", cat(spec.slots), "-kvu", "--kv-unified-per-slot", cat(spec.slot_context)});
+  if (spec.backend == Backend::cpu) {
+    add({"-dev", "none"});
+  } else {
+    add({"-dev", spec.device, "-ngl", std::string(all_layers)});
+  }
+  add({"-t", cat(spec.threads)});
+  add({"--cache-ram", cat(spec.cache_ram_mib)});  // 8 GiB by default, that no plan counts
+  add({"--threads-http", cat(std::max(fewest_http_threads, spec.slots + spare_http_threads))});
+  add({"--metrics", "--slots", "--no-webui", "--offline"});
+  add({"-lv", "4", "--log-jsonl"});  // 4: the least that tells of devices and memory (engine/log.h)
+  return arguments;
+}
+
+std::vector<std::string> engine_environment(const EngineSpec& spec, std::span<const std::string> inherited) {
+  std::vector<std::string> environment;
+  const bool on_cpu = spec.backend == Backend::cpu;
+  for (const std::string& variable : inherited) {
+    const std::string_view name = name_of(variable);
+    const bool hidden = on_cpu && std::ranges::find(hidden_by_cpu, name) != hidden_by_cpu.end();
+    if (is_kept(name) && !hidden) environment.push_back(variable);
+  }
+  // An abort with gdb installed takes 0.9 s for its backtrace; without, 10 ms and one line.
+  environment.emplace_back("GGML_NO_BACKTRACE=1");
+  if (on_cpu) {
+    // Empty means none: a plug-in that lies beside must not open a device that a CPU engine never uses.
+    for (const std::string_view name : hidden_by_cpu) environment.push_back(cat(name, "="));
+  } else if (spec.vulkan_ordinal) {
+    environment.push_back(cat("GGML_VK_VISIBLE_DEVICES=", *spec.vulkan_ordinal));
+  }
+  return environment;
+}
+
+}  // namespace rbee::engine

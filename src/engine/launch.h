@@ -1,0 +1,39 @@
+// What an engine is started with: from the facts that were planned to argv and environment. Pure.
+//
+// Everything that matters is said outright, because what is left open the engine decides by itself (it
+// shrinks contexts, leaves layers on the CPU, takes 8 GiB of host memory, obeys LLAMA_ARG_* variables).
+#pragma once
+
+#include "base/error.h"
+#include "domain/backend.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace rbee::engine {
+
+struct EngineSpec {
+  std::string server;  // path of llama-server
+  std::string model;   // path of the GGUF
+  std::string alias;   // the name that answers carry
+  Backend backend = Backend::cpu;
+  std::string device = "CPU";              // the engine's own name: "CPU", "Vulkan0", "CUDA0"
+  std::optional<int> vulkan_ordinal = {};  // which Vulkan device alone it may see; it is "Vulkan0" then
+  int slots = 1;
+  std::uint32_t slot_context = 4096;  // tokens that one request may use
+  int threads = 1;
+  std::string socket;               // at most net::longest_socket_path bytes, must not exist
+  std::uint64_t cache_ram_mib = 0;  // host memory for prompts that were pushed out of a slot
+};
+
+[[nodiscard]] std::vector<std::string> engine_arguments(const EngineSpec& spec);
+
+// "NAME=value" each: of `inherited` PATH, HOME, LANG, TMPDIR, XDG_*, RBEE_HOME and what the driver of the
+// backend reads; never LLAMA_ARG_*, LD_LIBRARY_PATH, LD_PRELOAD, keys or proxies.
+[[nodiscard]] std::vector<std::string> engine_environment(const EngineSpec& spec,
+                                                          std::span<const std::string> inherited);
+
+}  // namespace rbee::engine

@@ -1,0 +1,84 @@
+#include "engine/launch.h"
+
+#include "base/text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace rbee::engine {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
+
+EngineSpec spec_on(Backend backend, std::string device) {
+  return {.server = "/packs/vulkan/llama-server",
+          .model = "/models/demo.gguf",
+          .alias = "demo",
+          .backend = backend,
+          .device = std::move(device),
+          .slots = 2,
+          .slot_context = 512,
+          .threads = 3,
+          .socket = "/run/e.sock",
+          .cache_ram_mib = 64};
+}
+
+TEST(Launch, EverythingThatMattersIsSaidOutright) {
+  EXPECT_EQ(join(engine_arguments(spec_on(Backend::vulkan, "Vulkan0")), " "),
+            "/packs/vulkan/llama-server -m /models/demo.gguf -a demo --host /run/e.sock -fit off -np 2 -kvu "
+            "--kv-unified-per-slot 512 -dev Vulkan0 -ngl 99 -t 3 --cache-ram 64 --threads-http 64 --metrics "
+            "--slots --no-webui --offline -lv 4 --log-jsonl");
+}
+
+TEST(Launch, CpuEngineOffloadsNothing) {
+  const std::string line = join(engine_arguments(spec_on(Backend::cpu, "CPU")), " ");
+  EXPECT_THAT(line, HasSubstr("-dev none"));
+  EXPECT_THAT(line, Not(HasSubstr("-ngl")));
+}
+
+TEST(Launch, HttpThreadsExceedTheSlots) {
+  EngineSpec spec = spec_on(Backend::cpu, "CPU");
+  spec.slots = 100;
+  EXPECT_THAT(join(engine_arguments(spec), " "), HasSubstr("--threads-http 132"));
+}
+
+TEST(Launch, EnvironmentIsCleaned) {
+  const std::vector<std::string> inherited = {"PATH=/bin",
+                                              "HOME=/h",
+                                              "LD_LIBRARY_PATH=/evil",
+                                              "LD_PRELOAD=/evil.so",
+                                              "LLAMA_ARG_N_PARALLEL=9",
+                                              "RBEE_HOME=/r",
+                                              "RBEE_API_KEY=secret",
+                                              "HF_TOKEN=secret",
+                                              "https_proxy=http://p",
+                                              "XDG_CACHE_HOME=/c",
+                                              "GGML_VK_VISIBLE_DEVICES=5",
+                                              "VK_DRIVER_FILES=/icd.json"};
+  EngineSpec spec = spec_on(Backend::vulkan, "Vulkan0");
+  spec.vulkan_ordinal = 1;
+  EXPECT_THAT(
+      engine_environment(spec, inherited),
+      UnorderedElementsAre("PATH=/bin", "HOME=/h", "RBEE_HOME=/r", "XDG_CACHE_HOME=/c",
+                           "VK_DRIVER_FILES=/icd.json", "GGML_NO_BACKTRACE=1", "GGML_VK_VISIBLE_DEVICES=1"));
+}
+
+TEST(Launch, CpuEngineSeesNoAccelerator) {
+  const std::vector<std::string> inherited = {"CUDA_VISIBLE_DEVICES=0", "GGML_VK_VISIBLE_DEVICES=0"};
+  const auto environment = engine_environment(spec_on(Backend::cpu, "CPU"), inherited);
+  EXPECT_THAT(environment, Contains("GGML_VK_VISIBLE_DEVICES="));
+  EXPECT_THAT(environment, Contains("CUDA_VISIBLE_DEVICES="));
+  EXPECT_THAT(environment, Not(Contains("CUDA_VISIBLE_DEVICES=0")));
+}
+
+TEST(Launch, CudaEngineKeepsTheUsersChoiceOfDevices) {
+  const std::vector<std::string> inherited = {"CUDA_VISIBLE_DEVICES=1"};
+  EXPECT_THAT(engine_environment(spec_on(Backend::cuda, "CUDA0"), inherited),
+              Contains("CUDA_VISIBLE_DEVICES=1"));
+}
+
+}  // namespace
+}  // namespace rbee::engine

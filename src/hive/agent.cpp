@@ -1,0 +1,249 @@
+#include "hive/agent.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "device/detect_log.h"
+#include "hive/state_files.h"
+#include "net/sse.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+namespace rbee::hive {
+namespace {
+
+constexpr std::size_t largest_state_file_bytes = 1u << 20;
+// "run/" and "abcdef.sock", the longest socket name that is made.
+constexpr std::string_view longest_socket_name = "run/abcdef.sock";
+
+// At the end of a hive: what runs may go on for a moment, so that a short answer is not cut.
+constexpr Milliseconds drain_at_end{2'000};
+
+}  // namespace
+
+Folders::Folders(const std::filesystem::path& state)
+    : hive(state / "hive"),
+      place(hive / "hive.lock"),
+      socket(hive / "hive.sock"),
+      run(hive / "run"),
+      logs(hive / "logs"),
+      workers(hive / "workers.json"),
+      engines(hive / "engines.json"),
+      models(state / "models") {}
+
+Agent::Agent(net::Loop& loop, const Clock& clock, Random& random, std::shared_ptr<Log> log,
+             HiveOptions options)
+    : loop_(loop),
+      clock_(clock),
+      random_(random),
+      log_(std::move(log)),
+      options_(std::move(options)),
+      folders_(std::filesystem::absolute(options_.state_folder)),
+      supervisor_(options_.name),
+      logs_(std::make_shared<EngineLogs>(folders_.logs)) {}
+
+Result<void> Agent::make_folders() const {
+  const std::size_t longest = (folders_.hive / longest_socket_name).string().size();
+  if (longest > net::longest_socket_path) {
+    return Error{
+        ErrorCode::bad_config,
+        cat("The state folder's path is too long: a socket in '", folders_.hive.string(), "' would have ",
+            longest, " bytes, and the system takes ", net::longest_socket_path, "."),
+        "Set RBEE_HOME to a shorter path."};
+  }
+  for (const auto& folder : {folders_.hive, folders_.run, folders_.logs, folders_.models}) {
+    const Result<void> made = make_folder(folder);
+    if (!made) return made.error();
+  }
+  return {};
+}
+
+void Agent::sweep_leftovers() const {
+  const Result<std::string> text = read_file(folders_.engines, largest_state_file_bytes);
+  if (text) {
+    for (const EngineRecord& record : parse_records(*text)) {
+      if (engine::kill_leftover(record.process, record.socket)) {
+        log_->warning(cat("Ended an engine that an earlier hive left: process ", record.process.pid, "."));
+      }
+    }
+  }
+  // The place is ours, so no socket in this folder has a living owner.
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folders_.run, error)) {
+    std::error_code gone;
+    if (entry.path().extension() == ".sock") std::filesystem::remove(entry.path(), gone);
+  }
+  logs_->sweep();
+}
+
+Result<void> Agent::open_models() {
+  Result<model::ModelStore> store = model::ModelStore::open(folders_.models);
+  if (!store) return store.error();
+  models_ = store->list().models;
+  store_->emplace(std::move(*store));
+  return {};
+}
+
+Result<void> Agent::restore_workers() {
+  std::error_code error;
+  if (!std::filesystem::exists(folders_.workers, error)) return {};
+  const Result<std::string> text = read_file(folders_.workers, largest_state_file_bytes);
+  if (!text) return text.error();
+  Result<std::vector<WorkerSpec>> workers = parse_workers(*text);
+  if (!workers) {
+    return Error{ErrorCode::bad_config,
+                 cat("'", folders_.workers.string(), "' cannot be read: ", workers.error().message),
+                 "Mend it, or remove it: `rbee worker deploy` makes its workers anew."};
+  }
+  if (workers->empty()) return {};
+  for (const std::string& line : device::detect_lines(machine_)) log_->info(line);
+  for (WorkerSpec& worker : *workers) {
+    settle_worker(worker, machine_);
+    if (worker.gone_reason.empty()) {
+      log_->info(device::registered_line(worker.name, worker.backend));
+    } else {
+      log_->warning(cat("'", worker.name, "' is not there: ", worker.gone_reason));
+    }
+    const Result<void> added = supervisor_.add_worker(std::move(worker));
+    if (!added) log_->warning(added.error().message);
+  }
+  return {};
+}
+
+// Sizes are what models may use when nothing of ours runs, so a pool that is known is measured again only
+// then.
+void Agent::set_pools() {
+  const bool all = !supervisor_.has_processes();
+  Ledger& ledger = supervisor_.ledger();
+  for (const Device& device : machine_.devices) {
+    const std::string pool = pool_of(device);
+    const bool sizes_pool = pool != ram_pool || device.kind == DeviceKind::cpu;
+    if (sizes_pool && (all || ledger.size(pool) == 0)) ledger.set_pool(pool, device.usable_bytes);
+  }
+}
+
+Result<void> Agent::start() {
+  const Result<void> folders = make_folders();
+  if (!folders) return folders.error();
+  Result<Place> place = Place::take(folders_.place);
+  if (!place) return place.error();
+  place_ = std::move(*place);
+  sweep_leftovers();
+  machine_ = probe_machine(
+      {options_.probe_root, options_.engines_folder, options_.server_on_path, options_.environment});
+  set_pools();
+  const Result<void> models = open_models();
+  if (!models) return models.error();
+  const Result<void> workers = restore_workers();
+  if (!workers) return workers.error();
+  RunnerOptions runner{.run_folder = folders_.run,
+                       .records_file = folders_.engines,
+                       .engines_folder = options_.engines_folder,
+                       .server_on_path = options_.server_on_path,
+                       .environment = options_.environment,
+                       .usable_cpus = machine_.cpu.usable_cpus};
+  runner_ = std::make_unique<EngineRunner>(loop_, supervisor_, random_, log_, logs_,
+                                           EngineRunner::Threads{*work_, *files_}, std::move(runner));
+  runner_->on_change = [this] { changed(); };
+  runner_->on_log = [this](const std::string& engine, std::string_view lines) { spread_log(engine, lines); };
+  publish();
+  net::Endpoint on;
+  on.unix_path = folders_.socket.string();
+  auto server = net::HttpServer::listen(
+      {&loop_}, on,
+      [weak = weak_from_this()](net::Exchange& exchange) { return answer(weak.lock(), exchange); }, {});
+  if (!server) return server.error();
+  server_ = std::move(*server);
+  log_->info(cat("Hive '", options_.name, "' listens on ", on.text(), "."));
+  return {};
+}
+
+HiveReport Agent::report() const {
+  HiveReport report{.hive = options_.name,
+                    .version = options_.version,
+                    .sequence = sequence_,
+                    .machine = machine_,
+                    .workers = supervisor_.worker_reports(),
+                    .engines = supervisor_.engine_reports(),
+                    .models = models_};
+  for (EngineReport& engine : report.engines) {
+    if (runner_) engine.socket = runner_->socket_of(engine.id);
+  }
+  return report;
+}
+
+// Many changes of one turn of the loop are one report.
+void Agent::changed() {
+  if (publishing_) return;
+  publishing_ = true;
+  loop_.post([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self && self->runner_) self->publish();
+  });
+}
+
+void Agent::publish() {
+  publishing_ = false;
+  ++sequence_;
+  events_->publish(net::format_sse("report", dump_json(to_json(report()))));
+  tell_log_of_engines();
+  if (stopping_) finish_stop();
+}
+
+void Agent::tell_log_of_engines() {
+  std::vector<EngineReport> engines = supervisor_.engine_reports();
+  for (const EngineReport& engine : engines) {
+    const auto told = std::find_if(told_engines_.begin(), told_engines_.end(),
+                                   [&](const EngineReport& other) { return other.id == engine.id; });
+    const bool is_new =
+        told == told_engines_.end() || told->state != engine.state || told->reason != engine.reason;
+    if (!is_new) continue;
+    const std::string what = cat("'", engine.model_id, "' on '", engine.worker, "'");
+    if (engine.state == EngineState::ready) {
+      log_->info(cat(what, " is ready after ", duration_text(engine.load_seconds), "."));
+    } else if (engine.state == EngineState::failed) {
+      log_->error(cat(what, " is set aside: ", engine.reason));
+    } else if (!engine.reason.empty()) {
+      log_->warning(cat(what, " ended and is started again: ", engine.reason));
+    }
+  }
+  told_engines_ = std::move(engines);
+}
+
+void Agent::save_workers() {
+  files_->post([file = folders_.workers, text = workers_text(supervisor_.workers()), log = log_] {
+    const Result<void> written = write_file(file, text);
+    if (!written) log->error(written.error().message);
+  });
+}
+
+void Agent::stop(std::function<void()> stopped) {
+  stopping_ = true;
+  stopped_ = std::move(stopped);
+  cancel_installs_->store(true);
+  if (!runner_) return finish_stop();
+  supervisor_.unload_all(clock_.now(), drain_at_end);
+  runner_->pump();
+  finish_stop();
+}
+
+void Agent::finish_stop() {
+  if (supervisor_.has_processes() || !stopped_) return;
+  close();
+  const std::function<void()> stopped = std::exchange(stopped_, {});
+  loop_.post(stopped);
+}
+
+void Agent::close() {
+  events_->close();
+  cancel_installs_->store(true);
+  server_.reset();
+  runner_.reset();
+  place_ = Place();
+}
+
+}  // namespace rbee::hive

@@ -1,0 +1,127 @@
+// Agent: the inside of a Hive. What it knows, and what each request of the API does with it.
+//
+// Private to hive/. Shared by the coroutines that answer requests, so that one which still waits when the
+// Hive is destroyed finds its things there; close() ends all that could still happen before.
+#pragma once
+
+#include "hive/engine_log.h"
+#include "hive/engine_runner.h"
+#include "hive/event_hub.h"
+#include "hive/hive.h"
+#include "hive/place.h"
+#include "hive/plan_deploy.h"
+#include "hive/probe_machine.h"
+#include "hive/supervisor.h"
+#include "model/store.h"
+#include "net/server.h"
+
+#include <atomic>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rbee::hive {
+
+struct Folders {
+  explicit Folders(const std::filesystem::path& state);
+  std::filesystem::path hive;
+  std::filesystem::path place;   // hive.lock
+  std::filesystem::path socket;  // hive.sock
+  std::filesystem::path run;     // engines' sockets
+  std::filesystem::path logs;
+  std::filesystem::path workers;  // workers.json
+  std::filesystem::path engines;  // engines.json
+  std::filesystem::path models;
+};
+
+class Agent : public std::enable_shared_from_this<Agent> {
+ public:
+  Agent(net::Loop& loop, const Clock& clock, Random& random, std::shared_ptr<Log> log, HiveOptions options);
+
+  // What Hive promises of the same names.
+  [[nodiscard]] Result<void> start();
+  void stop(std::function<void()> stopped);
+  [[nodiscard]] HiveReport report() const;
+  [[nodiscard]] const Folders& folders() const { return folders_; }
+  // Nothing of it happens any more after this.
+  void close();
+
+ private:
+  // agent.cpp: start, stop, report.
+  [[nodiscard]] Result<void> make_folders() const;
+  void sweep_leftovers() const;
+  [[nodiscard]] Result<void> open_models();
+  [[nodiscard]] Result<void> restore_workers();
+  void set_pools();
+  void save_workers();
+  void changed();
+  void publish();
+  void tell_log_of_engines();
+  void finish_stop();
+
+  // api.cpp: what each request does. The texts are JSON.
+  struct Reply {
+    int status = 0;  // of a success; an error brings its own
+    Result<std::string> text = std::string();
+  };
+  static net::Task<void> answer(std::shared_ptr<Agent> self, net::Exchange& exchange);
+  net::Task<Reply> reply(std::string method, std::string path, std::string body);
+  [[nodiscard]] Reply after(int status, const Result<void>& done);
+  [[nodiscard]] Reply start_worker(const std::string& name);
+  net::Task<Result<std::string>> post_engine(std::string body);
+  net::Task<Result<std::string>> post_model(std::string body);
+  net::Task<Result<std::string>> delete_model(std::string id);
+  net::Task<Result<std::string>> load(std::string worker, std::string model_id);  // the engine's id
+  net::Task<void> list_models();
+  [[nodiscard]] Result<ModelFile> find_model(std::string_view id) const;
+
+  // deploy.cpp: workers come into service.
+  net::Task<void> post_workers(net::Exchange& exchange);
+  struct Progress;
+  net::Task<Result<std::vector<std::string>>> deploy(DeployRequest request,
+                                                     std::shared_ptr<Progress> progress);
+  net::Task<Result<void>> install(Backend backend, std::shared_ptr<Progress> progress);
+  static net::Task<void> run_deploy(std::shared_ptr<Agent> self, DeployRequest request,
+                                    std::shared_ptr<Progress> progress);
+  net::Task<void> probe_again();
+
+  // logs.cpp
+  net::Task<void> get_logs(net::Exchange& exchange);
+  void spread_log(const std::string& engine, std::string_view lines);
+  struct Follower;
+
+  net::Loop& loop_;
+  const Clock& clock_;
+  Random& random_;
+  std::shared_ptr<Log> log_;
+  HiveOptions options_;
+  Folders folders_;
+
+  Place place_;
+  Machine machine_;
+  Supervisor supervisor_;
+  // The store is used on work_ only; models_ is what it listed last.
+  std::shared_ptr<std::optional<model::ModelStore>> store_ =
+      std::make_shared<std::optional<model::ModelStore>>();
+  std::vector<ModelFile> models_;
+  std::vector<EngineReport> told_engines_;  // what the log has told of them
+  std::uint64_t sequence_ = 0;
+  bool publishing_ = false;
+  bool stopping_ = false;
+  std::function<void()> stopped_;
+  std::shared_ptr<std::atomic<bool>> cancel_installs_ = std::make_shared<std::atomic<bool>>(false);
+
+  std::shared_ptr<EventHub> events_ = std::make_shared<EventHub>();
+  std::shared_ptr<EngineLogs> logs_;
+  std::vector<std::weak_ptr<Follower>> followers_;
+  // Loads and probes, installs (minutes), and small writes wait for each other only among themselves.
+  std::unique_ptr<net::BlockingThread> work_ = std::make_unique<net::BlockingThread>();
+  std::unique_ptr<net::BlockingThread> installs_ = std::make_unique<net::BlockingThread>();
+  std::unique_ptr<net::BlockingThread> files_ = std::make_unique<net::BlockingThread>();
+  std::unique_ptr<EngineRunner> runner_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+}  // namespace rbee::hive

@@ -1,0 +1,234 @@
+// The routes of docs/hive-api.md.
+#include "hive/agent.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "domain/model_name.h"
+#include "hive/plan_load.h"
+#include "model/model_parts.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace rbee::hive {
+namespace {
+
+Error closing() { return Error{ErrorCode::no_worker, "This hive is ending.", "Try again when it is back."}; }
+
+// "/workers/NAME/stop" is {"workers", "NAME", "stop"}.
+std::vector<std::string> segments_of(std::string_view path) {
+  std::vector<std::string> segments;
+  for (const std::string_view part : split(path, '/')) {
+    if (!part.empty()) segments.emplace_back(part);
+  }
+  return segments;
+}
+
+Result<std::string> wanted_string(const Json& json, std::string_view key) {
+  std::optional<std::string> value = get_string(json, key);
+  if (!value || value->empty())
+    return Error{ErrorCode::bad_request, cat("The field '", key, "' is missing.")};
+  return std::move(*value);
+}
+
+net::Task<void> respond(net::Exchange& exchange, int status, Result<std::string> text) {
+  if (text) {
+    std::string json = std::move(*text);
+    (void)co_await exchange.respond_json(status, std::move(json));
+  } else {
+    Error error = text.error();
+    (void)co_await exchange.respond_error(std::move(error));
+  }
+}
+
+}  // namespace
+
+// The three whose answer is a stream answer for themselves; all others give a status and one JSON text.
+net::Task<void> Agent::answer(std::shared_ptr<Agent> self, net::Exchange& exchange) {
+  if (!self || !self->runner_) {
+    Result<std::string> nothing = closing();
+    co_await respond(exchange, 0, std::move(nothing));
+    co_return;
+  }
+  const std::string path = exchange.head().path;
+  const std::string method = exchange.head().method;
+  if (method == "GET" && path == "/events") {
+    co_await EventHub::serve(self->events_, exchange);
+  } else if (method == "GET" && path == "/logs") {
+    co_await self->get_logs(exchange);
+  } else if (method == "POST" && path == "/workers") {
+    co_await self->post_workers(exchange);
+  } else {
+    const Result<std::string_view> body = co_await exchange.read_body();
+    Reply reply;
+    if (body) {
+      const std::string request(*body);
+      Reply got = co_await self->reply(method, path, request);
+      reply = std::move(got);
+    } else {
+      reply.text = body.error();
+    }
+    co_await respond(exchange, reply.status, std::move(reply.text));
+  }
+}
+
+net::Task<Agent::Reply> Agent::reply(std::string method, std::string path, std::string body) {
+  const std::vector<std::string> parts = segments_of(path);
+  const std::string first = parts.empty() ? std::string() : parts.front();
+  const bool names_one = parts.size() == 2;
+  if (!runner_) co_return Reply{.status = 0, .text = closing()};
+  if (method == "GET" && path == "/report")
+    co_return Reply{.status = 200, .text = dump_json(to_json(report()))};
+  if (method == "POST" && path == "/engines") {
+    Result<std::string> text = co_await post_engine(body);
+    co_return Reply{.status = 202, .text = std::move(text)};
+  }
+  if (method == "POST" && path == "/models") {
+    Result<std::string> text = co_await post_model(body);
+    co_return Reply{.status = 200, .text = std::move(text)};
+  }
+  if (method == "DELETE" && first == "models" && names_one) {
+    Result<std::string> text = co_await delete_model(parts.at(1));
+    co_return Reply{.status = 200, .text = std::move(text)};
+  }
+  if (method == "DELETE" && first == "engines" && names_one) {
+    co_return after(202, supervisor_.unload(parts.at(1), clock_.now()));
+  }
+  if (method == "DELETE" && first == "workers" && names_one) {
+    co_return after(202, supervisor_.remove_worker(parts.at(1), clock_.now()));
+  }
+  if (method == "POST" && first == "workers" && parts.size() == 3 && parts.at(2) == "stop") {
+    co_return after(202, supervisor_.stop_worker(parts.at(1), clock_.now()));
+  }
+  if (method == "POST" && first == "workers" && parts.size() == 3 && parts.at(2) == "start") {
+    co_return start_worker(parts.at(1));
+  }
+  co_return Reply{.status = 0,
+                  .text = Error{ErrorCode::unknown_name, cat("The hive has no '", method, " ", path, "'."),
+                                "docs/hive-api.md lists what it has."}};
+}
+
+// What the supervisor was told is carried out, and kept where it is about workers.
+Agent::Reply Agent::after(int status, const Result<void>& done) {
+  runner_->pump();
+  if (!done) return {.status = 0, .text = done.error()};
+  save_workers();
+  return {.status = status, .text = std::string("{}")};
+}
+
+Agent::Reply Agent::start_worker(const std::string& name) {
+  Reply reply = after(200, supervisor_.start_worker(name));
+  if (!reply.text) return reply;
+  Json answer;
+  for (const WorkerReport& worker : supervisor_.worker_reports()) {
+    if (worker.name == name) answer["worker"] = to_json(worker);
+  }
+  reply.text = dump_json(answer);
+  return reply;
+}
+
+Result<ModelFile> Agent::find_model(std::string_view id) const {
+  std::vector<std::string> ids;
+  for (const ModelFile& file : models_) {
+    if (file.id == id) return file;
+    ids.push_back(file.id);
+  }
+  return Error{ErrorCode::unknown_model, cat("'", options_.name, "' has no model '", id, "'."),
+               did_you_mean(id, ids)};
+}
+
+// The header is read anew at each load: the file may have been replaced since it was added.
+net::Task<Result<std::string>> Agent::load(std::string worker, std::string model_id) {
+  const Result<std::string> there = supervisor_.engine_of(worker, model_id, clock_.now());
+  if (!there || !there->empty()) co_return there;
+  const Result<ModelFile> known = find_model(model_id);
+  if (!known) co_return known.error();
+  const Backend backend = supervisor_.find_worker(worker)->backend;
+  using Header = Result<model::GgufHeader>;
+  std::function<Header()> read = [store = store_, model_id, backend, folder = options_.engines_folder,
+                                  on_path = options_.server_on_path]() -> Header {
+    const auto pack = engine::find_pack(folder, backend, on_path);
+    if (!pack) return pack.error();
+    const Result<ModelFile> file = (*store)->find(model_id);
+    if (!file) return file.error();
+    Result<model::ModelParts> parts = model::read_model(file->path);
+    if (!parts) return parts.error();
+    return std::move(parts->header);
+  };
+  const Header header = co_await work_->run(loop_, std::move(read));
+  if (stopping_ || !runner_) co_return closing();
+  if (!header) {
+    if (header.error().code == ErrorCode::bad_model_file) co_await list_models();
+    co_return header.error();
+  }
+  const WorkerSpec* spec = supervisor_.find_worker(worker);
+  if (spec == nullptr) co_return supervisor_.engine_of(worker, model_id, clock_.now());
+  Load load = plan_load(*header, *known, *spec, supervisor_.ledger());
+  load.engine_id = runner_->new_engine_id(model_id);
+  Result<std::string> engine = supervisor_.load(std::move(load), clock_.now());
+  runner_->pump();
+  co_return engine;
+}
+
+net::Task<Result<std::string>> Agent::post_engine(std::string body) {
+  const Result<Json> json = parse_json(body);
+  if (!json) co_return json.error();
+  const Result<std::string> worker = wanted_string(*json, "worker");
+  if (!worker) co_return worker.error();
+  const Result<std::string> model = wanted_string(*json, "model");
+  if (!model) co_return model.error();
+  const Result<std::string> id = co_await load(*worker, *model);
+  if (!id) co_return id.error();
+  Json answer;
+  for (const EngineReport& engine : report().engines) {
+    if (engine.id == *id) answer["engine"] = to_json(engine);
+  }
+  co_return dump_json(answer);
+}
+
+net::Task<void> Agent::list_models() {
+  std::function<std::vector<ModelFile>()> list = [store = store_] { return (*store)->list().models; };
+  std::vector<ModelFile> models = co_await work_->run(loop_, std::move(list));
+  models_ = std::move(models);
+  changed();
+}
+
+net::Task<Result<std::string>> Agent::post_model(std::string body) {
+  const Result<Json> json = parse_json(body);
+  if (!json) co_return json.error();
+  const Result<std::string> name = wanted_string(*json, "name");
+  if (!name) co_return name.error();
+  const Result<std::string> path = wanted_string(*json, "path");
+  if (!path) co_return path.error();
+  std::function<Result<ModelFile>()> add = [store = store_, name = *name,
+                                            path = *path]() -> Result<ModelFile> {
+    if (!std::filesystem::path(path).is_absolute()) {
+      return Error{ErrorCode::bad_request, cat("'", path, "' is no absolute path.")};
+    }
+    return (*store)->add(name, path);
+  };
+  const Result<ModelFile> added = co_await work_->run(loop_, std::move(add));
+  if (!added) co_return added.error();
+  co_await list_models();
+  if (!runner_) co_return closing();
+  supervisor_.forgive_model(added->id);
+  runner_->pump();
+  Json answer;
+  answer["model"] = to_json(*added);
+  co_return dump_json(answer);
+}
+
+net::Task<Result<std::string>> Agent::delete_model(std::string id) {
+  std::function<Result<void>()> remove = [store = store_, id] { return (*store)->remove(id); };
+  const Result<void> removed = co_await work_->run(loop_, std::move(remove));
+  if (!removed) co_return removed.error();
+  co_await list_models();
+  if (!runner_) co_return closing();
+  supervisor_.forget_model(id, clock_.now());
+  runner_->pump();
+  co_return std::string("{}");
+}
+
+}  // namespace rbee::hive

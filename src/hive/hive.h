@@ -1,0 +1,64 @@
+// Hive: the agent of one machine. It knows what the machine can do, keeps workers and engines running,
+// and tells all of it on a unix socket (docs/hive-api.md).
+//
+// All its state lives on one loop; what blocks (probes, installs, the model store) runs on a thread of its
+// own. What should run is decided by the supervisor (supervisor.h), which does no I/O; this is the shell
+// that carries it out. Engines live no longer than their hive.
+#pragma once
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "domain/report.h"
+#include "net/loop.h"
+#include "net/stream.h"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rbee::hive {
+
+struct HiveOptions {
+  std::string name;                      // of the hive; workers are named after it
+  std::string version;                   // of rbee
+  std::filesystem::path state_folder;    // RBEE_HOME's; the hive keeps to its hive/ and models/
+  std::filesystem::path engines_folder;  // where engine packs lie
+  std::optional<std::filesystem::path> server_on_path = {};  // a llama-server found on PATH
+  std::vector<std::string> environment = {};  // "NAME=value" of this process; engines get a cleaned copy
+  std::filesystem::path probe_root = "/";     // RBEE_PROBE_ROOT: another machine to look at, in tests
+};
+
+class Hive {
+ public:
+  // `loop`, `clock` and `random` must outlive the hive.
+  Hive(net::Loop& loop, const Clock& clock, Random& random, std::shared_ptr<Log> log, HiveOptions options);
+  // On the loop's thread, or after the loop has ended. Engines that still run are killed.
+  ~Hive();
+  Hive(const Hive&) = delete;
+  Hive& operator=(const Hive&) = delete;
+
+  // Takes the hive's place in the state folder, ends what an earlier hive left, probes the machine, restores
+  // the workers and listens. Called once, before the loop runs or on its thread; it blocks until the probes
+  // have answered (some 100 ms). Fails with already_running (naming the process that holds the place),
+  // bad_config (a state folder whose path is too long for a socket), address_taken or io_failed.
+  [[nodiscard]] Result<void> start();
+
+  // Ends all engines: SIGTERM once their slots are idle or 2 s went by, SIGKILL 5 s after; then calls back on
+  // the loop's thread. Safe from every thread while the loop runs.
+  void stop(std::function<void()> stopped);
+
+  // Where it listens: <state_folder>/hive/hive.sock. Known before start().
+  [[nodiscard]] net::Endpoint endpoint() const;
+  // What `GET /report` says. On the loop's thread.
+  [[nodiscard]] HiveReport report() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rbee::hive

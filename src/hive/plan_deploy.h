@@ -1,0 +1,38 @@
+// Which workers a `worker deploy` creates, out of what the machine has, what is in service and what was
+// asked. Pure.
+#pragma once
+
+#include "domain/machine.h"
+#include "hive/supervisor.h"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace rbee::hive {
+
+struct DeployRequest {
+  std::optional<Backend> backend = {};
+  std::optional<std::string> device = {};  // an id, or a name that only one device has
+  std::optional<std::string> name = {};
+  int slots = 0;
+  std::uint32_t context = 0;
+};
+
+struct DeployPlan {
+  std::vector<WorkerSpec> create;
+  std::vector<std::string> in_service;  // workers that have what was asked for already
+};
+
+// With neither backend nor device: every accelerator that is not software, or the CPU where there is none.
+// A software device is taken only when it, or a backend that has no other device, is named.
+// Fails with unknown_name (near names), backend_unusable (its reason and cure), name_taken or bad_request.
+[[nodiscard]] Result<DeployPlan> plan_deploy(const Machine& machine, std::string_view hive,
+                                             std::span<const WorkerSpec> workers,
+                                             const DeployRequest& request);
+
+// The pool in which models of that device lie: its own, or "ram".
+[[nodiscard]] std::string pool_of(const Device& device);
+
+}  // namespace rbee::hive

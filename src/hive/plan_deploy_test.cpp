@@ -1,0 +1,141 @@
+#include "hive/plan_deploy.h"
+
+#include "base/text.h"
+
+#include <gtest/gtest.h>
+
+namespace rbee::hive {
+namespace {
+
+Device device(std::string id, std::string name, DeviceKind kind, DeviceMemory memory,
+              std::vector<Backend> backends) {
+  Device made;
+  made.id = std::move(id);
+  made.name = std::move(name);
+  made.kind = kind;
+  made.memory = memory;
+  for (const Backend backend : backends) made.backends.push_back({.backend = backend, .usable = true});
+  return made;
+}
+Device cpu() { return device("cpu", "AMD Ryzen 9", DeviceKind::cpu, DeviceMemory::system, {Backend::cpu}); }
+Device llvmpipe() {
+  return device("vulkan-llvmpipe", "llvmpipe", DeviceKind::software, DeviceMemory::system, {Backend::vulkan});
+}
+Device card(std::string id, std::vector<Backend> backends = {Backend::cuda, Backend::vulkan}) {
+  return device(std::move(id), "NVIDIA RTX 4090", DeviceKind::discrete, DeviceMemory::dedicated,
+                std::move(backends));
+}
+Machine machine(std::vector<Device> devices) {
+  Machine made;
+  made.devices = std::move(devices);
+  made.unusable = {
+      {.backend = Backend::rocm, .reason = "no AMD GPU (nothing under /sys/class/kfd)", .cure = "Add one."}};
+  return made;
+}
+
+// "worker-pc cuda GPU-1; worker-pc-2 ...", or the name of the error.
+std::string planned(const Machine& on, const DeployRequest& request,
+                    const std::vector<WorkerSpec>& workers = {}) {
+  const Result<DeployPlan> plan = plan_deploy(on, "pc", workers, request);
+  if (!plan) return std::string(info(plan.error().code).name);
+  std::string text;
+  for (const WorkerSpec& worker : plan->create) {
+    text += cat(text.empty() ? "" : "; ", worker.name, " ", lower(backend_name(worker.backend)), " ",
+                worker.device_id);
+  }
+  for (const std::string& name : plan->in_service) text += cat(text.empty() ? "" : "; ", "(", name, ")");
+  return text;
+}
+
+TEST(PlanDeploy, TakesTheCpuWhereThereIsNoAccelerator) {
+  EXPECT_EQ(planned(machine({cpu()}), {}), "worker-pc cpu cpu");
+}
+
+TEST(PlanDeploy, ASoftwareDeviceIsNeverChosenByItself) {
+  EXPECT_EQ(planned(machine({llvmpipe(), cpu()}), {}), "worker-pc cpu cpu");
+}
+
+TEST(PlanDeploy, ASoftwareDeviceIsTakenWhenItsBackendHasNoOther) {
+  EXPECT_EQ(planned(machine({llvmpipe(), cpu()}), {.backend = Backend::vulkan}),
+            "worker-pc vulkan vulkan-llvmpipe");
+  EXPECT_EQ(planned(machine({llvmpipe(), card("GPU-1"), cpu()}), {.backend = Backend::vulkan}),
+            "worker-pc vulkan GPU-1");
+}
+
+TEST(PlanDeploy, ASoftwareDeviceIsTakenByName) {
+  EXPECT_EQ(planned(machine({llvmpipe(), card("GPU-1")}), {.device = "vulkan-llvmpipe"}),
+            "worker-pc vulkan vulkan-llvmpipe");
+  EXPECT_EQ(planned(machine({llvmpipe()}), {.device = "LLVMPIPE"}), "worker-pc vulkan vulkan-llvmpipe");
+}
+
+TEST(PlanDeploy, TakesEveryAcceleratorThroughItsVendorsBackend) {
+  EXPECT_EQ(planned(machine({card("GPU-1"), card("GPU-2", {Backend::vulkan}), cpu()}), {}),
+            "worker-pc cuda GPU-1; worker-pc-2 vulkan GPU-2");
+}
+
+TEST(PlanDeploy, ABackendThatItsPackDoesNotKnowGivesWayToTheNext) {
+  Device old = card("GPU-1");
+  old.backends.front().engine = "unsupported";
+  EXPECT_EQ(planned(machine({old, cpu()}), {}), "worker-pc vulkan GPU-1");
+  EXPECT_EQ(planned(machine({old, cpu()}), {.backend = Backend::cuda}), "backend_unusable");
+}
+
+TEST(PlanDeploy, WhatIsInServiceIsLeftAlone) {
+  const std::vector<WorkerSpec> there = {{.name = "mine", .backend = Backend::cuda, .device_id = "GPU-1"}};
+  EXPECT_EQ(planned(machine({card("GPU-1"), card("GPU-2")}), {}, there), "worker-pc cuda GPU-2; (mine)");
+}
+
+TEST(PlanDeploy, NamesGoOnWhereTheyAreTaken) {
+  const std::vector<WorkerSpec> there = {{.name = "worker-pc", .backend = Backend::cpu, .device_id = "cpu"}};
+  EXPECT_EQ(planned(machine({cpu(), llvmpipe()}), {.backend = Backend::vulkan}, there),
+            "worker-pc-2 vulkan vulkan-llvmpipe");
+}
+
+TEST(PlanDeploy, AGivenNameThatIsTakenIsAnError) {
+  const std::vector<WorkerSpec> there = {{.name = "a", .backend = Backend::cpu, .device_id = "cpu"}};
+  EXPECT_EQ(planned(machine({cpu(), llvmpipe()}), {.backend = Backend::vulkan, .name = "a"}, there),
+            "name_taken");
+  EXPECT_EQ(planned(machine({cpu(), llvmpipe()}), {.backend = Backend::vulkan, .name = "b"}, there),
+            "b vulkan vulkan-llvmpipe");
+}
+
+TEST(PlanDeploy, AnUnusableBackendIsRefusedWithReasonAndCure) {
+  const Result<DeployPlan> plan = plan_deploy(machine({cpu()}), "pc", {}, {.backend = Backend::rocm});
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().code, ErrorCode::backend_unusable);
+  EXPECT_EQ(plan.error().message, "ROCm is not usable here: no AMD GPU (nothing under /sys/class/kfd).");
+  EXPECT_EQ(plan.error().hint, "Add one.");
+}
+
+TEST(PlanDeploy, AnUnknownDeviceIsRefusedWithNearNames) {
+  const Result<DeployPlan> plan = plan_deploy(machine({llvmpipe()}), "pc", {}, {.device = "vulkan-llvmpip"});
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().code, ErrorCode::unknown_name);
+  EXPECT_NE(plan.error().hint.find("vulkan-llvmpipe"), std::string::npos);
+}
+
+TEST(PlanDeploy, ANameOfTwoDevicesIsRefused) {
+  EXPECT_EQ(planned(machine({card("GPU-1"), card("GPU-2")}), {.device = "NVIDIA RTX 4090"}), "bad_request");
+}
+
+TEST(PlanDeploy, ADeviceIsNotDrivenThroughABackendItDoesNotHave) {
+  EXPECT_EQ(planned(machine({cpu()}), {.backend = Backend::cuda, .device = "cpu"}), "backend_unusable");
+}
+
+TEST(PlanDeploy, OnlyCardsHaveMemoryOfTheirOwn) {
+  EXPECT_EQ(pool_of(card("GPU-1")), "device GPU-1");
+  EXPECT_EQ(pool_of(cpu()), "ram");
+  EXPECT_EQ(pool_of(llvmpipe()), "ram");
+  EXPECT_EQ(pool_of(device("x", "M2", DeviceKind::integrated, DeviceMemory::unified, {Backend::metal})),
+            "ram");
+}
+
+TEST(PlanDeploy, SlotsAndContextAreTheWorkers) {
+  const Result<DeployPlan> plan = plan_deploy(machine({cpu()}), "pc", {}, {.slots = 2, .context = 4096});
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->create.at(0).slots, 2);
+  EXPECT_EQ(plan->create.at(0).context, 4096U);
+}
+
+}  // namespace
+}  // namespace rbee::hive

@@ -1,0 +1,115 @@
+#include "hive/plan_load.h"
+
+#include <gtest/gtest.h>
+
+namespace rbee::hive {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A small llama whose cache takes 8 kB for each token: 2 layers, 8 heads of 128, keys and values of f16.
+model::GgufHeader header(std::uint32_t context_train) {
+  model::GgufHeader made;
+  made.architecture = "llama";
+  made.context_train = context_train;
+  made.block_count = 2;
+  made.vocabulary = 1000;
+  made.metadata = {{"llama.block_count", std::int64_t{2}},
+                   {"llama.embedding_length", std::int64_t{1024}},
+                   {"llama.feed_forward_length", std::int64_t{2048}},
+                   {"llama.attention.head_count", std::int64_t{8}},
+                   {"llama.attention.head_count_kv", std::int64_t{8}},
+                   {"llama.context_length", std::int64_t{context_train}}};
+  return made;
+}
+
+WorkerSpec worker(int slots, std::uint32_t context) {
+  WorkerSpec made;
+  made.name = "worker-pc";
+  made.pool = "ram";
+  made.slots = slots;
+  made.context = context;
+  return made;
+}
+
+Load planned(std::uint32_t context_train, const WorkerSpec& on,
+             std::uint64_t memory = std::uint64_t{1} << 40) {
+  Ledger ledger;
+  ledger.set_pool("ram", memory);
+  ModelFile file;
+  file.id = "m";
+  return plan_load(header(context_train), file, on, ledger);
+}
+
+std::uint64_t sum(const std::vector<Need>& needs) {
+  std::uint64_t bytes = 0;
+  for (const Need& need : needs) bytes += need.bytes;
+  return bytes;
+}
+
+TEST(PlanLoad, TheContextIsTheModelsOwnUpToALimit) {
+  EXPECT_EQ(planned(8192, worker(0, 0)).context, 8192U);
+  EXPECT_EQ(planned(131072, worker(0, 0)).context, largest_default_context);
+  EXPECT_EQ(planned(0, worker(0, 0)).context, unknown_context);
+}
+
+TEST(PlanLoad, AWorkersContextCountsButNeverBeyondTheTrainedOne) {
+  EXPECT_EQ(planned(131072, worker(0, 65536)).context, 65536U);
+  EXPECT_EQ(planned(8192, worker(0, 65536)).context, 8192U);
+}
+
+TEST(PlanLoad, SlotsAreTheWorkersOrTheDefault) {
+  EXPECT_EQ(planned(8192, worker(0, 0)).slots, default_slots);
+  EXPECT_EQ(planned(8192, worker(1, 0)).slots, 1);
+}
+
+TEST(PlanLoad, ADefaultContextIsLoweredWhereThatMakesItFit) {
+  const std::uint64_t whole = sum(planned(32768, worker(4, 0)).needs);
+  const Load less = planned(32768, worker(4, 0), whole - 1);
+  EXPECT_EQ(less.context, 16384U);
+  EXPECT_LT(sum(less.needs), whole);
+}
+
+TEST(PlanLoad, AContextThatWasAskedForIsNotLowered) {
+  const std::uint64_t whole = sum(planned(32768, worker(4, 32768)).needs);
+  EXPECT_EQ(planned(32768, worker(4, 32768), whole - 1).context, 32768U);
+}
+
+TEST(PlanLoad, WhatFitsInNoWayIsPlannedWhole) {
+  EXPECT_EQ(planned(32768, worker(4, 0), 1000).context, 32768U);
+}
+
+TEST(PlanLoad, ThePromptCacheIsCounted) {
+  const Load load = planned(8192, worker(1, 0));
+  EXPECT_GE(sum(load.unlogged), prompt_cache_mib << 20);
+  EXPECT_GT(sum(load.needs), sum(load.unlogged));
+}
+
+TEST(PlanLoad, AModelOnACardNeedsBothPools) {
+  WorkerSpec card = worker(1, 0);
+  card.backend = Backend::cuda;
+  card.pool = "device GPU-1";
+  Ledger ledger;
+  ledger.set_pool("ram", std::uint64_t{1} << 40);
+  ledger.set_pool("device GPU-1", std::uint64_t{1} << 40);
+  const Load load = plan_load(header(8192), {}, card, ledger);
+  ASSERT_EQ(load.needs.size(), 2U);
+  EXPECT_EQ(load.needs.at(0).pool, "device GPU-1");
+  EXPECT_EQ(load.needs.at(1).pool, "ram");
+}
+
+TEST(EngineThreads, LeaveACoreToOthers) {
+  EXPECT_EQ(engine_threads(Backend::cpu, 2), 1);
+  EXPECT_EQ(engine_threads(Backend::cpu, 1), 1);
+  EXPECT_EQ(engine_threads(Backend::cpu, 0.5), 1);
+  EXPECT_EQ(engine_threads(Backend::cpu, 7.5), 6);
+  EXPECT_EQ(engine_threads(Backend::vulkan, 16), 2);
+}
+
+TEST(FirstBatchEstimate, GrowsWithTheModel) {
+  EXPECT_LT(first_batch_estimate(1'000'000), 1s);
+  EXPECT_GT(first_batch_estimate(8'000'000'000), 10min);
+}
+
+}  // namespace
+}  // namespace rbee::hive

@@ -1,0 +1,33 @@
+// What a hive keeps over its own end: its workers, and the engines that run now (for the sweep at the next
+// start). Pure: texts of JSON in and out; the shell reads and writes the files.
+#pragma once
+
+#include "domain/machine.h"
+#include "engine/process.h"
+#include "hive/supervisor.h"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rbee::hive {
+
+[[nodiscard]] std::string workers_text(std::span<const WorkerSpec> workers);
+// Fails with bad_json or bad_config naming what is wrong. Facts of the machine are not in the file:
+// settle_worker() fills them in.
+[[nodiscard]] Result<std::vector<WorkerSpec>> parse_workers(std::string_view text);
+
+// Device name, vram and pool as the machine has them now; gone_reason where it has no such device, or
+// cannot use it through that backend any more.
+void settle_worker(WorkerSpec& worker, const Machine& machine);
+
+struct EngineRecord {
+  engine::ProcessId process;
+  std::string socket;
+};
+[[nodiscard]] std::string records_text(std::span<const EngineRecord> records);
+// Entries that cannot be understood are left out: a sweep ends nothing on a guess.
+[[nodiscard]] std::vector<EngineRecord> parse_records(std::string_view text);
+
+}  // namespace rbee::hive

@@ -1,0 +1,303 @@
+#include "hive/supervisor.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace rbee::hive {
+namespace {
+
+bool is_ending(LifeState state) {
+  return state == LifeState::draining || state == LifeState::stopping || state == LifeState::gone;
+}
+
+EngineState state_of(LifeState state) {
+  switch (state) {
+    case LifeState::ready: return EngineState::ready;
+    case LifeState::failed: return EngineState::failed;
+    case LifeState::starting:
+    case LifeState::waiting: return EngineState::starting;
+    case LifeState::draining:
+    case LifeState::stopping:
+    case LifeState::gone: return EngineState::stopping;
+  }
+  return EngineState::failed;
+}
+
+}  // namespace
+
+std::vector<std::string> Supervisor::worker_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, worker] : workers_) {
+    if (!worker.removing) names.push_back(name);
+  }
+  return names;
+}
+
+Error Supervisor::unknown_worker(std::string_view name) const {
+  const std::vector<std::string> names = worker_names();
+  std::string hint = did_you_mean(name, names);
+  if (hint.empty()) {
+    hint = names.empty() ? std::string("`rbee worker deploy` puts a device in service.")
+                         : cat("The workers here are ", join(names, ", "), ".");
+  }
+  return Error{ErrorCode::unknown_name, cat("'", hive_, "' has no worker '", name, "'."), std::move(hint)};
+}
+
+Supervisor::Worker* Supervisor::worker_of(std::string_view name) {
+  const auto at = workers_.find(name);
+  return at == workers_.end() || at->second.removing ? nullptr : &at->second;
+}
+
+const WorkerSpec* Supervisor::find_worker(std::string_view name) const {
+  const auto at = workers_.find(name);
+  return at == workers_.end() || at->second.removing ? nullptr : &at->second.spec;
+}
+
+std::vector<WorkerSpec> Supervisor::workers() const {
+  std::vector<WorkerSpec> specs;
+  for (const auto& [name, worker] : workers_) {
+    if (!worker.removing) specs.push_back(worker.spec);
+  }
+  return specs;
+}
+
+Result<void> Supervisor::add_worker(WorkerSpec worker) {
+  if (workers_.find(worker.name) != workers_.end()) {
+    return Error{ErrorCode::name_taken, cat("'", hive_, "' has a worker '", worker.name, "' already.")};
+  }
+  std::string name = worker.name;
+  workers_.emplace(std::move(name), Worker{.spec = std::move(worker)});
+  ++revision_;
+  return {};
+}
+
+Result<void> Supervisor::stop_worker(std::string_view name, Instant now) {
+  Worker* worker = worker_of(name);
+  if (worker == nullptr) return unknown_worker(name);
+  worker->spec.stopped = true;
+  unload_where([&](const Load& load) { return load.worker == name; }, now, limits_.longest_drain);
+  ++revision_;
+  return {};
+}
+
+Result<void> Supervisor::start_worker(std::string_view name) {
+  Worker* worker = worker_of(name);
+  if (worker == nullptr) return unknown_worker(name);
+  worker->spec.stopped = false;
+  drop_failed([&](const Load& load) { return load.worker == name; });
+  ++revision_;
+  return {};
+}
+
+Result<void> Supervisor::remove_worker(std::string_view name, Instant now) {
+  Worker* worker = worker_of(name);
+  if (worker == nullptr) return unknown_worker(name);
+  const std::string kept(name);  // `name` may be part of what is removed
+  worker->removing = true;
+  unload_where([&](const Load& load) { return load.worker == kept; }, now, limits_.longest_drain);
+  ++revision_;
+  return {};
+}
+
+const Supervisor::Engine* Supervisor::engine_of_pair(std::string_view worker,
+                                                     std::string_view model_id) const {
+  for (const auto& [id, engine] : engines_) {
+    if (engine.load.worker == worker && engine.load.model.id == model_id && !is_ending(engine.life.state())) {
+      return &engine;
+    }
+  }
+  return nullptr;
+}
+
+Result<std::string> Supervisor::engine_of(std::string_view worker, std::string_view model_id,
+                                          Instant now) const {
+  const WorkerSpec* spec = find_worker(worker);
+  if (spec == nullptr) return unknown_worker(worker);
+  if (spec->stopped) {
+    return Error{ErrorCode::no_worker, cat("'", worker, "' is stopped."),
+                 cat("`rbee worker start ", worker, "` starts it.")};
+  }
+  if (!spec->gone_reason.empty()) {
+    return Error{ErrorCode::no_worker, cat("'", worker, "' is not there: ", spec->gone_reason),
+                 "See `rbee detect`."};
+  }
+  const Engine* engine = engine_of_pair(worker, model_id);
+  if (engine == nullptr) return std::string();
+  if (!engine->failed_at) return engine->load.engine_id;
+  if (now - *engine->failed_at >= set_aside_for) return std::string();
+  return Error{ErrorCode::engine_failed,
+               cat("'", model_id, "' does not start on '", worker, "': ", engine->life.reason()),
+               cat("`rbee logs --worker ", worker, "` has the engine's own words; `rbee worker stop ", worker,
+                   "` and `start` try it again.")};
+}
+
+Result<std::string> Supervisor::load(Load load, Instant now) {
+  const Result<std::string> there = engine_of(load.worker, load.model.id, now);
+  if (!there || !there->empty()) return there;
+  drop_failed(
+      [&](const Load& other) { return other.worker == load.worker && other.model.id == load.model.id; });
+  const Ledger::Asker asker{.id = load.engine_id, .model = load.model.id, .worker = load.worker};
+  const Result<void> reserved = ledger_.reserve(asker, load.needs);
+  if (!reserved) return reserved.error();
+  const std::string id = load.engine_id;
+  const auto at = engines_.emplace(id, Engine{.load = std::move(load), .life = EngineLife(limits_)}).first;
+  take(id, at->second, at->second.life.begin(now), now);
+  return id;
+}
+
+Result<void> Supervisor::unload(std::string_view engine, Instant now) {
+  if (engines_.find(engine) == engines_.end()) {
+    return Error{ErrorCode::unknown_name, cat("'", hive_, "' has no engine '", engine, "'.")};
+  }
+  const std::string id(engine);
+  unload_where([&](const Load& load) { return load.engine_id == id; }, now, limits_.longest_drain);
+  return {};
+}
+
+void Supervisor::unload_all(Instant now, Milliseconds drain_within) {
+  unload_where([](const Load&) { return true; }, now, drain_within);
+}
+
+void Supervisor::forget_model(std::string_view model_id, Instant now) {
+  unload_where([&](const Load& load) { return load.model.id == model_id; }, now, limits_.longest_drain);
+}
+
+void Supervisor::forgive_model(std::string_view model_id) {
+  drop_failed([&](const Load& load) { return load.model.id == model_id; });
+}
+
+void Supervisor::unload_where(const std::function<bool(const Load&)>& which, Instant now,
+                              Milliseconds drain_within) {
+  for (auto& [id, engine] : engines_) {
+    if (which(engine.load)) take(id, engine, engine.life.unload(now, drain_within), now);
+  }
+  sweep();
+}
+
+void Supervisor::drop_failed(const std::function<bool(const Load&)>& which) {
+  const auto dropped = std::erase_if(
+      engines_, [&](const auto& entry) { return entry.second.failed_at && which(entry.second.load); });
+  if (dropped > 0) ++revision_;
+}
+
+void Supervisor::on(std::string_view engine, std::uint64_t incarnation, Instant now, const LifeEvent& event) {
+  const auto at = engines_.find(engine);
+  if (at == engines_.end() || at->second.life.incarnation() != incarnation) return;
+  take(at->first, at->second, at->second.life.on(now, event), now);
+  sweep();
+}
+
+void Supervisor::measured(std::string_view engine, const std::vector<Need>& needs,
+                          std::uint64_t total_bytes) {
+  const auto at = engines_.find(engine);
+  if (at == engines_.end()) return;
+  ledger_.correct(engine, needs);
+  at->second.memory_bytes = total_bytes;
+  ++revision_;
+}
+
+void Supervisor::wake(Instant now) {
+  for (auto& [id, engine] : engines_) take(id, engine, engine.life.wake(now), now);
+  sweep();
+}
+
+std::optional<Instant> Supervisor::wake_at() const {
+  std::optional<Instant> next;
+  for (const auto& [id, engine] : engines_) {
+    const auto at = engine.life.wake_at();
+    if (at && (!next || *at < *next)) next = at;
+  }
+  return next;
+}
+
+// Memory is held from the moment a load is accepted until no process can be there any more, over waits
+// between restarts too: what was accepted can be started again.
+void Supervisor::take(const std::string& id, Engine& engine, const LifeActions& actions, Instant now) {
+  for (const LifeAction action : actions) actions_.push_back({id, engine.life.incarnation(), action});
+  const LifeState state = engine.life.state();
+  if (state == LifeState::failed && !engine.failed_at) {
+    engine.failed_at = now;
+    ledger_.release(id);
+  }
+  if (state == LifeState::gone) ledger_.release(id);
+  if (state != engine.seen_state || engine.life.incarnation() != engine.seen_incarnation) {
+    engine.seen_state = state;
+    engine.seen_incarnation = engine.life.incarnation();
+    ++revision_;
+  }
+}
+
+void Supervisor::sweep() {
+  const auto ended =
+      std::erase_if(engines_, [](const auto& entry) { return entry.second.life.state() == LifeState::gone; });
+  const auto removed = std::erase_if(workers_, [&](const auto& entry) {
+    return entry.second.removing && std::none_of(engines_.begin(), engines_.end(), [&](const auto& engine) {
+             return engine.second.load.worker == entry.first;
+           });
+  });
+  if (ended + removed > 0) ++revision_;
+}
+
+std::vector<EngineAction> Supervisor::take_actions() { return std::exchange(actions_, {}); }
+
+bool Supervisor::has_processes() const {
+  return std::any_of(engines_.begin(), engines_.end(),
+                     [](const auto& entry) { return entry.second.life.has_process(); });
+}
+
+const Load* Supervisor::find_load(std::string_view engine) const {
+  const auto at = engines_.find(engine);
+  return at == engines_.end() ? nullptr : &at->second.load;
+}
+
+std::vector<EngineReport> Supervisor::engine_reports() const {
+  std::vector<EngineReport> reports;
+  for (const auto& [id, engine] : engines_) {
+    const LifeState state = engine.life.state();
+    const bool tells_why = state == LifeState::failed || state == LifeState::waiting;
+    reports.push_back({.id = id,
+                       .worker = engine.load.worker,
+                       .model_id = engine.load.model.id,
+                       .state = state_of(state),
+                       .reason = tells_why ? engine.life.reason() : std::string(),
+                       .socket = {},
+                       .incarnation = engine.life.incarnation(),
+                       .slots = engine.load.slots,
+                       .context = engine.load.context,
+                       .memory_bytes = engine.memory_bytes,
+                       .load_seconds = engine.life.load_seconds()});
+  }
+  return reports;
+}
+
+WorkerReport Supervisor::report_of(const Worker& worker) const {
+  const WorkerSpec& spec = worker.spec;
+  const bool has_engines = std::any_of(engines_.begin(), engines_.end(), [&](const auto& entry) {
+    return entry.second.load.worker == spec.name && entry.second.life.has_process();
+  });
+  WorkerState state = WorkerState::ready;
+  if (!spec.gone_reason.empty()) state = WorkerState::gone;
+  if (spec.stopped || worker.removing) state = has_engines ? WorkerState::draining : WorkerState::stopped;
+  return {.name = spec.name,
+          .hive = hive_,
+          .backend = spec.backend,
+          .device_id = spec.device_id,
+          .device = spec.device,
+          .state = state,
+          .reason = spec.gone_reason,
+          .vram = spec.vram,
+          .memory_bytes = ledger_.size(spec.pool),
+          .free_memory_bytes = ledger_.free(spec.pool),
+          .slots = spec.slots,
+          .context = spec.context};
+}
+
+std::vector<WorkerReport> Supervisor::worker_reports() const {
+  std::vector<WorkerReport> reports;
+  for (const auto& [name, worker] : workers_) reports.push_back(report_of(worker));
+  return reports;
+}
+
+}  // namespace rbee::hive

@@ -1,0 +1,136 @@
+// Supervisor: which engines run on this machine's workers, out of what was asked and what happened.
+//
+// It accepts loads (once for each pair of model and worker) against the memory ledger, leads each engine
+// through its life, sets aside what does not work, and writes the reports. Pure: events and the time go in,
+// actions come out by take_actions(); nothing here reads a clock, a file or a socket.
+#pragma once
+
+#include "domain/report.h"
+#include "hive/engine_life.h"
+#include "hive/ledger.h"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace rbee::hive {
+
+// A pair that was set aside may be asked for again after this: what was missing may have come meanwhile.
+inline constexpr Milliseconds set_aside_for{10 * 60'000};
+
+struct WorkerSpec {
+  std::string name = {};
+  Backend backend = Backend::cpu;
+  std::string device_id = {};
+  std::string device = {};  // its name, for people
+  std::optional<double> vram = {};
+  std::string pool = {};      // where its models lie
+  int slots = 0;              // 0: the default
+  std::uint32_t context = 0;  // 0: the model's own
+  bool stopped = false;
+  std::string gone_reason = {};  // not empty: its device or backend is not there (any more)
+};
+
+struct Load {
+  std::string engine_id = {};  // for a new engine
+  std::string worker = {};
+  Backend backend = Backend::cpu;
+  std::string device_id = {};
+  std::string pool = {};
+  ModelFile model = {};
+  int slots = 1;
+  std::uint32_t context = 0;  // of one request
+  std::vector<Need> needs = {};
+  // Part of the needs that the engine's log does not tell of: stays beside what is measured.
+  std::vector<Need> unlogged = {};
+};
+
+struct EngineAction {
+  std::string engine;
+  std::uint64_t incarnation = 0;
+  LifeAction action = LifeAction::start;
+};
+
+class Supervisor {
+ public:
+  explicit Supervisor(std::string hive, const LifeLimits& limits = {})
+      : hive_(std::move(hive)), limits_(limits) {}
+
+  [[nodiscard]] Ledger& ledger() { return ledger_; }
+  [[nodiscard]] const Ledger& ledger() const { return ledger_; }
+
+  // Workers. All but add_worker() fail with unknown_name and the near names.
+  [[nodiscard]] Result<void> add_worker(WorkerSpec worker);  // fails with name_taken
+  [[nodiscard]] Result<void> stop_worker(std::string_view name, Instant now);
+  // What was set aside on it may be tried again.
+  [[nodiscard]] Result<void> start_worker(std::string_view name);
+  // Forgotten once its engines have ended.
+  [[nodiscard]] Result<void> remove_worker(std::string_view name, Instant now);
+  [[nodiscard]] const WorkerSpec* find_worker(std::string_view name) const;
+  [[nodiscard]] std::vector<WorkerSpec> workers() const;  // but those that are being removed
+
+  // The engine of that pair where there is one to be had already: it makes a load the same load. Fails with
+  // unknown_name, no_worker (stopped or gone) or engine_failed (set aside). Empty: load() may be asked.
+  [[nodiscard]] Result<std::string> engine_of(std::string_view worker, std::string_view model_id,
+                                              Instant now) const;
+  // The id of the engine, of load.engine_id or of the one that is there. Fails as engine_of(), or with
+  // does_not_fit.
+  [[nodiscard]] Result<std::string> load(Load load, Instant now);
+  [[nodiscard]] Result<void> unload(std::string_view engine, Instant now);  // fails with unknown_name
+  void unload_all(Instant now, Milliseconds drain_within);
+  // It was added again: what was set aside of it may be tried again.
+  void forgive_model(std::string_view model_id);
+  // Its engines are ended when idle.
+  void forget_model(std::string_view model_id, Instant now);
+
+  // Of an incarnation that has ended they are dropped.
+  void on(std::string_view engine, std::uint64_t incarnation, Instant now, const LifeEvent& event);
+  // What it really takes, by its log.
+  void measured(std::string_view engine, const std::vector<Need>& needs, std::uint64_t total_bytes);
+  void wake(Instant now);
+  [[nodiscard]] std::optional<Instant> wake_at() const;
+
+  [[nodiscard]] std::vector<EngineAction> take_actions();
+  // Grows whenever a report would read otherwise.
+  [[nodiscard]] std::uint64_t revision() const { return revision_; }
+  [[nodiscard]] bool has_processes() const;
+
+  // Without their sockets, which the shell names.
+  [[nodiscard]] std::vector<EngineReport> engine_reports() const;
+  [[nodiscard]] std::vector<WorkerReport> worker_reports() const;
+  [[nodiscard]] const Load* find_load(std::string_view engine) const;
+
+ private:
+  struct Worker {
+    WorkerSpec spec;
+    bool removing = false;
+  };
+  struct Engine {
+    Load load;
+    EngineLife life;
+    std::uint64_t memory_bytes = 0;
+    std::optional<Instant> failed_at = {};
+    LifeState seen_state = LifeState::gone;  // what the last report told
+    std::uint64_t seen_incarnation = 0;
+  };
+  [[nodiscard]] Error unknown_worker(std::string_view name) const;
+  [[nodiscard]] Worker* worker_of(std::string_view name);
+  [[nodiscard]] const Engine* engine_of_pair(std::string_view worker, std::string_view model_id) const;
+  void take(const std::string& id, Engine& engine, const LifeActions& actions, Instant now);
+  void unload_where(const std::function<bool(const Load&)>& which, Instant now, Milliseconds drain_within);
+  void drop_failed(const std::function<bool(const Load&)>& which);
+  void sweep();
+  [[nodiscard]] std::vector<std::string> worker_names() const;
+  [[nodiscard]] WorkerReport report_of(const Worker& worker) const;
+
+  std::string hive_;
+  LifeLimits limits_;
+  Ledger ledger_;
+  std::map<std::string, Worker, std::less<>> workers_;
+  std::map<std::string, Engine, std::less<>> engines_;
+  std::vector<EngineAction> actions_;
+  std::uint64_t revision_ = 1;
+};
+
+}  // namespace rbee::hive

@@ -1,0 +1,251 @@
+#include "keeper/admin.h"
+
+#include "base/text.h"
+#include "domain/model_name.h"
+#include "keeper/admin_json.h"
+#include "keeper/relay.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace rbee::keeper {
+namespace {
+
+constexpr Milliseconds hive_connects_within{2'000};
+// Checking a large GGUF or listing devices anew takes seconds; progress of longer work comes as events.
+constexpr Milliseconds hive_answers_within{60'000};
+// Of a list; more than any screen, and than any system has workers.
+constexpr std::size_t largest_limit = 100'000;
+
+net::Task<void> answer(net::Exchange& exchange, Result<Json> json) {
+  if (!json) {
+    net::Task<Result<void>> refusing = exchange.respond_error(json.error());
+    const Result<void> told = co_await refusing;
+    static_cast<void>(told);
+    co_return;
+  }
+  std::string text = dump_json(*json);
+  net::Task<Result<void>> responding = exchange.respond_json(200, std::move(text));
+  const Result<void> ignored = co_await responding;
+  static_cast<void>(ignored);
+}
+
+Result<WorkerFilter> filter_of(std::string_view query) {
+  WorkerFilter filter{.hive = net::query_value(query, "hive").value_or(""),
+                      .backend = net::query_value(query, "backend").value_or(""),
+                      .state = net::query_value(query, "state").value_or("")};
+  if (!filter.backend.empty()) {
+    const Result<Backend> known = parse_backend(filter.backend);
+    if (!known) return known.error();
+  }
+  const std::optional<std::string> limit = net::query_value(query, "limit");
+  if (!limit) return filter;
+  const std::optional<std::size_t> number = parse_int<std::size_t>(*limit);
+  if (!number || *number == 0 || *number > largest_limit) {
+    return Error{ErrorCode::bad_request,
+                 cat("limit=", *limit, " is no number from 1 to ", largest_limit, "."),
+                 {},
+                 {}};
+  }
+  filter.limit = *number;
+  return filter;
+}
+
+Result<Json> workers_answer(const Snapshot& snapshot, std::string_view query) {
+  const Result<WorkerFilter> filter = filter_of(query);
+  if (!filter) return filter.error();
+  const bool known = filter->hive.empty() ||
+                     std::ranges::find(snapshot.hives, filter->hive, &HiveView::name) != snapshot.hives.end();
+  if (!known) return unknown_hive(snapshot, filter->hive);
+  return Json{{"workers", workers_json(snapshot, *filter)}};
+}
+
+Json status_json(const Core& core, const Snapshot& snapshot) {
+  const std::int64_t uptime_s = (core.clock.now() - core.started).count() / 1000;
+  return {{"keeper",
+           {{"address", core.address.text()}, {"version", core.options.version}, {"uptime_s", uptime_s}}},
+          {"hives", hives_json(snapshot, core.clock.now())},
+          {"workers", workers_json(snapshot, {})},
+          {"models", models_json(snapshot)},
+          {"requests", {{"running", snapshot.running}, {"waiting", snapshot.waiting}}},
+          {"warnings", warnings_json(snapshot)}};
+}
+
+// Fails with unknown_name, or unreachable where it does not answer.
+Result<void> check_hive(const Snapshot& snapshot, const std::string& hive) {
+  const auto found = std::ranges::find(snapshot.hives, hive, &HiveView::name);
+  if (found == snapshot.hives.end()) return unknown_hive(snapshot, hive);
+  if (found->up) return {};
+  return Error{ErrorCode::unreachable, cat("Hive '", hive, "' does not answer."), {}, {}};
+}
+
+Result<std::string> hive_of_worker(const Snapshot& snapshot, const std::string& worker) {
+  for (const FleetWorker& known : snapshot.fleet.workers) {
+    if (known.report.name == worker) return known.report.hive;
+  }
+  return unknown_worker(snapshot, worker);
+}
+
+// What the hive is asked for: `hive` is checked by then.
+struct Errand {
+  std::string hive;
+  std::string target;
+};
+
+std::string logs_target(std::string_view query) {
+  std::string target = "/logs";
+  char separator = '?';
+  for (const std::string_view key : {"worker", "follow"}) {
+    const std::optional<std::string> value = net::query_value(query, key);
+    if (!value || value->empty()) continue;
+    target += cat(separator, key, "=", net::percent_encode(*value));
+    separator = '&';
+  }
+  return target;
+}
+
+Result<Errand> logs_errand(const Snapshot& snapshot, std::string_view query) {
+  const std::optional<std::string> hive = net::query_value(query, "hive");
+  const std::optional<std::string> worker = net::query_value(query, "worker");
+  if (worker && !worker->empty()) {
+    const Result<std::string> owner = hive_of_worker(snapshot, *worker);
+    if (!owner) return owner.error();
+    return Errand{*owner, logs_target(query)};
+  }
+  if (hive && !hive->empty()) return Errand{*hive, logs_target(query)};
+  if (snapshot.hives.size() == 1) return Errand{snapshot.hives.front().name, logs_target(query)};
+  return Error{ErrorCode::bad_request,
+               cat("There are ", snapshot.hives.size(), " hives; the request names none."),
+               "Name one with ?hive=NAME.",
+               {}};
+}
+
+Result<Errand> errand_of(const Snapshot& snapshot, const Routed& routed, std::string_view query) {
+  if (routed.id == RouteId::logs) return logs_errand(snapshot, query);
+  const std::string& name = routed.names.front();
+  switch (routed.id) {
+    case RouteId::deploy: return Errand{name, "/workers"};
+    case RouteId::model_add: return Errand{name, "/models"};
+    case RouteId::model_remove:
+      return Errand{name, cat("/models/", net::percent_encode(routed.names.back()))};
+    default: break;
+  }
+  const Result<std::string> hive = hive_of_worker(snapshot, name);
+  if (!hive) return hive.error();
+  const std::string_view verb = routed.id == RouteId::worker_start  ? "/start"
+                                : routed.id == RouteId::worker_stop ? "/stop"
+                                                                    : "";
+  return Errand{*hive, cat("/workers/", net::percent_encode(name), verb)};
+}
+
+net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange, Routed routed) {
+  const Result<std::string_view> body = co_await exchange.read_body();
+  if (!body) {
+    net::Task<void> refusing = answer(exchange, body.error());
+    co_await refusing;
+    co_return;
+  }
+  const Snapshot snapshot = core->placing->snapshot();
+  Result<Errand> errand = errand_of(snapshot, routed, exchange.head().query);
+  if (errand) {
+    const Result<void> reachable = check_hive(snapshot, errand->hive);
+    if (!reachable) errand = reachable.error();
+  }
+  if (!errand) {
+    net::Task<void> refusing = answer(exchange, errand.error());
+    co_await refusing;
+    co_return;
+  }
+  net::ClientRequest request{.method = exchange.head().method, .target = errand->target, .body = *body};
+  if (!body->empty()) request.headers.add("Content-Type", "application/json");
+  net::Endpoint to = core->own_hive;
+  net::Task<Result<net::ClientExchange>> sending = net::ClientExchange::send(
+      exchange.loop(), std::move(to), std::move(request), hive_connects_within, hive_answers_within);
+  Result<net::ClientExchange> from = co_await sending;
+  Error lost{
+      ErrorCode::unreachable, cat("Hive '", errand->hive, "' went away before it had answered."), {}, {}};
+  if (!from) {
+    net::Task<void> refusing = answer(exchange, std::move(lost));
+    co_await refusing;
+    co_return;
+  }
+  bool gone = false;
+  net::ClientExchange* hive = &*from;
+  exchange.on_disconnect([&gone, hive] {
+    gone = true;
+    hive->close();
+  });
+  RelayJob job{.api = Api::rbee, .when_lost = lost};
+  net::Task<Relayed> relaying = relay(exchange, *from, std::move(job), gone);
+  const Relayed relayed = co_await relaying;
+  if (relayed.end != RelayEnd::lost_before) co_return;
+  net::Task<void> refusing = answer(exchange, std::move(lost));
+  co_await refusing;
+}
+
+net::Task<void> respond_text(net::Exchange& exchange, std::string type, std::string text) {
+  net::Headers headers{{"Content-Type", std::move(type)}};
+  net::Task<Result<void>> responding = exchange.respond(200, std::move(headers), std::move(text));
+  const Result<void> ignored = co_await responding;
+  static_cast<void>(ignored);
+}
+
+Result<Json> readiness(const Snapshot& snapshot, const KeeperOptions& options) {
+  const std::string reason = not_ready_because(snapshot, options);
+  if (reason.empty()) return Json{{"status", "ok"}};
+  return Error{
+      ErrorCode::unreachable, reason, "Ask again in a moment; `rbee status` says what is missing.", {}};
+}
+
+Result<Json> list(const Core& core, const Routed& routed, std::string_view query) {
+  const Snapshot snapshot = core.placing->snapshot();
+  switch (routed.id) {
+    case RouteId::readyz: return readiness(snapshot, core.options);
+    case RouteId::status: return status_json(core, snapshot);
+    case RouteId::hives: return Json{{"hives", hives_json(snapshot, core.clock.now())}};
+    case RouteId::machine: return machine_json(snapshot, routed.names.front());
+    case RouteId::workers: return workers_answer(snapshot, query);
+    case RouteId::worker: return worker_json(snapshot, routed.names.front());
+    case RouteId::models: return Json{{"models", models_json(snapshot)}};
+    default: return Json{{"status", "ok"}};
+  }
+}
+
+}  // namespace
+
+std::string not_ready_because(const Snapshot& snapshot, const KeeperOptions& options) {
+  const bool reported = std::ranges::any_of(snapshot.hives, &HiveView::reported);
+  if (options.expect_own_hive && !reported) return "The hive of this machine has not reported yet.";
+  const std::string& model = options.ready_model;
+  const bool listed = model.empty() || std::ranges::any_of(snapshot.models, [&](const ModelFile& file) {
+                        return answers_to(file, model);
+                      });
+  return listed ? "" : cat("The model '", model, "' is not there yet.");
+}
+
+net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, Routed routed) {
+  net::Task<void> handling;
+  switch (routed.id) {
+    case RouteId::deploy:
+    case RouteId::worker_start:
+    case RouteId::worker_stop:
+    case RouteId::worker_remove:
+    case RouteId::model_add:
+    case RouteId::model_remove:
+    case RouteId::logs: handling = pass_to_hive(core, exchange, std::move(routed)); break;
+    case RouteId::metrics: {
+      const Snapshot snapshot = core->placing->snapshot();
+      std::string text = core->metrics.text(snapshot.running, snapshot.waiting);
+      handling = respond_text(exchange, "text/plain; version=0.0.4", std::move(text));
+      break;
+    }
+    case RouteId::openapi:
+      handling = respond_text(exchange, "application/json", openapi(core->options.version));
+      break;
+    default: handling = answer(exchange, list(*core, routed, exchange.head().query));
+  }
+  co_await handling;
+}
+
+}  // namespace rbee::keeper

@@ -1,0 +1,213 @@
+#include "keeper/admin_json.h"
+
+#include "base/text.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace rbee::keeper {
+namespace {
+
+Json number_or_null(const std::optional<double>& number) { return number ? Json(*number) : Json(nullptr); }
+
+// GB as marketed: the share of the budget that is free, of what the card is sold as.
+Json free_vram(const WorkerReport& worker) {
+  if (!worker.vram) return nullptr;
+  if (worker.memory_bytes == 0) return *worker.vram;
+  const double share =
+      static_cast<double>(worker.free_memory_bytes) / static_cast<double>(worker.memory_bytes);
+  return std::round(*worker.vram * share * 10) / 10;
+}
+
+std::vector<const FleetEngine*> engines_of(const Fleet& fleet, const std::string& worker) {
+  std::vector<const FleetEngine*> found;
+  for (const FleetEngine& engine : fleet.engines) {
+    if (engine.worker == worker) found.push_back(&engine);
+  }
+  return found;
+}
+
+// What the hive says of an engine beyond what routing needs.
+const EngineReport* report_of(const Snapshot& snapshot, const FleetEngine& engine) {
+  for (const HiveView& hive : snapshot.hives) {
+    if (hive.name != engine.hive) continue;
+    const auto at = std::ranges::find(hive.report.engines, engine.id, &EngineReport::id);
+    if (at != hive.report.engines.end()) return &*at;
+  }
+  return nullptr;
+}
+
+Json models_of(const Snapshot& snapshot, const FleetWorker& worker,
+               const std::vector<const FleetEngine*>& engines) {
+  Json list = Json::array();
+  for (const ModelFile& file : worker.models) {
+    const auto loaded = std::ranges::find_if(engines, [&](const FleetEngine* engine) {
+      return engine->model_id == file.id && engine->state == EngineState::ready;
+    });
+    const EngineReport* report = loaded == engines.end() ? nullptr : report_of(snapshot, **loaded);
+    list.push_back({{"name", file.id},
+                    {"quant", file.quant},
+                    {"loaded", loaded != engines.end()},
+                    {"offload", loaded == engines.end() ? Json(nullptr) : Json(1.0)},
+                    {"context", report == nullptr ? Json(nullptr) : Json(report->context)},
+                    {"speed", nullptr}});
+  }
+  return list;
+}
+
+Json row(const Snapshot& snapshot, const FleetWorker& worker) {
+  const WorkerReport& report = worker.report;
+  const std::vector<const FleetEngine*> engines = engines_of(snapshot.fleet, report.name);
+  int slots = 0;
+  int busy = 0;
+  for (const FleetEngine* engine : engines) {
+    slots += engine->slots;
+    busy += engine->busy;
+  }
+  return {{"name", report.name},
+          {"hive", report.hive},
+          {"backend", backend_name(report.backend)},
+          {"device", report.device},
+          {"state", worker_state_name(report.state)},
+          {"reason", report.reason},
+          {"vram", number_or_null(report.vram)},
+          {"free_vram", free_vram(report)},
+          {"slots", slots},
+          {"busy", busy},
+          {"queue", 0},
+          {"models", models_of(snapshot, worker, engines)}};
+}
+
+bool passes(const FleetWorker& worker, const WorkerFilter& filter) {
+  const WorkerReport& report = worker.report;
+  return (filter.hive.empty() || report.hive == filter.hive) &&
+         (filter.backend.empty() || equal_ignoring_case(filter.backend, backend_name(report.backend))) &&
+         (filter.state.empty() || filter.state == worker_state_name(report.state));
+}
+
+}  // namespace
+
+Json hives_json(const Snapshot& snapshot, Instant now) {
+  Json list = Json::array();
+  for (const HiveView& hive : snapshot.hives) {
+    const Json seen = hive.reported ? Json((now - hive.last_seen).count()) : Json(nullptr);
+    list.push_back({{"name", hive.name},
+                    {"address", hive.address},
+                    {"state", hive.up ? "up" : "gone"},
+                    {"version", hive.report.version},
+                    {"last_seen_ms", seen},
+                    {"workers", hive.report.workers.size()}});
+  }
+  return list;
+}
+
+Json workers_json(const Snapshot& snapshot, const WorkerFilter& filter) {
+  Json list = Json::array();
+  for (const FleetWorker& worker : snapshot.fleet.workers) {
+    if (filter.limit > 0 && list.size() >= filter.limit) break;
+    if (passes(worker, filter)) list.push_back(row(snapshot, worker));
+  }
+  return list;
+}
+
+Result<Json> worker_json(const Snapshot& snapshot, const std::string& name) {
+  const auto found =
+      std::ranges::find(snapshot.fleet.workers, name, [](const FleetWorker& w) { return w.report.name; });
+  if (found == snapshot.fleet.workers.end()) return unknown_worker(snapshot, name);
+  Json worker = row(snapshot, *found);
+  Json engines = Json::array();
+  for (const FleetEngine* engine : engines_of(snapshot.fleet, name)) {
+    const EngineReport* report = report_of(snapshot, *engine);
+    engines.push_back({{"id", engine->id},
+                       {"model", engine->model_id},
+                       {"state", engine_state_name(engine->state)},
+                       {"slots", engine->slots},
+                       {"busy", engine->busy},
+                       {"context", report == nullptr ? 0 : report->context},
+                       {"memory_bytes", report == nullptr ? 0 : report->memory_bytes},
+                       {"load_seconds", report == nullptr ? 0.0 : report->load_seconds},
+                       {"reason", engine->reason}});
+  }
+  worker["engines"] = std::move(engines);
+  return worker;
+}
+
+Json models_json(const Snapshot& snapshot) {
+  struct Entry {
+    const ModelFile* file;
+    Json hives = Json::array();
+    Json loaded_on = Json::array();
+  };
+  std::map<std::string, Entry> entries;
+  for (const HiveView& hive : snapshot.hives) {
+    for (const ModelFile& file : hive.report.models) {
+      Entry& entry = entries.try_emplace(file.id, Entry{&file}).first->second;
+      entry.hives.push_back(hive.name);
+    }
+  }
+  for (const FleetEngine& engine : snapshot.fleet.engines) {
+    const auto at = entries.find(engine.model_id);
+    if (at != entries.end() && engine.state == EngineState::ready)
+      at->second.loaded_on.push_back(engine.worker);
+  }
+  Json list = Json::array();
+  for (auto& [id, entry] : entries) {
+    list.push_back({{"name", entry.file->name},
+                    {"quant", entry.file->quant},
+                    {"params", entry.file->params},
+                    {"bytes", entry.file->bytes},
+                    {"sha256", entry.file->sha256},
+                    {"hives", std::move(entry.hives)},
+                    {"loaded_on", std::move(entry.loaded_on)},
+                    {"id", id}});
+  }
+  return list;
+}
+
+Result<Json> machine_json(const Snapshot& snapshot, const std::string& hive) {
+  const auto found = std::ranges::find(snapshot.hives, hive, &HiveView::name);
+  if (found == snapshot.hives.end()) return unknown_hive(snapshot, hive);
+  if (!found->reported) {
+    return Error{ErrorCode::unreachable, cat("Hive '", hive, "' has not answered since the keeper started.")};
+  }
+  Json machine = to_json(found->report.machine);
+  machine["workers"] = workers_json(snapshot, {.hive = hive});
+  return machine;
+}
+
+Json warnings_json(const Snapshot& snapshot) {
+  Json list = Json::array();
+  for (const HiveView& hive : snapshot.hives) {
+    if (!hive.up) list.push_back(cat("Hive '", hive.name, "' does not answer."));
+    for (const std::string& warning : hive.report.machine.warnings)
+      list.push_back(cat(hive.name, ": ", warning));
+  }
+  return list;
+}
+
+Json openai_model_json(const ModelFile& model, std::int64_t created) {
+  return {{"id", model.id}, {"object", "model"}, {"created", created}, {"owned_by", "rbee"}};
+}
+
+Json openai_models_json(const std::vector<ModelFile>& models, std::int64_t created) {
+  Json list = Json::array();
+  for (const ModelFile& model : models) list.push_back(openai_model_json(model, created));
+  return {{"object", "list"}, {"data", std::move(list)}};
+}
+
+Error unknown_worker(const Snapshot& snapshot, const std::string& name) {
+  std::vector<std::string> names;
+  for (const FleetWorker& worker : snapshot.fleet.workers) names.push_back(worker.report.name);
+  return Error{ErrorCode::unknown_name, cat("There is no worker '", name, "'."), did_you_mean(name, names)};
+}
+
+Error unknown_hive(const Snapshot& snapshot, const std::string& name) {
+  std::vector<std::string> names;
+  for (const HiveView& hive : snapshot.hives) names.push_back(hive.name);
+  return Error{ErrorCode::unknown_name, cat("There is no hive '", name, "'."), did_you_mean(name, names)};
+}
+
+}  // namespace rbee::keeper

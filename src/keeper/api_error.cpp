@@ -1,0 +1,79 @@
+#include "keeper/api_error.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "net/sse.h"
+
+#include <nlohmann/json.hpp>
+
+namespace rbee::keeper {
+namespace {
+
+std::string_view openai_type(int status) {
+  switch (status) {
+    case 401: return "authentication_error";
+    case 403: return "permission_error";
+    case 429: return "rate_limit_error";
+    default: return status < 500 ? "invalid_request_error" : "server_error";
+  }
+}
+
+std::string_view anthropic_type(int status) {
+  switch (status) {
+    case 401: return "authentication_error";
+    case 403: return "permission_error";
+    case 404: return "not_found_error";
+    case 413: return "request_too_large";
+    case 429: return "rate_limit_error";
+    case 503: return "overloaded_error";
+    default: return status < 500 ? "invalid_request_error" : "api_error";
+  }
+}
+
+std::string with_hint(const Error& error) {
+  const std::string_view hint = hint_of(error);
+  return hint.empty() ? error.message : cat(error.message, ' ', hint);
+}
+
+}  // namespace
+
+Api api_of(std::string_view path) {
+  if (path == "/v1/messages" || path.starts_with("/v1/messages/")) return Api::anthropic;
+  const bool own = path.starts_with("/api/") || path == "/healthz" || path == "/readyz" || path == "/metrics";
+  return own ? Api::rbee : Api::openai;
+}
+
+std::string error_body(Api api, const Error& error) {
+  const ErrorInfo& row = info(error.code);
+  switch (api) {
+    case Api::rbee: return dump_json(error_json(error));
+    case Api::anthropic:
+      return dump_json(
+          Json{{"type", "error"},
+               {"error", {{"type", anthropic_type(row.http_status)}, {"message", with_hint(error)}}}});
+    case Api::openai: break;
+  }
+  const Json param = error.code == ErrorCode::unknown_model ? Json("model") : Json(nullptr);
+  return dump_json(Json{{"error",
+                         {{"message", with_hint(error)},
+                          {"type", openai_type(row.http_status)},
+                          {"param", param},
+                          {"code", row.name},
+                          {"hint", hint_of(error)}}}});
+}
+
+std::string error_event(Api api, const Error& error) {
+  return net::format_sse(api == Api::anthropic ? "error" : "", error_body(api, error));
+}
+
+bool worth_retrying(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::queue_full:
+    case ErrorCode::worker_lost:
+    case ErrorCode::request_timeout:
+    case ErrorCode::timed_out: return true;
+    default: return false;
+  }
+}
+
+}  // namespace rbee::keeper

@@ -1,0 +1,235 @@
+#include "keeper/dispatch.h"
+
+#include "base/text.h"
+#include "domain/model_name.h"
+#include "keeper/relay.h"
+#include "net/client.h"
+
+namespace rbee::keeper {
+namespace {
+
+// An engine's socket is on this machine and takes a connection in microseconds, or it is stuck.
+constexpr Milliseconds connect_within{5'000};
+// An engine notices a departed client within its current batch, or after a second without news for anybody;
+// one that has not let go by now is its hive's to judge.
+constexpr Milliseconds let_go_within{60'000};
+// The 503 of an engine that still loads has some hundred bytes.
+constexpr std::size_t largest_503_bytes = 65536;
+
+// Shared with the callback of a client's departure, which may come at any time.
+struct Ride {
+  bool gone = false;
+  Placing::Ticket* ticket = nullptr;
+  net::ClientExchange* engine = nullptr;
+
+  void client_left() {
+    gone = true;
+    if (engine != nullptr) engine->say_goodbye();
+    if (ticket != nullptr) ticket->leave();
+  }
+};
+
+// What is pointed to is on a coroutine's frame: no longer pointed to when that ends.
+template <class T>
+class Pointed {
+ public:
+  Pointed(T*& place, T* to) : place_(place) { place_ = to; }
+  ~Pointed() { place_ = nullptr; }
+  Pointed(const Pointed&) = delete;
+  Pointed& operator=(const Pointed&) = delete;
+
+ private:
+  T*& place_;
+};
+
+enum class Step { done, lost, not_ready };
+
+struct Attempt {
+  Step step = Step::done;
+  Outcome outcome = Outcome::ok;
+  Relayed relayed = {};
+};
+
+struct Passage {
+  std::shared_ptr<Core> core;
+  net::Exchange& exchange;
+  Call call;
+  std::string id;
+  std::shared_ptr<Ride> ride;
+  std::int64_t begun_us = 0;
+
+  [[nodiscard]] double seconds() const { return static_cast<double>(core->clock.now_us() - begun_us) / 1e6; }
+};
+
+Error lost_error(const std::string& worker) {
+  return Error{
+      ErrorCode::worker_lost, cat("Worker '", worker, "' was lost in the middle of this answer."), {}, {}};
+}
+
+bool says_loading(std::string_view body) { return body.find("Loading model") != std::string_view::npos; }
+
+net::Headers own_headers(const Passage& passage, const std::string& worker) {
+  net::Headers headers{{"x-rbee-request-id", passage.id}};
+  if (!worker.empty()) headers.add("x-rbee-worker", worker);
+  return headers;
+}
+
+// A 503 is either "not yet", which the client need not know, or an answer like any other.
+net::Task<Attempt> take_503(Passage& passage, net::ClientExchange& engine, const std::string& worker) {
+  const Result<std::string> body = co_await engine.read_all(largest_503_bytes, connect_within);
+  if (!body) co_return Attempt{.step = Step::lost};
+  if (says_loading(*body)) co_return Attempt{.step = Step::not_ready};
+  net::Headers headers = own_headers(passage, worker);
+  headers.add("Content-Type",
+              std::string(engine.head().headers.find("Content-Type").value_or("application/json")));
+  std::string text = *body;
+  net::Task<Result<void>> responding = passage.exchange.respond(503, std::move(headers), std::move(text));
+  const Result<void> answered = co_await responding;
+  co_return Attempt{.outcome = answered ? Outcome::engine_error : Outcome::client_gone};
+}
+
+net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, const std::string& worker) {
+  RelayJob job{
+      .api = passage.call.api, .added = own_headers(passage, worker), .when_lost = lost_error(worker)};
+  Passage* at = &passage;
+  job.on_first = [at] { at->core->metrics.first_byte(at->seconds()); };
+  net::Task<Relayed> relaying = relay(passage.exchange, engine, std::move(job), passage.ride->gone);
+  Attempt attempt;
+  attempt.relayed = co_await relaying;
+  switch (attempt.relayed.end) {
+    case RelayEnd::whole:
+      attempt.outcome = engine.head().status < 400 ? Outcome::ok : Outcome::engine_error;
+      break;
+    case RelayEnd::lost_before: attempt.step = Step::lost; break;
+    case RelayEnd::lost_after: attempt.outcome = Outcome::engine_lost; break;
+    case RelayEnd::client_gone: attempt.outcome = Outcome::client_gone; break;
+  }
+  co_return attempt;
+}
+
+// The slot counts as busy until the engine has closed: only then is it free for the next request.
+net::Task<Attempt> leave_engine(net::ClientExchange& engine) {
+  net::Task<void> leaving = engine.let_go(let_go_within);
+  co_await leaving;
+  co_return Attempt{.outcome = Outcome::client_gone};
+}
+
+net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen) {
+  net::ClientRequest request{.method = passage.call.method,
+                             .target = passage.call.target,
+                             .headers = passage.call.headers,
+                             .body = passage.call.body};
+  net::Endpoint socket{.unix_path = chosen.socket};
+  net::Task<Result<net::ClientExchange>> beginning = net::ClientExchange::begin(
+      passage.exchange.loop(), std::move(socket), std::move(request), connect_within);
+  Result<net::ClientExchange> engine = co_await beginning;
+  if (!engine) co_return Attempt{.step = Step::lost};
+  const Pointed<net::ClientExchange> pointed(passage.ride->engine, &*engine);
+  Result<void> head = Result<void>{};
+  if (!passage.ride->gone) head = co_await engine->read_head(longest_engine_silence);
+  Attempt attempt{.step = Step::lost};
+  if (head && !passage.ride->gone) {
+    const bool unavailable = engine->head().status == 503;
+    net::Task<Attempt> taking = unavailable ? take_503(passage, *engine, chosen.worker)
+                                            : take_answer(passage, *engine, chosen.worker);
+    attempt = co_await taking;
+  }
+  const bool answered = attempt.step == Step::done && attempt.outcome != Outcome::client_gone;
+  const bool again = attempt.step != Step::done && !passage.ride->gone;
+  if (answered || again) co_return attempt;
+  net::Task<Attempt> leaving = leave_engine(*engine);
+  const Attempt left = co_await leaving;
+  attempt.step = left.step;
+  attempt.outcome = left.outcome;
+  co_return attempt;
+}
+
+void account(const Passage& passage, const Attempt& attempt, const std::string& worker) {
+  Core& core = *passage.core;
+  core.metrics.relayed(attempt.relayed.bytes, attempt.relayed.chunks);
+  if (attempt.step == Step::lost || attempt.outcome == Outcome::engine_lost) {
+    core.metrics.engine_lost();
+    core.log->warning(cat("Request ", passage.id, ": the engine on worker '", worker, "' was lost ",
+                          attempt.step == Step::lost ? "before it answered; it is placed again."
+                                                     : "in the middle of its answer."));
+  }
+  if (attempt.step != Step::done) return;
+  core.state->count(
+      {lower(passage.call.model), 1, attempt.relayed.usage.prompt_tokens, attempt.relayed.usage.tokens});
+}
+
+// Clients choose names: only those of models that are there become labels.
+std::string model_label(const Core& core, const std::string& model) {
+  for (const ModelFile& file : core.placing->models()) {
+    if (answers_to(file, model)) return lower(model);
+  }
+  return "";
+}
+
+struct Ended {
+  Outcome outcome = Outcome::client_gone;
+  std::string worker = {};
+};
+
+net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
+  Ended ended;
+  while (true) {
+    std::optional<Decision> decision = co_await ticket.wait();
+    if (!decision) break;
+    if (const auto* no = std::get_if<routing::Refuse>(&*decision)) {
+      ended.outcome = Outcome::refused;
+      passage.core->log->info(
+          cat("Request ", passage.id, " for '", passage.call.model, "' was refused: ", no->error.message));
+      net::Task<void> refusing =
+          refuse(passage.exchange, passage.call.api, no->error, no->retry_after_s, own_headers(passage, ""));
+      co_await refusing;
+      break;
+    }
+    const FleetEngine chosen = std::get<routing::Send>(*decision).engine;
+    ended.worker = chosen.worker;
+    net::Task<Attempt> asking = ask_engine(passage, chosen);
+    const Attempt attempt = co_await asking;
+    account(passage, attempt, chosen.worker);
+    ended.outcome = attempt.outcome;
+    if (attempt.step == Step::done) {
+      ticket.done();
+      break;
+    }
+    ticket.give_back(attempt.step == Step::lost ? routing::Returned::lost : routing::Returned::not_ready);
+  }
+  co_return ended;
+}
+
+}  // namespace
+
+net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call call) {
+  const std::shared_ptr<Ride> ride = std::make_shared<Ride>();
+  Passage passage{core, exchange, std::move(call), core->random.id(), ride, core->clock.now_us()};
+  Placing::Ticket ticket(core->placing, exchange.loop());
+  const Pointed<Placing::Ticket> pointed(ride->ticket, &ticket);
+  exchange.on_disconnect([ride] { ride->client_left(); });
+  Request request;
+  request.model = passage.call.model;
+  request.worker = passage.call.worker;
+  request.slots = passage.call.slots;
+  ticket.ask(std::move(request));
+  net::Task<Ended> asking = place_and_ask(passage, ticket);
+  const Ended ended = co_await asking;
+  if (ended.outcome == Outcome::client_gone) exchange.abort();
+  core->metrics.request_ended(model_label(*core, passage.call.model), ended.worker, ended.outcome,
+                              passage.seconds());
+}
+
+net::Task<void> refuse(net::Exchange& exchange, Api api, Error error, int retry_after_s,
+                       net::Headers headers) {
+  headers.add("Content-Type", "application/json");
+  if (retry_after_s > 0) headers.add("Retry-After", cat(retry_after_s));
+  if (retry_after_s == 0 && !worth_retrying(error)) headers.add("x-should-retry", "false");
+  std::string body = error_body(api, error);
+  const int status = info(error.code).http_status;
+  net::Task<Result<void>> responding = exchange.respond(status, std::move(headers), std::move(body));
+  const Result<void> ignored = co_await responding;
+  static_cast<void>(ignored);
+}
+
+}  // namespace rbee::keeper

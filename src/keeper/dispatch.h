@@ -1,0 +1,35 @@
+// dispatch(): the life of one request from the moment its body is read: a place is waited for, an engine is
+// asked, its answer relayed, and the place given back when the engine has let go.
+//
+// An engine that goes away before the first byte of its answer costs the client nothing but time: the request
+// is placed again. A client that goes away is told to the engine at once.
+#pragma once
+
+#include "keeper/api_error.h"
+#include "keeper/core.h"
+#include "net/server.h"
+
+#include <memory>
+#include <string>
+
+namespace rbee::keeper {
+
+struct Call {
+  std::string method;
+  std::string target;  // the engine's: path and query
+  Api api = Api::openai;
+  std::string model;   // as the client wrote it
+  std::string worker;  // x-rbee-worker; empty: any
+  int slots = 1;
+  net::Headers headers;   // for the engine
+  std::string_view body;  // lives in the exchange
+};
+
+net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call call);
+
+// Answers with the error in that API's form, Retry-After where it is not 0, and, where asking again helps
+// nobody, the field by which the official OpenAI clients know that.
+net::Task<void> refuse(net::Exchange& exchange, Api api, Error error, int retry_after_s,
+                       net::Headers headers);
+
+}  // namespace rbee::keeper

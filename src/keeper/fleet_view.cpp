@@ -1,0 +1,86 @@
+#include "keeper/fleet_view.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace rbee::keeper {
+
+void FleetView::remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models) {
+  HiveView view{.name = hive, .address = address};
+  view.report.hive = hive;
+  view.report.models = std::move(models);
+  hives_.emplace(hive, std::move(view));
+}
+
+void FleetView::on_report(HiveReport report, const std::string& address, Instant now) {
+  HiveView& view = hives_[report.hive];
+  view = HiveView{report.hive, address, true, true, now, std::move(report)};
+}
+
+void FleetView::on_seen(const std::string& hive, Instant now) {
+  if (const auto at = hives_.find(hive); at != hives_.end()) at->second.last_seen = now;
+}
+
+void FleetView::on_gone(const std::string& hive) {
+  const auto at = hives_.find(hive);
+  if (at == hives_.end()) return;
+  HiveView& view = at->second;
+  view.up = false;
+  view.report.engines.clear();
+  for (WorkerReport& worker : view.report.workers) {
+    worker.state = WorkerState::gone;
+    worker.reason = cat("hive '", hive, "' does not answer");
+  }
+}
+
+std::vector<HiveView> FleetView::hives() const {
+  std::vector<HiveView> all;
+  for (const auto& [name, view] : hives_) all.push_back(view);
+  return all;
+}
+
+const HiveView* FleetView::hive(const std::string& name) const {
+  const auto at = hives_.find(name);
+  return at == hives_.end() ? nullptr : &at->second;
+}
+
+Fleet FleetView::fleet() const {
+  Fleet fleet;
+  for (const auto& [name, view] : hives_) {
+    for (const WorkerReport& worker : view.report.workers) {
+      fleet.workers.push_back({worker, view.report.models});
+      fleet.workers.back().report.hive = name;
+    }
+    for (const EngineReport& engine : view.report.engines) {
+      fleet.engines.push_back({.hive = name,
+                               .id = engine.id,
+                               .worker = engine.worker,
+                               .model_id = engine.model_id,
+                               .state = engine.state,
+                               .reason = engine.reason,
+                               .socket = engine.socket,
+                               .incarnation = engine.incarnation,
+                               .slots = engine.slots,
+                               .busy = 0});
+    }
+  }
+  std::ranges::sort(fleet.workers, {}, [](const FleetWorker& worker) { return worker.report.name; });
+  std::ranges::sort(fleet.engines, {},
+                    [](const FleetEngine& e) { return std::tie(e.worker, e.model_id, e.id); });
+  return fleet;
+}
+
+std::vector<ModelFile> FleetView::models() const {
+  std::vector<ModelFile> all;
+  for (const auto& [name, view] : hives_) {
+    if (view.up) all.insert(all.end(), view.report.models.begin(), view.report.models.end());
+  }
+  std::ranges::stable_sort(all, {}, &ModelFile::id);
+  const auto same = std::ranges::unique(all, {}, &ModelFile::id);
+  all.erase(same.begin(), same.end());
+  return all;
+}
+
+}  // namespace rbee::keeper

@@ -1,0 +1,140 @@
+// What clients are told, and what passes between them and engines: error forms, header fields, the Host
+// check, routes and usage.
+#include "base/text.h"
+#include "keeper/api_error.h"
+#include "keeper/header_filter.h"
+#include "keeper/host_check.h"
+#include "keeper/routes.h"
+#include "keeper/usage.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace rbee::keeper {
+namespace {
+
+TEST(ApiError, EachApiHasItsForm) {
+  EXPECT_EQ(api_of("/v1/chat/completions"), Api::openai);
+  EXPECT_EQ(api_of("/tokenize"), Api::openai);
+  EXPECT_EQ(api_of("/v1/messages"), Api::anthropic);
+  EXPECT_EQ(api_of("/v1/messages/count_tokens"), Api::anthropic);
+  EXPECT_EQ(api_of("/v1/messagesx"), Api::openai);
+  EXPECT_EQ(api_of("/api/v1/status"), Api::rbee);
+  const Error error{ErrorCode::unknown_model, "There is no model 'x'.", "Did you mean 'y'?", {}};
+  EXPECT_EQ(
+      error_body(Api::openai, error),
+      R"({"error":{"message":"There is no model 'x'. Did you mean 'y'?","type":"invalid_request_error",)"
+      R"("param":"model","code":"unknown_model","hint":"Did you mean 'y'?"}})");
+  EXPECT_EQ(error_body(Api::anthropic, error), R"({"type":"error","error":{"type":"not_found_error",)"
+                                               R"("message":"There is no model 'x'. Did you mean 'y'?"}})");
+  EXPECT_EQ(
+      error_body(Api::rbee, error),
+      R"({"error":{"code":"unknown_model","message":"There is no model 'x'.","hint":"Did you mean 'y'?"}})");
+}
+
+TEST(ApiError, AStreamIsToldInOneEvent) {
+  const std::string event = error_event(Api::openai, {ErrorCode::worker_lost, "Gone.", "Again.", {}});
+  EXPECT_TRUE(event.starts_with("data: {\"error\"")) << event;
+  EXPECT_TRUE(event.ends_with("\n\n"));
+  EXPECT_EQ(std::ranges::count(event, '\n'), 2);
+  EXPECT_TRUE(
+      error_event(Api::anthropic, {ErrorCode::worker_lost, "Gone."}).starts_with("event: error\ndata: "));
+}
+
+std::string passed(const net::Headers& headers) {
+  std::string names;
+  for (const auto& [name, value] : headers.all()) names += cat(name, '=', value, ' ');
+  return names;
+}
+
+TEST(HeaderFilter, AnEngineSeesNoKeysNoCookiesAndNoConversation) {
+  EXPECT_EQ(passed(to_engine({{"Content-Type", "application/json"},
+                              {"ACCEPT", "*/*"},
+                              {"Authorization", "Bearer k"},
+                              {"Cookie", "c"},
+                              {"x-api-key", "k"},
+                              {"X-Conversation-Id", "i"},
+                              {"Host", "h"},
+                              {"Connection", "close"},
+                              {"Content-Length", "3"},
+                              {"User-Agent", "u"}})),
+            "Content-Type=application/json ACCEPT=*/* ");
+}
+
+TEST(HeaderFilter, AClientSeesNothingOfTheEnginesOwnConnection) {
+  EXPECT_EQ(passed(to_client({{"Server", "llama.cpp"},
+                              {"Keep-Alive", "timeout=5"},
+                              {"Connection", "close"},
+                              {"Access-Control-Allow-Origin", "*"},
+                              {"Content-Type", "text/event-stream"},
+                              {"Transfer-Encoding", "chunked"},
+                              {"X-Accel-Buffering", "no"},
+                              {"X-Rbee-Worker", "fake"}})),
+            "Content-Type=text/event-stream Transfer-Encoding=chunked X-Accel-Buffering=no ");
+}
+
+bool meant_for_us(net::Headers headers, int minor_version = 1) {
+  net::RequestHead head;
+  head.headers = std::move(headers);
+  head.minor_version = minor_version;
+  return static_cast<bool>(check_host(head));
+}
+
+TEST(HostCheck, OnlyNamesOfThisMachinePass) {
+  for (const char* host :
+       {"localhost", "LocalHost:7833", "127.0.0.1", "127.0.0.1:80", "127.1.2.3:1", "[::1]", "[::1]:7833"}) {
+    EXPECT_TRUE(meant_for_us({{"Host", host}})) << host;
+  }
+  for (const char* host :
+       {"evil.example", "evil.example:7833", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1",
+        "0.0.0.0", "", "[::2]:80", "127.0.0.1:x", "localhost:99999", "[::1"}) {
+    EXPECT_FALSE(meant_for_us({{"Host", host}})) << host;
+  }
+  EXPECT_TRUE(meant_for_us({}, 0)) << "HTTP/1.0 knows no Host";
+  EXPECT_FALSE(meant_for_us({}, 1));
+}
+
+TEST(HostCheck, APageOfAnotherSiteMayNotAsk) {
+  EXPECT_TRUE(meant_for_us({{"Host", "localhost"}, {"Origin", "http://localhost:3000"}}));
+  EXPECT_FALSE(meant_for_us({{"Host", "localhost"}, {"Origin", "https://evil.example"}}));
+  EXPECT_FALSE(meant_for_us({{"Host", "localhost"}, {"Origin", "null"}}));
+}
+
+TEST(Routes, NamesAreTakenOutOfThePath) {
+  const RouteResult found = route("DELETE", "/api/v1/hives/box/models/llama-q4");
+  ASSERT_NE(found.routed(), nullptr);
+  EXPECT_EQ(found.routed()->id, RouteId::model_remove);
+  EXPECT_EQ(found.routed()->names, (std::vector<std::string>{"box", "llama-q4"}));
+}
+
+TEST(Routes, AnotherMethodIsToldApartFromNoPath) {
+  EXPECT_EQ(route("GET", "/v1/chat/completions").allowed(), "POST");
+  EXPECT_EQ(route("POST", "/v1/audio/speech").allowed(), "");
+  EXPECT_EQ(route("GET", "/api/v1/workers/").routed(), nullptr);
+}
+
+TEST(Routes, TheDescriptionNamesEveryPath) {
+  const std::string text = openapi("1.2.3");
+  for (const char* part : {R"("/v1/chat/completions":{"post")", R"("/api/v1/workers/{worker}":{"get")",
+                           R"("delete")", R"("version":"1.2.3")", R"("name":"worker","in":"path")"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part;
+  }
+}
+
+TEST(Usage, TheLastTimingsCountHoweverTheyAreCut) {
+  const std::string answer = cat(
+      R"({"timings":{"cache_n":1,"prompt_n":2,"predicted_n":3}})", std::string(3000, 'x'),
+      R"({"timings":{"cache_n":16,"prompt_n":1,"prompt_ms":2.5,"predicted_n":64}})", "\n\ndata: [DONE]\n\n");
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{1000}, answer.size()}) {
+    UsageReader reader;
+    for (std::size_t at = 0; at < answer.size(); at += piece)
+      reader.pass(std::string_view(answer).substr(at, piece));
+    EXPECT_EQ(reader.usage().prompt_tokens, 17u) << piece;
+    EXPECT_EQ(reader.usage().tokens, 64u) << piece;
+  }
+  EXPECT_EQ(UsageReader().usage().tokens, 0u);
+}
+
+}  // namespace
+}  // namespace rbee::keeper

@@ -1,0 +1,114 @@
+#include "keeper/gateway.h"
+
+#include "base/text.h"
+#include "domain/model_name.h"
+#include "keeper/admin_json.h"
+#include "keeper/dispatch.h"
+#include "keeper/header_filter.h"
+#include "keeper/request_head.h"
+
+#include <nlohmann/json.hpp>
+
+namespace rbee::keeper {
+namespace {
+
+// An engine reads a header line of 8 KiB at most; its own paths with a query are far below.
+constexpr std::size_t longest_target = 4096;
+
+net::Task<void> respond_json(net::Exchange& exchange, Json json) {
+  std::string text = dump_json(json);
+  net::Task<Result<void>> responding = exchange.respond_json(200, std::move(text));
+  const Result<void> ignored = co_await responding;
+  static_cast<void>(ignored);
+}
+
+Result<RequestHead> head_of(const net::RequestHead& head, std::string_view body) {
+  if (head.method != "GET") return read_request_head(body);
+  std::optional<std::string> model = net::query_value(head.query, "model");
+  if (model && !model->empty() && model->size() <= longest_model_name)
+    return RequestHead{.model = std::move(*model)};
+  return Error{ErrorCode::bad_request, "The request names no model.",
+               "Add ?model=NAME; `rbee model list` has the names."};
+}
+
+Error model_unknown(const std::vector<ModelFile>& models, const std::string& name) {
+  std::vector<std::string> names;
+  for (const ModelFile& file : models) names.push_back(file.id);
+  return Error{ErrorCode::unknown_model, cat("There is no model '", name, "'."), did_you_mean(name, names)};
+}
+
+}  // namespace
+
+net::Task<void> list_models(std::shared_ptr<Core> core, net::Exchange& exchange) {
+  Json list = openai_models_json(core->placing->models(), core->started_unix_ms / 1000);
+  net::Task<void> responding = respond_json(exchange, std::move(list));
+  co_await responding;
+}
+
+net::Task<void> show_model(std::shared_ptr<Core> core, net::Exchange& exchange, std::string model) {
+  const std::vector<ModelFile> models = core->placing->models();
+  for (const ModelFile& file : models) {
+    if (!answers_to(file, model)) continue;
+    Json found = openai_model_json(file, core->started_unix_ms / 1000);
+    net::Task<void> responding = respond_json(exchange, std::move(found));
+    co_await responding;
+    co_return;
+  }
+  Error error = model_unknown(models, model);
+  net::Headers headers;
+  net::Task<void> refusing = refuse(exchange, Api::openai, std::move(error), 0, std::move(headers));
+  co_await refusing;
+}
+
+net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange) {
+  const Api api = api_of(exchange.head().path);
+  const Result<std::string_view> body = co_await exchange.read_body();
+  Result<RequestHead> head = body ? head_of(exchange.head(), *body) : body.error();
+  if (head && exchange.head().target.size() > longest_target) {
+    head = Error{ErrorCode::bad_request,
+                 cat("The request's target is longer than ", longest_target, " bytes."),
+                 {},
+                 {}};
+  }
+  if (!head) {
+    if (head.error().code == ErrorCode::cancelled) co_return;
+    Error error = head.error();
+    net::Headers headers{{"x-rbee-request-id", core->random.id()}};
+    net::Task<void> refusing = refuse(exchange, api, std::move(error), 0, std::move(headers));
+    co_await refusing;
+    core->metrics.request_ended("", "", Outcome::refused, 0);
+    co_return;
+  }
+  Call call{.method = exchange.head().method,
+            .target = exchange.head().target,
+            .api = api,
+            .model = head->model,
+            .worker = std::string(exchange.head().headers.find("x-rbee-worker").value_or("")),
+            .slots = head->n,
+            .headers = to_engine(exchange.head().headers),
+            .body = *body};
+  net::Task<void> serving = dispatch(core, exchange, std::move(call));
+  co_await serving;
+}
+
+net::Task<void> answer_unrouted(net::Exchange& exchange, std::string allowed) {
+  const net::RequestHead& head = exchange.head();
+  Error error{ErrorCode::unknown_name,
+              cat("There is nothing at ", head.path, "."),
+              "`GET /api/v1/openapi.json` lists what there is.",
+              {}};
+  if (!allowed.empty()) {
+    error = Error{ErrorCode::bad_request,
+                  cat(head.path, " is asked with ", allowed, ", not with ", head.method, "."),
+                  "`GET /api/v1/openapi.json` lists what there is.",
+                  {}};
+  } else if (head.path.starts_with("/v1/")) {
+    error = Error{ErrorCode::unsupported, cat("No engine answers ", head.path, "."), {}, {}};
+  }
+  const Api api = api_of(head.path);
+  net::Headers headers;
+  net::Task<void> refusing = refuse(exchange, api, std::move(error), 0, std::move(headers));
+  co_await refusing;
+}
+
+}  // namespace rbee::keeper

@@ -1,0 +1,90 @@
+#include "keeper/hive_link.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "net/sse.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace rbee::keeper {
+
+HiveLink::HiveLink(net::Loop& loop, net::Endpoint hive, std::shared_ptr<Log> log, Events events)
+    : loop_(loop), hive_(std::move(hive)), log_(std::move(log)), events_(std::move(events)) {}
+
+std::shared_ptr<HiveLink> HiveLink::start(net::Loop& loop, net::Endpoint hive, std::shared_ptr<Log> log,
+                                          Events events) {
+  std::shared_ptr<HiveLink> link(new HiveLink(loop, std::move(hive), std::move(log), std::move(events)));
+  loop.spawn(follow(link));
+  return link;
+}
+
+void HiveLink::stop() {
+  loop_.post([self = shared_from_this()] {
+    self->stopped_ = true;
+    if (self->current_ != nullptr) self->current_->close();
+  });
+}
+
+net::Task<void> HiveLink::follow(std::shared_ptr<HiveLink> self) {
+  Milliseconds pause = first_pause;
+  while (!self->stopped_) {
+    const bool heard = co_await self->listen_once();
+    if (self->stopped_) break;
+    if (heard) {
+      self->log_->warning(
+          cat("Hive '", self->name_, "' at ", self->hive_.text(), " does not answer any more."));
+      self->events_.on_gone(self->name_);
+      pause = first_pause;
+    }
+    net::Task<void> resting = net::sleep_for(self->loop_, pause);
+    co_await resting;
+    pause = std::min(pause * 2, longest_pause);
+  }
+}
+
+// Reads events until the stream breaks. Whether a report came.
+net::Task<bool> HiveLink::listen_once() {
+  net::ClientRequest request{.method = "GET", .target = "/events"};
+  net::Endpoint to = hive_;
+  net::Task<Result<net::ClientExchange>> sending =
+      net::ClientExchange::send(loop_, std::move(to), std::move(request), longest_silence, longest_silence);
+  Result<net::ClientExchange> exchange = co_await sending;
+  if (!exchange || exchange->head().status != 200) co_return false;
+  current_ = &*exchange;
+  net::SseReader reader;
+  bool heard = false;
+  bool good = true;
+  while (good && !stopped_) {
+    const Result<std::string_view> bytes = co_await exchange->read_some(longest_silence);
+    if (stopped_ || !bytes || bytes->empty()) break;
+    if (heard) events_.on_seen(name_);
+    good = static_cast<bool>(reader.feed(*bytes));
+    while (good) {
+      const std::optional<net::SseEvent> event = reader.next();
+      if (!event) break;
+      if (event->event != "report") continue;
+      good = take(event->event, event->data);
+      heard = heard || good;
+    }
+  }
+  current_ = nullptr;
+  co_return heard;
+}
+
+bool HiveLink::take(std::string_view event, std::string_view data) {
+  const Result<Json> json = parse_json(data);
+  Result<HiveReport> report = json ? report_from_json(*json) : json.error();
+  if (!report) {
+    log_->error(cat("The hive at ", hive_.text(), " sent a ", event,
+                    " that cannot be read: ", report.error().message));
+    return false;
+  }
+  if (name_ != report->hive) log_->info(cat("Hive '", report->hive, "' answers at ", hive_.text(), "."));
+  name_ = report->hive;
+  events_.on_report(std::move(*report));
+  return true;
+}
+
+}  // namespace rbee::keeper

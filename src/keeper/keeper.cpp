@@ -1,0 +1,223 @@
+#include "keeper/keeper.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "keeper/admin.h"
+#include "keeper/core.h"
+#include "keeper/dispatch.h"
+#include "keeper/gateway.h"
+#include "keeper/hive_link.h"
+#include "keeper/host_check.h"
+#include "routing/least_loaded.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <optional>
+
+namespace rbee::keeper {
+namespace {
+
+// The hive only takes the errand down: it answers before the load begins.
+constexpr Milliseconds hive_answers_within{10'000};
+
+net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
+  const net::RequestHead& head = exchange.head();
+  net::Task<void> handling;
+  const Result<void> meant_for_us = check_host(head);
+  if (!meant_for_us) {
+    net::Headers headers;
+    handling = refuse(exchange, api_of(head.path), meant_for_us.error(), 0, std::move(headers));
+    co_await handling;
+    co_return;
+  }
+  const RouteResult result = route(head.method, head.path);
+  const Routed* routed = result.routed();
+  if (routed == nullptr)
+    handling = answer_unrouted(exchange, std::string(result.allowed()));
+  else if (routed->id == RouteId::v1_models)
+    handling = list_models(core, exchange);
+  else if (routed->id == RouteId::v1_model)
+    handling = show_model(core, exchange, routed->names.front());
+  else if (routed->id == RouteId::engine)
+    handling = ask_engine_of_model(core, exchange);
+  else
+    handling = administer(core, exchange, *routed);
+  co_await handling;
+}
+
+// Asks the hive for a load; a refusal, or silence, is the scheduler's next event.
+net::Task<void> ask_load(std::shared_ptr<Core> core, net::Loop& loop, routing::Load load) {
+  const std::string body = dump_json(Json{{"worker", load.worker}, {"model", load.model_id}});
+  net::ClientRequest request{.method = "POST",
+                             .target = "/engines",
+                             .headers = {{"Content-Type", "application/json"}},
+                             .body = body};
+  net::Endpoint to = core->own_hive;
+  net::Task<Result<net::ClientResponse>> fetching =
+      net::fetch(loop, std::move(to), std::move(request), hive_answers_within);
+  const Result<net::ClientResponse> response = co_await fetching;
+  if (response && response->status < 300) {
+    core->log->info(cat("Model '", load.model_id, "' is being loaded on worker '", load.worker, "'."));
+    co_return;
+  }
+  Error error{ErrorCode::unreachable, cat("Hive '", load.hive, "' does not answer."), {}, {}};
+  if (response) {
+    const Result<Json> json = parse_json(response->body);
+    error = json ? error_from_json(*json) : json.error();
+  }
+  core->log->warning(
+      cat("Model '", load.model_id, "' cannot be loaded on worker '", load.worker, "': ", error.message));
+  core->placing->on_load_refused(load.worker, load.model_id, std::move(error));
+}
+
+net::Task<void> ask_unload(std::shared_ptr<Core> core, net::Loop& loop, routing::Unload unload) {
+  net::ClientRequest request{.method = "DELETE",
+                             .target = cat("/engines/", net::percent_encode(unload.engine_id))};
+  net::Endpoint to = core->own_hive;
+  net::Task<Result<net::ClientResponse>> fetching =
+      net::fetch(loop, std::move(to), std::move(request), hive_answers_within);
+  const Result<net::ClientResponse> response = co_await fetching;
+  const bool taken = response && response->status < 300;
+  if (taken)
+    core->log->info(cat("Engine '", unload.engine_id, "' gives way to another model."));
+  else
+    core->log->warning(cat("Hive '", unload.hive, "' did not end engine '", unload.engine_id, "'."));
+}
+
+// The scheduler's alarm. On the first loop only.
+struct Alarm {
+  explicit Alarm(net::Loop& loop) : timer(loop) {}
+  net::Timer timer;
+  std::optional<Instant> due = {};
+};
+
+}  // namespace
+
+struct Keeper::Impl {
+  net::Runtime& runtime;
+  std::shared_ptr<Core> core;
+  std::shared_ptr<Alarm> alarm;
+  std::shared_ptr<HiveLink> link = {};
+  std::unique_ptr<net::HttpServer> server = {};
+  bool stopped = false;
+
+  static void arm(const std::shared_ptr<Alarm>& alarm, const std::weak_ptr<Core>& core, Instant time,
+                  Instant now);
+  [[nodiscard]] Placing::Effects effects();
+  [[nodiscard]] HiveLink::Events hive_events();
+};
+
+void Keeper::Impl::arm(const std::shared_ptr<Alarm>& alarm, const std::weak_ptr<Core>& core, Instant time,
+                       Instant now) {
+  if (alarm->due && *alarm->due <= time) return;
+  alarm->due = time;
+  alarm->timer.arm(std::max(time - now, Milliseconds{0}), [alarm = std::weak_ptr<Alarm>(alarm), core] {
+    const std::shared_ptr<Alarm> armed = alarm.lock();
+    if (armed) armed->due.reset();
+    if (const std::shared_ptr<Core> alive = core.lock()) alive->placing->on_timer();
+  });
+}
+
+// They hold the core weakly: it owns what calls them.
+Placing::Effects Keeper::Impl::effects() {
+  net::Loop* loop = &runtime.first();
+  const std::weak_ptr<Core> weak = core;
+  return {
+      .load =
+          [loop, weak](routing::Load load) {
+            if (std::shared_ptr<Core> alive = weak.lock())
+              loop->spawn(ask_load(std::move(alive), *loop, std::move(load)));
+          },
+      .unload =
+          [loop, weak](routing::Unload unload) {
+            if (std::shared_ptr<Core> alive = weak.lock())
+              loop->spawn(ask_unload(std::move(alive), *loop, std::move(unload)));
+          },
+      .wake_at =
+          [loop, weak, ring = std::weak_ptr<Alarm>(alarm)](Instant time) {
+            loop->post([loop, weak, ring, time] {
+              if (const std::shared_ptr<Alarm> rings = ring.lock())
+                arm(rings, weak, time, loop->clock().now());
+            });
+          },
+  };
+}
+
+HiveLink::Events Keeper::Impl::hive_events() {
+  const std::string address = core->own_hive.text();
+  return {
+      .on_report =
+          [core = core, address](HiveReport report) {
+            core->state->saw_hive(report, address, core->clock.unix_ms());
+            core->placing->on_report(std::move(report), address);
+          },
+      .on_seen = [core = core](const std::string& hive) { core->placing->on_seen(hive); },
+      .on_gone = [core = core](const std::string& hive) { core->placing->on_gone(hive); },
+  };
+}
+
+Keeper::Keeper(net::Runtime& runtime, Clock& clock, Random& random, std::shared_ptr<Log> log,
+               KeeperOptions options)
+    : impl_(new Impl{
+          .runtime = runtime,
+          .core = std::shared_ptr<Core>(new Core{
+              .clock = clock, .random = random, .log = std::move(log), .options = std::move(options)}),
+          .alarm = std::make_shared<Alarm>(runtime.first())}) {}
+
+Keeper::~Keeper() {
+  stop();
+  // A timer belongs to its loop's thread, in its end too.
+  impl_->runtime.first().post([alarm = std::move(impl_->alarm)]() mutable { alarm.reset(); });
+}
+
+Result<void> Keeper::start() {
+  Core& core = *impl_->core;
+  const KeeperOptions& options = core.options;
+  if (!net::is_loopback(options.listen)) {
+    return Error{ErrorCode::not_allowed,
+                 cat("The keeper will not listen on ", options.listen.text(), "."),
+                 "Off loopback it needs API keys and TLS; this version serves loopback only. Use 127.0.0.1 "
+                 "or a tunnel.",
+                 {}};
+  }
+  if (Result<void> made = make_folder(options.state_folder); !made) return made;
+  Result<std::unique_ptr<State>> state = State::open(options.state_folder / "keeper.db", core.log);
+  if (!state) return state.error();
+  core.state = std::move(*state);
+  core.started = core.clock.now();
+  core.started_unix_ms = core.clock.unix_ms();
+  core.own_hive.unix_path = options.own_hive_socket;
+  core.placing =
+      std::make_shared<Placing>(core.clock, std::make_unique<routing::LeastLoaded>(), impl_->effects());
+  for (const KnownHive& hive : core.state->hives())
+    core.placing->remember(hive.name, hive.address, hive.models);
+
+  net::ServerOptions server_options;
+  server_options.error_body = [](std::string_view path, const Error& error) {
+    return error_body(api_of(path), error);
+  };
+  net::Handler handler = [core = impl_->core](net::Exchange& exchange) { return handle(core, exchange); };
+  Result<std::unique_ptr<net::HttpServer>> server = net::HttpServer::listen(
+      impl_->runtime.loops(), options.listen, std::move(handler), std::move(server_options));
+  if (!server) return server.error();
+  impl_->server = std::move(*server);
+  core.address = impl_->server->endpoint();
+  if (!options.own_hive_socket.empty()) {
+    impl_->link = HiveLink::start(impl_->runtime.first(), core.own_hive, core.log, impl_->hive_events());
+  }
+  core.log->info(cat("The keeper listens on http://", core.address.text()));
+  return {};
+}
+
+void Keeper::stop() {
+  if (std::exchange(impl_->stopped, true)) return;
+  if (impl_->core->placing) impl_->core->placing->stop();
+  if (impl_->link) impl_->link->stop();
+  if (impl_->server) impl_->server->stop();
+}
+
+net::Endpoint Keeper::endpoint() const { return impl_->core->address; }
+
+}  // namespace rbee::keeper

@@ -1,0 +1,51 @@
+// Keeper: the one process that clients talk to. It serves the OpenAI API, the admin API, health and metrics
+// on one address, follows its hives, and places each request on an engine.
+//
+// It serves loopback only: keys and TLS, without which an open port is an open machine, are not there yet.
+#pragma once
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "net/stream.h"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace rbee::keeper {
+
+inline constexpr std::uint16_t default_port = 7833;
+
+struct KeeperOptions {
+  net::Endpoint listen{.unix_path = {}, .address = "127.0.0.1", .port = default_port};
+  std::filesystem::path state_folder;  // holds keeper.db
+  std::string version;
+  std::string own_hive_socket = {};  // of the hive of the same home; empty: there is none
+  bool expect_own_hive = false;      // not ready before its first report
+  std::string ready_model = {};      // not ready before this model is known; empty: any
+};
+
+class Keeper {
+ public:
+  Keeper(net::Runtime& runtime, Clock& clock, Random& random, std::shared_ptr<Log> log,
+         KeeperOptions options);
+  ~Keeper();  // stops
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
+
+  // Opens the state, listens, and begins to follow the hive. Blocks for some milliseconds. Before the runtime
+  // is started, or on its first loop. Fails with not_allowed (no loopback address), address_taken, io_failed.
+  [[nodiscard]] Result<void> start();
+  // Closes all connections. The runtime's loops must run, or have ended; what is left of the state is written
+  // when the last request has gone with them.
+  void stop();
+  // With the port that port 0 became. After start().
+  [[nodiscard]] net::Endpoint endpoint() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rbee::keeper

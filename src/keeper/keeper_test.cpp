@@ -1,0 +1,364 @@
+// The keeper as a whole, before a peer that plays a hive with two engines and does on demand what real ones
+// cannot be made to do: end before the head, end in the middle, stand still, and say that they still load.
+#include "keeper/keeper.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "net/client.h"
+#include "net/server.h"
+#include "net/sse.h"
+
+#include "domain/report.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <unistd.h>
+#include <atomic>
+#include <filesystem>
+#include <future>
+
+namespace rbee::keeper {
+namespace {
+
+constexpr Milliseconds soon{10'000};            // only a failing test waits so long
+constexpr std::size_t flood_bytes = 64u << 20;  // far more than sockets and buffers on the way hold
+constexpr std::size_t flood_piece_bytes = 1u << 16;
+
+// What one engine was asked, and how it is to behave. Shared by threads.
+struct Peer {
+  std::string name;
+  std::atomic<int> asked{0};
+  std::atomic<int> loading{0};  // answers "Loading model" so many times
+  std::atomic<std::size_t> written{0};
+  std::promise<void> client_left;
+};
+
+net::Task<void> stream_words(net::Exchange& exchange, bool to_the_end) {
+  net::Headers headers{{"Content-Type", "text/event-stream"}, {"Server", "llama.cpp"}};
+  const Result<void> started = co_await exchange.start(200, headers);
+  const Result<void> first = co_await exchange.write("data: one\n\n");
+  const Result<void> second = co_await exchange.write("data: two\n\n");
+  static_cast<void>(started && first && second);
+  if (!to_the_end) {
+    exchange.abort();
+    co_return;
+  }
+  const Result<void> last = co_await exchange.write("data: [DONE]\n\n");
+  const Result<void> end = co_await exchange.finish();
+  static_cast<void>(last && end);
+}
+
+net::Task<void> flood(std::shared_ptr<Peer> peer, net::Exchange& exchange) {
+  net::Headers headers{{"Content-Type", "text/event-stream"}};
+  const Result<void> started = co_await exchange.start(200, headers);
+  const std::string piece(flood_piece_bytes, 'x');
+  bool good = static_cast<bool>(started);
+  while (good && peer->written < flood_bytes) {
+    const Result<void> written = co_await exchange.write(piece);
+    good = static_cast<bool>(written);
+    peer->written += piece.size();
+  }
+  const Result<void> end = co_await exchange.finish();
+  static_cast<void>(end);
+}
+
+net::Task<void> stand_still(std::shared_ptr<Peer> peer, net::Exchange& exchange) {
+  const auto left = std::make_shared<net::Signal>(exchange.loop());
+  exchange.on_disconnect([left] { left->notify(); });
+  const bool gone = co_await left->wait(soon);
+  if (gone) peer->client_left.set_value();
+}
+
+net::Task<void> respond_json(net::Exchange& exchange, int status, std::string text) {
+  net::Task<Result<void>> responding = exchange.respond_json(status, std::move(text));
+  const Result<void> ignored = co_await responding;
+  static_cast<void>(ignored);
+}
+
+std::string what_came(const Peer& peer, const net::Exchange& exchange, std::string_view body) {
+  Json headers = Json::array();
+  for (const auto& [name, value] : exchange.head().headers.all()) headers.push_back(lower(name));
+  return dump_json(Json{{"engine", peer.name}, {"body", body}, {"headers", headers}});
+}
+
+// The body's field `act` says what the engine does.
+net::Task<void> play_engine(std::shared_ptr<Peer> peer, net::Exchange& exchange) {
+  const Result<std::string_view> body = co_await exchange.read_body();
+  if (!body) co_return;
+  const bool first = peer->asked++ == 0 && peer->name == "e1";
+  const Result<Json> json = parse_json(*body);
+  const std::string act = json ? get_string(*json, "act").value_or("") : "";
+  net::Task<void> doing;
+  if (peer->loading-- > 0) {
+    doing = respond_json(exchange, 503,
+                         R"({"error":{"message":"Loading model","type":"unavailable_error","code":503}})");
+  } else if (act == "end before the head" && first) {
+    co_return;
+  } else if (act == "stream" || act == "cut the stream") {
+    doing = stream_words(exchange, act == "stream");
+  } else if (act == "flood") {
+    doing = flood(peer, exchange);
+  } else if (act == "stand still") {
+    doing = stand_still(peer, exchange);
+  } else {
+    doing = respond_json(exchange, 200, what_came(*peer, exchange, *body));
+  }
+  co_await doing;
+}
+
+net::Task<void> play_hive(std::shared_ptr<const std::string> report, net::Exchange& exchange) {
+  if (exchange.head().path != "/events") {
+    net::Task<void> answering =
+        respond_json(exchange, 404, R"({"error":{"code":"unknown_name","message":"no such thing"}})");
+    co_await answering;
+    co_return;
+  }
+  net::Headers headers{{"Content-Type", "text/event-stream"}};
+  const Result<void> started = co_await exchange.start(200, headers);
+  const std::string event = net::format_sse("report", *report);
+  Result<void> written = co_await exchange.write(event);
+  const std::string beat = net::format_sse("heartbeat", "{}");
+  while (started && written) {
+    net::Task<void> resting = net::sleep_for(exchange.loop(), Milliseconds{100});
+    co_await resting;
+    written = co_await exchange.write(beat);
+  }
+}
+
+struct Answer {
+  int status = 0;
+  net::Headers headers;
+  std::string body;
+  bool whole = false;
+};
+
+net::Task<Answer> ask(net::Loop& loop, net::Endpoint to, std::string method, std::string target,
+                      std::string body, net::Headers headers) {
+  net::ClientRequest request{
+      .method = std::move(method), .target = std::move(target), .headers = std::move(headers), .body = body};
+  net::Task<Result<net::ClientExchange>> sending =
+      net::ClientExchange::send(loop, std::move(to), std::move(request), soon, soon);
+  Result<net::ClientExchange> exchange = co_await sending;
+  if (!exchange) co_return Answer{};
+  Answer answer{exchange->head().status, exchange->head().headers, {}, false};
+  while (true) {
+    const Result<std::string_view> some = co_await exchange->read_some(soon);
+    answer.whole = some && some->empty();
+    if (!some || some->empty()) break;
+    answer.body += *some;
+  }
+  co_return answer;
+}
+
+class WholeKeeper : public testing::Test {
+ protected:
+  WholeKeeper() : random_(1), peers_(clock_, 1), runtime_(clock_, 2), client_(clock_) {
+    std::string folder = (std::filesystem::temp_directory_path() / "rbee-keeper-XXXXXX").string();
+    folder_ = ::mkdtemp(folder.data());
+    HiveReport report;
+    report.hive = "box";
+    ModelFile file;
+    file.id = "demo-q8";
+    file.name = "demo";
+    report.models.push_back(file);
+    for (int i = 1; i <= 2; ++i) {
+      WorkerReport worker;
+      worker.name = cat("w", i);
+      worker.hive = "box";
+      report.workers.push_back(worker);
+      EngineReport engine;
+      engine.id = cat("e", i);
+      engine.worker = worker.name;
+      engine.model_id = file.id;
+      engine.state = EngineState::ready;
+      engine.socket = (folder_ / (engine.id + ".sock")).string();
+      engine.incarnation = 1;
+      engine.slots = 1;
+      report.engines.push_back(engine);
+      const auto peer = std::make_shared<Peer>();
+      peer->name = engine.id;
+      engines_.push_back(peer);
+      listen(engine.socket, [peer](net::Exchange& exchange) { return play_engine(peer, exchange); });
+    }
+    const auto text = std::make_shared<const std::string>(dump_json(to_json(report)));
+    const std::string hive_socket = (folder_ / "hive.sock").string();
+    listen(hive_socket, [text](net::Exchange& exchange) { return play_hive(text, exchange); });
+    KeeperOptions options{.state_folder = folder_ / "state",
+                          .version = "test",
+                          .own_hive_socket = hive_socket,
+                          .expect_own_hive = true};
+    options.listen.port = 0;
+    keeper_ = std::make_unique<Keeper>(runtime_, clock_, random_, Log::none(), options);
+    const Result<void> started = keeper_->start();
+    EXPECT_TRUE(started);
+    peers_.start();
+    runtime_.start();
+    until([&] { return get("/readyz").status == 200; });
+  }
+
+  ~WholeKeeper() override {
+    keeper_->stop();
+    runtime_.stop();
+    peers_.stop();
+    keeper_.reset();
+    servers_.clear();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void listen(const std::string& path, net::Handler handler) {
+    Result<std::unique_ptr<net::HttpServer>> server =
+        net::HttpServer::listen(peers_.loops(), net::Endpoint{.unix_path = path}, std::move(handler), {});
+    ASSERT_TRUE(server) << server.error().message;
+    servers_.push_back(std::move(*server));
+  }
+  // Each try is a round trip to the keeper, so it gets on meanwhile.
+  template <class Condition>
+  void until(Condition condition) {
+    const Instant end = clock_.now() + soon;
+    bool met = condition();
+    while (!met && clock_.now() < end) met = condition();
+    EXPECT_TRUE(met);
+  }
+  Answer get(const std::string& target, net::Headers headers = {}) {
+    return client_.block_on(ask(client_, keeper_->endpoint(), "GET", target, "", std::move(headers)));
+  }
+  Answer post(const std::string& target, const std::string& body, net::Headers headers = {}) {
+    return client_.block_on(ask(client_, keeper_->endpoint(), "POST", target, body, std::move(headers)));
+  }
+  Answer act(std::string_view what) {
+    return post("/v1/chat/completions", cat(R"({"model":"demo","act":")", what, "\"}"));
+  }
+
+  SystemClock clock_;
+  Random random_;
+  std::filesystem::path folder_;
+  net::Runtime peers_;
+  net::Runtime runtime_;
+  net::Loop client_;
+  std::vector<std::shared_ptr<Peer>> engines_;
+  std::vector<std::unique_ptr<net::HttpServer>> servers_;
+  std::unique_ptr<Keeper> keeper_;
+};
+
+TEST_F(WholeKeeper, ABodyGoesToTheEngineAsItCameAndKeysDoNot) {
+  const std::string body = "{ \"model\" :\t\"demo\", \"x\": 1.50 }";
+  const Answer answer =
+      post("/v1/completions", body,
+           {{"Authorization", "Bearer k"}, {"X-Conversation-Id", "c"}, {"Content-Type", "application/json"}});
+  EXPECT_EQ(answer.status, 200);
+  const Result<Json> came = parse_json(answer.body);
+  ASSERT_TRUE(came) << answer.body;
+  EXPECT_EQ(get_string(*came, "body"), body);
+  EXPECT_EQ(dump_json((*came)["headers"]), R"(["host","connection","content-length","content-type"])");
+  EXPECT_EQ(answer.headers.find("x-rbee-worker"), "w1");
+  EXPECT_EQ(answer.headers.find("x-rbee-request-id")->size(), 12u);
+}
+
+TEST_F(WholeKeeper, AStreamComesWholeAndWithoutTheEnginesOwnHeaders) {
+  const Answer answer = act("stream");
+  EXPECT_TRUE(answer.whole);
+  EXPECT_EQ(answer.body, "data: one\n\ndata: two\n\ndata: [DONE]\n\n");
+  EXPECT_FALSE(answer.headers.find("Server"));
+}
+
+TEST_F(WholeKeeper, AnEngineThatEndsBeforeItAnswersIsReplacedUnseen) {
+  const Answer answer = act("end before the head");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.headers.find("x-rbee-worker"), "w2");
+  EXPECT_EQ(engines_[0]->asked, 1);
+}
+
+TEST_F(WholeKeeper, AnEngineThatStillLoadsIsAskedLater) {
+  engines_[0]->loading = 1;
+  engines_[1]->loading = 1;
+  const Answer answer = act("");
+  EXPECT_EQ(answer.status, 200);
+}
+
+TEST_F(WholeKeeper, AStreamThatBreaksEndsWithAnErrorEvent) {
+  const Answer answer = act("cut the stream");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_TRUE(answer.whole) << "the framing must end well";
+  EXPECT_TRUE(answer.body.starts_with("data: one\n\ndata: two\n\ndata: {\"error\"")) << answer.body;
+  EXPECT_NE(answer.body.find("worker_lost"), std::string::npos);
+  EXPECT_EQ(answer.body.find("[DONE]"), std::string::npos);
+}
+
+TEST_F(WholeKeeper, AClientThatLeavesFreesTheEngine) {
+  std::future<void> left = engines_[0]->client_left.get_future();
+  const std::string body = R"({"model":"demo","act":"stand still"})";
+  net::ClientRequest request{.method = "POST", .target = "/v1/chat/completions", .body = body};
+  {
+    Result<net::ClientExchange> exchange =
+        client_.block_on(net::ClientExchange::begin(client_, keeper_->endpoint(), std::move(request), soon));
+    ASSERT_TRUE(exchange);
+    until([&] { return get("/healthz").status == 200 && engines_[0]->asked > 0; });
+    exchange->close();
+  }
+  EXPECT_EQ(left.wait_for(soon), std::future_status::ready);
+  until([&] { return get("/metrics").body.find("rbee_requests_running 0") != std::string::npos; });
+  EXPECT_NE(get("/metrics").body.find("outcome=\"client_gone\""), std::string::npos);
+}
+
+TEST_F(WholeKeeper, AClientThatReadsSlowlyHoldsTheEngineBack) {
+  const std::string body = R"({"model":"demo","act":"flood"})";
+  net::ClientRequest request{.method = "POST", .target = "/v1/chat/completions", .body = body};
+  Result<net::ClientExchange> exchange = client_.block_on(
+      net::ClientExchange::send(client_, keeper_->endpoint(), std::move(request), soon, soon));
+  ASSERT_TRUE(exchange);
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(get("/healthz").status, 200);
+  EXPECT_LT(engines_[0]->written, flood_bytes / 2);
+  const Result<std::string> rest = client_.block_on(exchange->read_all(2 * flood_bytes, soon));
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->size(), flood_bytes);
+}
+
+TEST_F(WholeKeeper, EachWrongRequestGetsItsAnswer) {
+  const auto code = [](const Answer& answer) {
+    const Result<Json> json = parse_json(answer.body);
+    return cat(answer.status, ' ',
+               json ? get_string(get_array(*json, "error"), "code").value_or("") : answer.body);
+  };
+  EXPECT_EQ(code(post("/v1/chat/completions", R"({"model":"dmo"})")), "404 unknown_model");
+  EXPECT_EQ(code(post("/v1/chat/completions", R"({"model":"demo")")), "400 bad_json");
+  EXPECT_EQ(code(post("/v1/chat/completions", "{}")), "400 bad_request");
+  EXPECT_EQ(code(post("/v1/audio/speech", R"({"model":"demo"})")), "501 unsupported");
+  EXPECT_EQ(code(get("/v1/chat/completions")), "400 bad_request");
+  EXPECT_EQ(code(get("/nowhere")), "404 unknown_name");
+  EXPECT_EQ(code(get("/healthz", {{"Origin", "https://evil.example"}})), "403 not_allowed");
+  EXPECT_EQ(code(get("/api/v1/workers?limit=0")), "400 bad_request");
+  EXPECT_EQ(code(get("/api/v1/workers?backend=abacus")), "400 bad_usage");
+  EXPECT_EQ(code(post("/api/v1/workers/nobody/stop", "")), "404 unknown_name");
+  const Answer unknown = post("/v1/chat/completions", R"({"model":"dmo"})");
+  EXPECT_EQ(unknown.headers.find("x-should-retry"), "false");
+  const Answer anthropic = post("/v1/messages", R"({"model":"dmo"})");
+  EXPECT_TRUE(anthropic.body.starts_with(R"({"type":"error","error":{"type":"not_found_error")"))
+      << anthropic.body;
+}
+
+TEST_F(WholeKeeper, ListsComeFromTheHivesReport) {
+  EXPECT_NE(get("/v1/models").body.find(R"("id":"demo-q8")"), std::string::npos);
+  EXPECT_EQ(get("/v1/models/demo").status, 200);
+  EXPECT_EQ(get("/v1/models/other").status, 404);
+  const Result<Json> status = parse_json(get("/api/v1/status").body);
+  ASSERT_TRUE(status);
+  EXPECT_EQ((*status)["workers"].size(), 2u);
+  EXPECT_EQ((*status)["hives"][0]["state"], "up");
+  EXPECT_EQ(get("/api/v1/workers/w1").status, 200);
+  EXPECT_EQ(get("/api/v1/hives/box/machine").status, 200);
+  EXPECT_EQ(get("/api/v1/openapi.json").status, 200);
+}
+
+TEST_F(WholeKeeper, AnAddressOffLoopbackIsRefused) {
+  KeeperOptions options{.state_folder = folder_ / "other", .version = "test"};
+  options.listen = net::Endpoint{.address = "0.0.0.0", .port = 0};
+  Keeper other(runtime_, clock_, random_, Log::none(), options);
+  const Result<void> started = other.start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::not_allowed);
+  EXPECT_NE(started.error().hint.find("loopback"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace rbee::keeper

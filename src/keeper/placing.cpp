@@ -1,0 +1,180 @@
+#include "keeper/placing.h"
+
+#include <chrono>
+
+namespace rbee::keeper {
+namespace {
+
+// The scheduler has limits of its own for every wait; this one only keeps a bug from lasting for ever.
+constexpr Milliseconds longest_wait = std::chrono::hours(2);
+
+}  // namespace
+
+struct Placing::Mailbox {
+  explicit Mailbox(net::Loop& on) : loop(on), signal(on) {}
+  net::Loop& loop;
+  net::Signal signal;
+  std::optional<Decision> decision = {};
+  bool left = false;
+
+  void put(Decision what) {
+    decision = std::move(what);
+    signal.notify();
+  }
+};
+
+Placing::Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> scheduler, Effects effects)
+    : clock_(clock), effects_(std::move(effects)), scheduler_(std::move(scheduler)) {}
+
+// `own`: the mailbox whose loop this is. Its decision needs no post.
+template <class Event>
+void Placing::tell(const Mailbox* own, Event event) {
+  routing::Actions actions;
+  std::vector<std::pair<std::shared_ptr<Mailbox>, Decision>> mail;
+  {
+    const std::scoped_lock lock(mutex_);
+    actions = event(*scheduler_, clock_.now());
+    if (stopped_) return;
+    const auto address = [&](std::uint64_t request, Decision decision) {
+      const auto at = mailboxes_.find(request);
+      if (at == mailboxes_.end()) return;
+      if (std::shared_ptr<Mailbox> mailbox = at->second.lock())
+        mail.emplace_back(std::move(mailbox), std::move(decision));
+    };
+    for (routing::Action& action : actions) {
+      if (auto* send = std::get_if<routing::Send>(&action))
+        address(send->request, std::move(*send));
+      else if (auto* refuse = std::get_if<routing::Refuse>(&action))
+        address(refuse->request, std::move(*refuse));
+    }
+  }
+  for (auto& [mailbox, decision] : mail) {
+    if (mailbox.get() == own) {
+      mailbox->put(std::move(decision));
+      continue;
+    }
+    net::Loop& loop = mailbox->loop;
+    // Moved, so that the last owner is on the mailbox's loop.
+    loop.post([to = std::move(mailbox), what = std::move(decision)] { to->put(what); });
+  }
+  for (const routing::Action& action : actions) {
+    if (const auto* load = std::get_if<routing::Load>(&action))
+      effects_.load(*load);
+    else if (const auto* unload = std::get_if<routing::Unload>(&action))
+      effects_.unload(*unload);
+    else if (const auto* wake = std::get_if<routing::WakeAt>(&action))
+      effects_.wake_at(wake->time);
+  }
+}
+
+void Placing::remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models) {
+  const std::scoped_lock lock(mutex_);
+  view_.remember(hive, address, std::move(models));
+}
+
+void Placing::on_report(HiveReport report, const std::string& address) {
+  tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
+    view_.on_report(std::move(report), address, now);
+    return scheduler.on_fleet(now, view_.fleet());
+  });
+}
+
+void Placing::on_seen(const std::string& hive) {
+  const std::scoped_lock lock(mutex_);
+  view_.on_seen(hive, clock_.now());
+}
+
+void Placing::on_gone(const std::string& hive) {
+  tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
+    view_.on_gone(hive);
+    return scheduler.on_fleet(now, view_.fleet());
+  });
+}
+
+void Placing::on_load_refused(const std::string& worker, const std::string& model_id, Error error) {
+  tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
+    return scheduler.on_load_refused(now, worker, model_id, std::move(error));
+  });
+}
+
+void Placing::on_timer() {
+  tell(nullptr, [](routing::Scheduler& scheduler, Instant now) { return scheduler.on_timer(now); });
+}
+
+Snapshot Placing::snapshot() const {
+  const std::scoped_lock lock(mutex_);
+  return {view_.hives(), scheduler_->fleet(), view_.models(), scheduler_->running(), scheduler_->waiting()};
+}
+
+std::vector<ModelFile> Placing::models() const {
+  const std::scoped_lock lock(mutex_);
+  return view_.models();
+}
+
+void Placing::stop() {
+  const std::scoped_lock lock(mutex_);
+  stopped_ = true;
+}
+
+std::uint64_t Placing::open(const std::shared_ptr<Mailbox>& mailbox) {
+  const std::scoped_lock lock(mutex_);
+  mailboxes_.emplace(++last_id_, mailbox);
+  return last_id_;
+}
+
+void Placing::close(std::uint64_t id) {
+  const std::scoped_lock lock(mutex_);
+  mailboxes_.erase(id);
+}
+
+Placing::Ticket::Ticket(std::shared_ptr<Placing> placing, net::Loop& loop)
+    : placing_(std::move(placing)), mailbox_(std::make_shared<Mailbox>(loop)) {}
+
+Placing::Ticket::~Ticket() {
+  if (!ended_) {
+    placing_->tell(nullptr, [id = id_](routing::Scheduler& scheduler, Instant now) {
+      return scheduler.on_cancel(now, id);
+    });
+  }
+  placing_->close(id_);
+}
+
+void Placing::Ticket::ask(Request request) {
+  id_ = placing_->open(mailbox_);
+  ended_ = false;
+  request.id = id_;
+  placing_->tell(mailbox_.get(), [&](routing::Scheduler& scheduler, Instant now) {
+    return scheduler.on_request(now, std::move(request));
+  });
+}
+
+net::Task<std::optional<Decision>> Placing::Ticket::wait() {
+  const std::shared_ptr<Mailbox> mailbox = mailbox_;
+  while (!mailbox->decision && !mailbox->left) {
+    const bool announced = co_await mailbox->signal.wait(longest_wait);
+    static_cast<void>(announced);
+  }
+  if (mailbox->left) co_return std::nullopt;
+  std::optional<Decision> decision = std::exchange(mailbox->decision, std::nullopt);
+  if (std::holds_alternative<routing::Refuse>(*decision)) ended_ = true;
+  co_return std::move(decision);
+}
+
+void Placing::Ticket::give_back(routing::Returned why) {
+  placing_->tell(mailbox_.get(), [id = id_, why](routing::Scheduler& scheduler, Instant now) {
+    return scheduler.on_returned(now, id, why);
+  });
+}
+
+void Placing::Ticket::done() {
+  if (std::exchange(ended_, true)) return;
+  placing_->tell(
+      nullptr, [id = id_](routing::Scheduler& scheduler, Instant now) { return scheduler.on_done(now, id); });
+}
+
+void Placing::Ticket::leave() {
+  mailbox_->left = true;
+  mailbox_->signal.notify();
+}
+
+}  // namespace rbee::keeper

@@ -1,0 +1,100 @@
+// Placing: the scheduler and the fleet behind one mutex, and the mail between them and the requests.
+//
+// The mutex is held for a decision only, never over I/O or a log line. What the scheduler decides for a
+// request is posted to that request's own loop; loads, unloads and the timer go out by Effects. Safe from
+// every thread.
+#pragma once
+
+#include "base/clock.h"
+#include "keeper/fleet_view.h"
+#include "net/loop.h"
+#include "routing/scheduler.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <variant>
+#include <vector>
+
+namespace rbee::keeper {
+
+using Decision = std::variant<routing::Send, routing::Refuse>;
+
+// All that lists show, as it was at one moment.
+struct Snapshot {
+  std::vector<HiveView> hives;
+  Fleet fleet;  // with the scheduler's busy counts
+  std::vector<ModelFile> models;
+  std::size_t running = 0;
+  std::size_t waiting = 0;
+};
+
+class Placing {
+ public:
+  // Called without the mutex, on whatever thread brought the event: they only post.
+  struct Effects {
+    std::function<void(routing::Load)> load;
+    std::function<void(routing::Unload)> unload;
+    std::function<void(Instant)> wake_at;
+  };
+  class Ticket;
+
+  Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> scheduler, Effects effects);
+
+  void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models);
+  void on_report(HiveReport report, const std::string& address);
+  void on_seen(const std::string& hive);
+  void on_gone(const std::string& hive);
+  void on_load_refused(const std::string& worker, const std::string& model_id, Error error);
+  void on_timer();
+  [[nodiscard]] Snapshot snapshot() const;
+  [[nodiscard]] std::vector<ModelFile> models() const;
+  // From then on events change counts only: loops may be gone.
+  void stop();
+
+ private:
+  struct Mailbox;
+  [[nodiscard]] std::uint64_t open(const std::shared_ptr<Mailbox>& mailbox);
+  void close(std::uint64_t id);
+  template <class Event>
+  void tell(const Mailbox* own, Event event);
+
+  const Clock& clock_;
+  Effects effects_;
+  mutable std::mutex mutex_;
+  std::unique_ptr<routing::Scheduler> scheduler_;
+  FleetView view_;
+  std::map<std::uint64_t, std::weak_ptr<Mailbox>> mailboxes_;
+  std::uint64_t last_id_ = 0;
+  bool stopped_ = false;
+};
+
+// One request's side of it, for its loop's thread only. Whatever becomes of it, its end gives its place free.
+class Placing::Ticket {
+ public:
+  Ticket(std::shared_ptr<Placing> placing, net::Loop& loop);
+  ~Ticket();
+  Ticket(const Ticket&) = delete;
+  Ticket& operator=(const Ticket&) = delete;
+
+  // Once; `request.id` is given here.
+  void ask(Request request);
+  // What was decided; nothing once leave() was called.
+  net::Task<std::optional<Decision>> wait();
+  // Before the first byte: a new decision follows.
+  void give_back(routing::Returned why);
+  // The engine has let it go.
+  void done();
+  // Its client is gone: who waits is woken.
+  void leave();
+
+ private:
+  std::shared_ptr<Placing> placing_;
+  std::shared_ptr<Mailbox> mailbox_;
+  std::uint64_t id_ = 0;
+  bool ended_ = true;  // nothing is held
+};
+
+}  // namespace rbee::keeper

@@ -1,0 +1,58 @@
+#include "keeper/request_head.h"
+
+#include "base/text.h"
+
+#include <gtest/gtest.h>
+
+namespace rbee::keeper {
+namespace {
+
+std::string check(std::string_view body) {
+  const Result<RequestHead> head = read_request_head(body);
+  if (!head) return std::string(info(head.error().code).name);
+  return cat(head->model, head->stream ? " stream" : "", " n=", head->n);
+}
+
+TEST(RequestHead, ModelStreamAndNAreReadWhereverTheyStand) {
+  EXPECT_EQ(check(R"({"model":"a"})"), "a n=1");
+  EXPECT_EQ(check(R"({"messages":[{"model":"x"}],"stream":true,"n":3,"model":"a"})"), "a stream n=3");
+  EXPECT_EQ(check(R"({"mod\u0065l":"\u0061"})"), "a n=1");
+}
+
+TEST(RequestHead, WhatTheEngineShouldJudgeIsLeftToIt) {
+  EXPECT_EQ(check(R"({"model":"a","stream":"yes","n":"many"})"), "a n=1");
+  EXPECT_EQ(check(R"({"model":"a","n":-4})"), "a n=1");
+  EXPECT_EQ(check(R"({"model":"a","n":99999999999})"), cat("a n=", largest_n));
+}
+
+TEST(RequestHead, BrokenJsonIsFoundWhereverItBreaks) {
+  for (const char* body :
+       {"", " ", "{", "nonsense", "[]", "\"model\"", "3", R"({"model":"a"} x)", R"({"model":"a",})",
+        R"({"model":"a","messages":[{]})", R"({"model":"a","x":tru})", R"({"model":"a","x":"\ud800"})"}) {
+    EXPECT_EQ(check(body), "bad_json") << body;
+  }
+}
+
+TEST(RequestHead, TextThatIsNoUtf8IsRefused) {
+  EXPECT_EQ(check("{\"model\":\"a\",\"x\":\"\xff\"}"), "bad_json");
+  EXPECT_EQ(check("{\"model\":\"a\",\"x\":\"\xe2\x82\"}"), "bad_json");
+}
+
+TEST(RequestHead, AModelIsNamedOnceAndAsText) {
+  EXPECT_EQ(check("{}"), "bad_request");
+  EXPECT_EQ(check(R"({"model":""})"), "bad_request");
+  EXPECT_EQ(check(R"({"model":7})"), "bad_request");
+  EXPECT_EQ(check(R"({"model":"a","model":"b"})"), "bad_request");
+  EXPECT_EQ(check(R"({"model":"a","mod\u0065l":"b"})"), "bad_request");
+  EXPECT_EQ(check(cat(R"({"model":")", std::string(longest_model_name, 'm'), "\"}")),
+            cat(std::string(longest_model_name, 'm'), " n=1"));
+  EXPECT_EQ(check(cat(R"({"model":")", std::string(longest_model_name + 1, 'm'), "\"}")), "bad_request");
+}
+
+TEST(RequestHead, DeepNestingEndsInAnErrorNotInTheStack) {
+  EXPECT_EQ(check(cat(R"({"model":"a","x":)", std::string(100'000, '['), std::string(100'000, ']'), "}")),
+            "bad_json");
+}
+
+}  // namespace
+}  // namespace rbee::keeper

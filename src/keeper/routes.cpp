@@ -1,0 +1,107 @@
+#include "keeper/routes.h"
+
+#include "base/json.h"
+#include "base/text.h"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <map>
+
+namespace rbee::keeper {
+namespace {
+
+using enum RouteId;
+
+constexpr auto table = std::to_array<Route>({
+    {"GET", "/healthz", healthz, "200 while the keeper runs."},
+    {"GET", "/readyz", readyz, "200 once requests can be served, 503 with the reason before."},
+    {"GET", "/metrics", metrics, "Counters in Prometheus' text form."},
+    {"GET", "/v1/models", v1_models, "The models there are, as OpenAI lists them."},
+    {"GET", "/v1/models/{model}", v1_model, "One of them."},
+    {"POST", "/v1/chat/completions", engine, "A chat, answered by a worker that has the model."},
+    {"POST", "/v1/chat/completions/input_tokens", engine, "How many tokens a chat has."},
+    {"POST", "/v1/completions", engine, "A text, continued."},
+    {"POST", "/v1/embeddings", engine, "Vectors of texts."},
+    {"POST", "/v1/responses", engine, "OpenAI's Responses API."},
+    {"POST", "/v1/messages", engine, "Anthropic's Messages API."},
+    {"POST", "/v1/messages/count_tokens", engine, "How many tokens a message has."},
+    {"POST", "/v1/rerank", engine, "Documents by their nearness to a query."},
+    {"POST", "/v1/reranking", engine, "The same by its other name."},
+    {"POST", "/tokenize", engine, "The tokens of a text."},
+    {"POST", "/detokenize", engine, "The text of tokens."},
+    {"POST", "/apply-template", engine, "The prompt that a chat becomes."},
+    {"POST", "/infill", engine, "Text between a prefix and a suffix."},
+    {"GET", "/props", engine, "The properties of the engine of ?model=."},
+    {"GET", "/api/v1/openapi.json", openapi, "This description."},
+    {"GET", "/api/v1/status", status, "The keeper, and all lists in one."},
+    {"GET", "/api/v1/hives", hives, "The hives."},
+    {"GET", "/api/v1/hives/{hive}/machine", machine,
+     "What a hive's machine is and can do, with its workers."},
+    {"POST", "/api/v1/hives/{hive}/workers", deploy,
+     "Puts devices in service; server-sent events tell the progress."},
+    {"POST", "/api/v1/hives/{hive}/models", model_add, "Makes a GGUF on the hive's machine known."},
+    {"DELETE", "/api/v1/hives/{hive}/models/{model}", model_remove, "Forgets one; the file stays."},
+    {"GET", "/api/v1/workers", workers, "The workers, by ?hive=&backend=&state=&limit=."},
+    {"GET", "/api/v1/workers/{worker}", worker, "One of them, with its engines."},
+    {"DELETE", "/api/v1/workers/{worker}", worker_remove, "Stops and forgets a worker."},
+    {"POST", "/api/v1/workers/{worker}/start", worker_start, "Starts a stopped worker."},
+    {"POST", "/api/v1/workers/{worker}/stop", worker_stop,
+     "Stops a worker when it is idle, until it is started."},
+    {"GET", "/api/v1/models", models, "The models, with where they are and where they are loaded."},
+    {"GET", "/api/v1/logs", logs, "The engines' logs, of ?hive=&worker=; follow=1 goes on."},
+});
+
+bool is_name(std::string_view part) { return part.starts_with('{'); }
+
+std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
+  const std::vector<std::string_view> wanted = split(pattern, '/');
+  const std::vector<std::string_view> given = split(path, '/');
+  if (wanted.size() != given.size()) return std::nullopt;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (is_name(wanted[i]) && !given[i].empty())
+      names.emplace_back(given[i]);
+    else if (wanted[i] != given[i])
+      return std::nullopt;
+  }
+  return names;
+}
+
+}  // namespace
+
+RouteResult route(std::string_view method, std::string_view path) {
+  Unrouted other;
+  for (const Route& row : table) {
+    std::optional<std::vector<std::string>> names = match(row.path, path);
+    if (!names) continue;
+    const bool head = method == "HEAD" && row.method == "GET" && row.id != RouteId::engine;
+    if (row.method == method || head) return RouteResult(Routed{row.id, std::move(*names)});
+    other.allowed = row.method;
+  }
+  return RouteResult(other);
+}
+
+std::string openapi(std::string_view version) {
+  Json paths = Json::object();
+  for (const Route& row : table) {
+    Json parameters = Json::array();
+    for (const std::string_view part : split(row.path, '/')) {
+      if (!is_name(part)) continue;
+      parameters.push_back({{"name", part.substr(1, part.size() - 2)},
+                            {"in", "path"},
+                            {"required", true},
+                            {"schema", {{"type", "string"}}}});
+    }
+    Json operation{{"summary", row.summary}};
+    if (!parameters.empty()) operation["parameters"] = std::move(parameters);
+    operation["responses"] = {
+        {"default", {{"description", "JSON, or an error with code, message and hint."}}}};
+    paths[std::string(row.path)][lower(row.method)] = std::move(operation);
+  }
+  return dump_json(Json{{"openapi", "3.1.0"},
+                        {"info", {{"title", "rbee keeper"}, {"version", version}}},
+                        {"paths", std::move(paths)}});
+}
+
+}  // namespace rbee::keeper

@@ -1,0 +1,255 @@
+#include "keeper/state.h"
+
+#include "base/text.h"
+#include "net/loop.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <algorithm>
+#include <future>
+#include <map>
+#include <mutex>
+
+namespace rbee::keeper {
+namespace {
+
+// A backup or another program that reads holds the file for moments only.
+constexpr int busy_timeout_ms = 5000;
+
+constexpr auto tables = R"(
+  CREATE TABLE schema(version INTEGER NOT NULL);
+  CREATE TABLE hive(name TEXT PRIMARY KEY, address TEXT NOT NULL, last_seen_ms INTEGER NOT NULL);
+  CREATE TABLE model(hive TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, quant TEXT NOT NULL,
+                     bytes INTEGER NOT NULL, params INTEGER NOT NULL, sha256 TEXT NOT NULL,
+                     PRIMARY KEY(hive, id));
+  CREATE TABLE count(model TEXT PRIMARY KEY, requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL,
+                     tokens INTEGER NOT NULL);
+)";
+
+Error of(const std::filesystem::path& file, const SQLite::Exception& failure) {
+  const int code = failure.getErrorCode();
+  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
+    return Error{ErrorCode::io_failed, cat("The keeper's state '", file.string(), "' is damaged."),
+                 "Move the file away: the keeper makes a new one, and only counters are lost.",
+                 failure.what()};
+  }
+  if (code == SQLITE_FULL) {
+    return Error{ErrorCode::no_space,
+                 cat("There is no space for the keeper's state '", file.string(), "'."),
+                 {},
+                 failure.what()};
+  }
+  return Error{ErrorCode::io_failed,
+               cat("The keeper's state '", file.string(), "' cannot be used: ", failure.what(), "."),
+               {},
+               {}};
+}
+
+Result<void> prepare(SQLite::Database& db, const std::filesystem::path& file) {
+  db.setBusyTimeout(busy_timeout_ms);
+  db.exec("PRAGMA journal_mode=WAL");
+  // With WAL a crash of the machine may lose the last seconds, never the file: enough for counters.
+  db.exec("PRAGMA synchronous=NORMAL");
+  if (!db.tableExists("schema")) {
+    SQLite::Transaction transaction(db);
+    db.exec(tables);
+    SQLite::Statement version(db, "INSERT INTO schema VALUES (?)");
+    version.bind(1, State::schema_version);
+    version.exec();
+    transaction.commit();
+    return {};
+  }
+  const int version = db.execAndGet("SELECT version FROM schema").getInt();
+  if (version <= State::schema_version) return {};
+  return Error{ErrorCode::io_failed,
+               cat("The keeper's state '", file.string(), "' has version ", version,
+                   "; this rbee knows up to ", State::schema_version, "."),
+               "Use the newer rbee that wrote it, or another state folder (RBEE_HOME).",
+               {}};
+}
+
+std::vector<KnownHive> read_hives(SQLite::Database& db) {
+  std::vector<KnownHive> hives;
+  SQLite::Statement rows(db, "SELECT name, address, last_seen_ms FROM hive ORDER BY name");
+  while (rows.executeStep()) {
+    KnownHive hive{
+        rows.getColumn(0).getString(), rows.getColumn(1).getString(), rows.getColumn(2).getInt64(), {}};
+    SQLite::Statement files(
+        db, "SELECT id, name, quant, bytes, params, sha256 FROM model WHERE hive = ? ORDER BY id");
+    files.bind(1, hive.name);
+    while (files.executeStep()) {
+      ModelFile file;
+      file.id = files.getColumn(0).getString();
+      file.name = files.getColumn(1).getString();
+      file.quant = files.getColumn(2).getString();
+      file.bytes = static_cast<std::uint64_t>(files.getColumn(3).getInt64());
+      file.params = static_cast<std::uint64_t>(files.getColumn(4).getInt64());
+      file.sha256 = files.getColumn(5).getString();
+      hive.models.push_back(std::move(file));
+    }
+    hives.push_back(std::move(hive));
+  }
+  return hives;
+}
+
+void write_hive(SQLite::Database& db, const KnownHive& hive) {
+  SQLite::Statement row(db, "INSERT OR REPLACE INTO hive VALUES (?, ?, ?)");
+  row.bind(1, hive.name);
+  row.bind(2, hive.address);
+  row.bind(3, hive.last_seen_ms);
+  row.exec();
+  SQLite::Statement old(db, "DELETE FROM model WHERE hive = ?");
+  old.bind(1, hive.name);
+  old.exec();
+  SQLite::Statement add(db, "INSERT INTO model VALUES (?, ?, ?, ?, ?, ?, ?)");
+  for (const ModelFile& file : hive.models) {
+    add.bind(1, hive.name);
+    add.bind(2, file.id);
+    add.bind(3, file.name);
+    add.bind(4, file.quant);
+    add.bind(5, static_cast<std::int64_t>(file.bytes));
+    add.bind(6, static_cast<std::int64_t>(file.params));
+    add.bind(7, file.sha256);
+    add.exec();
+    add.reset();
+  }
+}
+
+void write_count(SQLite::Database& db, const ModelCount& count) {
+  SQLite::Statement row(db, R"(INSERT INTO count VALUES (?1, ?2, ?3, ?4) ON CONFLICT(model) DO UPDATE SET
+      requests = requests + ?2, prompt_tokens = prompt_tokens + ?3, tokens = tokens + ?4)");
+  row.bind(1, count.model);
+  row.bind(2, static_cast<std::int64_t>(count.requests));
+  row.bind(3, static_cast<std::int64_t>(count.prompt_tokens));
+  row.bind(4, static_cast<std::int64_t>(count.tokens));
+  row.exec();
+}
+
+// An empty file of the right mode first: SQLite gives what it makes beside it the same mode.
+Result<void> make_file(const std::filesystem::path& file) {
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return io_error(cat("cannot open '", file.string(), "'"), errno);
+  const int failed = ::fchmod(fd, 0600);
+  const int why = errno;
+  ::close(fd);
+  if (failed != 0) return io_error(cat("cannot protect '", file.string(), "'"), why);
+  return {};
+}
+
+bool same_models(const std::vector<ModelFile>& a, const std::vector<ModelFile>& b) {
+  return std::ranges::equal(a, b, [](const ModelFile& x, const ModelFile& y) {
+    return x.id == y.id && x.name == y.name && x.quant == y.quant && x.bytes == y.bytes &&
+           x.params == y.params && x.sha256 == y.sha256;
+  });
+}
+
+}  // namespace
+
+struct State::Impl {
+  std::filesystem::path file;
+  std::shared_ptr<Log> log;
+  std::unique_ptr<SQLite::Database> db;  // after open(): on the thread only
+  std::vector<KnownHive> at_start;
+
+  std::mutex mutex;
+  std::map<std::string, KnownHive> seen;  // as last written or queued
+  std::map<std::string, KnownHive> queued_hives;
+  std::map<std::string, ModelCount> queued_counts;
+  bool scheduled = false;
+  net::BlockingThread thread;  // last: its end runs what is queued, which uses the rest
+
+  void schedule() {
+    if (std::exchange(scheduled, true)) return;
+    Impl* self = this;
+    thread.post([self] { self->write(); });
+  }
+
+  void write() {
+    std::map<std::string, KnownHive> hives;
+    std::map<std::string, ModelCount> counts;
+    {
+      const std::scoped_lock lock(mutex);
+      scheduled = false;
+      hives.swap(queued_hives);
+      counts.swap(queued_counts);
+    }
+    try {
+      SQLite::Transaction transaction(*db);
+      for (const auto& [name, hive] : hives) write_hive(*db, hive);
+      for (const auto& [name, count] : counts) write_count(*db, count);
+      transaction.commit();
+    } catch (const SQLite::Exception& failure) {
+      // Requests go on without it: only counters and names are lost.
+      const Error error = of(file, failure);
+      log->error(cat(error.message, " ", error.detail));
+    }
+  }
+};
+
+State::State(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+State::~State() = default;
+
+Result<std::unique_ptr<State>> State::open(const std::filesystem::path& file, std::shared_ptr<Log> log) {
+  if (Result<void> made = make_file(file); !made) return made.error();
+  auto impl = std::make_shared<Impl>();
+  impl->file = file;
+  impl->log = std::move(log);
+  try {
+    impl->db = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE);
+    if (Result<void> ready = prepare(*impl->db, file); !ready) return ready.error();
+    impl->at_start = read_hives(*impl->db);
+  } catch (const SQLite::Exception& failure) {
+    return of(file, failure);
+  }
+  return std::unique_ptr<State>(new State(std::move(impl)));
+}
+
+void State::saw_hive(const HiveReport& report, const std::string& address, std::int64_t now_ms) {
+  const std::scoped_lock lock(impl_->mutex);
+  const auto known = impl_->seen.find(report.hive);
+  // A report comes with every change of an engine; names change seldom.
+  if (known != impl_->seen.end() && known->second.address == address &&
+      same_models(known->second.models, report.models)) {
+    return;
+  }
+  const KnownHive hive{report.hive, address, now_ms, report.models};
+  impl_->seen[report.hive] = hive;
+  impl_->queued_hives[report.hive] = hive;
+  impl_->schedule();
+}
+
+void State::count(const ModelCount& more) {
+  const std::scoped_lock lock(impl_->mutex);
+  ModelCount& sum = impl_->queued_counts[more.model];
+  sum.model = more.model;
+  sum.requests += more.requests;
+  sum.prompt_tokens += more.prompt_tokens;
+  sum.tokens += more.tokens;
+  impl_->schedule();
+}
+
+const std::vector<KnownHive>& State::hives() const { return impl_->at_start; }
+
+std::vector<ModelCount> State::counts() {
+  std::promise<std::vector<ModelCount>> read;
+  std::future<std::vector<ModelCount>> result = read.get_future();
+  Impl* impl = impl_.get();
+  impl->thread.post([impl, &read] {
+    std::vector<ModelCount> counts;
+    SQLite::Statement rows(*impl->db,
+                           "SELECT model, requests, prompt_tokens, tokens FROM count ORDER BY model");
+    const auto number = [&](int column) {
+      return static_cast<std::uint64_t>(rows.getColumn(column).getInt64());
+    };
+    while (rows.executeStep())
+      counts.push_back({rows.getColumn(0).getString(), number(1), number(2), number(3)});
+    read.set_value(std::move(counts));
+  });
+  return result.get();
+}
+
+}  // namespace rbee::keeper

@@ -1,0 +1,61 @@
+// State: what the keeper remembers over restarts, in SQLite: hives, models seen and on which hive, and the
+// requests and tokens of each model. The truth about workers and engines is the hives', never this.
+//
+// One thread of its own writes; nobody waits for it. What is queued while a transaction runs goes into the
+// next one whole. Safe from every thread.
+#pragma once
+
+#include "base/error.h"
+#include "base/log.h"
+#include "domain/report.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace rbee::keeper {
+
+struct KnownHive {
+  std::string name;
+  std::string address;
+  std::int64_t last_seen_ms = 0;  // of the calendar
+  std::vector<ModelFile> models;  // with id, name, quant, bytes, params and sha256 only
+};
+
+struct ModelCount {
+  std::string model;
+  std::uint64_t requests = 0;
+  std::uint64_t prompt_tokens = 0;
+  std::uint64_t tokens = 0;
+};
+
+class State {
+ public:
+  // Of the tables. A file of a newer one is left alone and refused.
+  static constexpr int schema_version = 1;
+
+  // Makes the file (mode 0600) where there is none. Blocks. Fails with io_failed, which says where the file
+  // is damaged or of a newer version and what to do.
+  [[nodiscard]] static Result<std::unique_ptr<State>> open(const std::filesystem::path& file,
+                                                           std::shared_ptr<Log> log);
+  ~State();  // writes what is queued
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void saw_hive(const HiveReport& report, const std::string& address, std::int64_t now_ms);
+  void count(const ModelCount& more);
+
+  // As they were when the file was opened.
+  [[nodiscard]] const std::vector<KnownHive>& hives() const;
+  // With what is queued. Blocks: for tests and the end.
+  [[nodiscard]] std::vector<ModelCount> counts();
+
+ private:
+  struct Impl;
+  explicit State(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace rbee::keeper

@@ -1,0 +1,108 @@
+#include "keeper/state.h"
+
+#include "base/file.h"
+#include "base/text.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace rbee::keeper {
+namespace {
+
+class StateFile : public testing::Test {
+ protected:
+  StateFile() {
+    std::string folder = (std::filesystem::temp_directory_path() / "rbee-state-XXXXXX").string();
+    folder_ = ::mkdtemp(folder.data());
+    file_ = folder_ / "keeper.db";
+  }
+  ~StateFile() override { std::filesystem::remove_all(folder_); }
+
+  [[nodiscard]] std::unique_ptr<State> open() {
+    Result<std::unique_ptr<State>> state = State::open(file_, Log::none());
+    EXPECT_TRUE(state) << state.error().message << state.error().detail;
+    return state ? std::move(*state) : nullptr;
+  }
+
+  std::filesystem::path folder_;
+  std::filesystem::path file_;
+};
+
+HiveReport report_with(const std::string& model) {
+  HiveReport report;
+  report.hive = "box";
+  ModelFile file;
+  file.id = model;
+  file.name = "llama";
+  file.bytes = 7;
+  report.models.push_back(file);
+  return report;
+}
+
+TEST_F(StateFile, HivesAndTheirModelsOutliveTheKeeper) {
+  open()->saw_hive(report_with("llama-q4"), "unix:/x", 42);
+  {
+    const auto state = open();
+    ASSERT_EQ(state->hives().size(), 1u);
+    EXPECT_EQ(state->hives().front().name, "box");
+    EXPECT_EQ(state->hives().front().last_seen_ms, 42);
+    ASSERT_EQ(state->hives().front().models.size(), 1u);
+    EXPECT_EQ(state->hives().front().models.front().id, "llama-q4");
+    EXPECT_EQ(state->hives().front().models.front().bytes, 7u);
+    state->saw_hive(report_with("llama-q8"), "unix:/x", 43);
+  }
+  EXPECT_EQ(open()->hives().front().models.front().id, "llama-q8");
+}
+
+TEST_F(StateFile, CountsAddUpOverRestarts) {
+  {
+    const auto state = open();
+    for (int i = 0; i < 1000; ++i) state->count({"a", 1, 10, 100});
+  }
+  const auto state = open();
+  state->count({"a", 1, 0, 0});
+  const std::vector<ModelCount> counts = state->counts();
+  ASSERT_EQ(counts.size(), 1u);
+  EXPECT_EQ(counts.front().requests, 1001u);
+  EXPECT_EQ(counts.front().prompt_tokens, 10'000u);
+  EXPECT_EQ(counts.front().tokens, 100'000u);
+}
+
+TEST_F(StateFile, IsForItsOwnerOnly) {
+  const auto state = open();
+  struct stat found{};
+  ASSERT_EQ(::stat(file_.c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0777, 0600u);
+}
+
+TEST_F(StateFile, DamageIsNamedWithTheWayOut) {
+  ASSERT_TRUE(write_file(file_, std::string(8192, 'x')));
+  const auto state = State::open(file_, Log::none());
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().code, ErrorCode::io_failed);
+  EXPECT_NE(state.error().message.find("is damaged"), std::string::npos) << state.error().message;
+  EXPECT_NE(state.error().message.find(file_.string()), std::string::npos);
+  EXPECT_NE(state.error().hint.find("Move the file away"), std::string::npos);
+}
+
+TEST_F(StateFile, ANewerVersionIsLeftAlone) {
+  static_cast<void>(open());
+  {
+    SQLite::Database(file_.string(), SQLite::OPEN_READWRITE).exec("UPDATE schema SET version = 99");
+  }
+  const auto state = State::open(file_, Log::none());
+  ASSERT_FALSE(state);
+  EXPECT_NE(state.error().message.find("version 99"), std::string::npos) << state.error().message;
+}
+
+TEST_F(StateFile, AFolderThatIsNotThereIsNamed) {
+  const auto state = State::open(folder_ / "no" / "keeper.db", Log::none());
+  ASSERT_FALSE(state);
+  EXPECT_NE(state.error().message.find("keeper.db"), std::string::npos) << state.error().message;
+}
+
+}  // namespace
+}  // namespace rbee::keeper

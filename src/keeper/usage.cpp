@@ -1,0 +1,35 @@
+#include "keeper/usage.h"
+
+#include <charconv>
+
+namespace rbee::keeper {
+namespace {
+
+std::uint64_t last_number(std::string_view text, std::string_view key) {
+  const std::size_t at = text.rfind(key);
+  if (at == std::string_view::npos) return 0;
+  const std::string_view rest = text.substr(at + key.size());
+  std::uint64_t value = 0;
+  std::from_chars(rest.data(), rest.data() + rest.size(), value);
+  return value;
+}
+
+}  // namespace
+
+void UsageReader::pass(std::string_view bytes) {
+  if (bytes.size() >= kept_bytes) {
+    tail_ = bytes.substr(bytes.size() - kept_bytes);
+    return;
+  }
+  // Cut only at twice the size: moving the tail for every token would cost more than it is worth.
+  if (tail_.size() + bytes.size() > 2 * kept_bytes) tail_.erase(0, tail_.size() - kept_bytes);
+  tail_ += bytes;
+}
+
+Usage UsageReader::usage() const {
+  // Of the prompt both what was read and what lay in the cache.
+  return {last_number(tail_, R"("prompt_n":)") + last_number(tail_, R"("cache_n":)"),
+          last_number(tail_, R"("predicted_n":)")};
+}
+
+}  // namespace rbee::keeper

@@ -1,0 +1,34 @@
+// A model as it lies on disk: one GGUF file, or the numbered parts of a split one read as one.
+#pragma once
+
+#include "model/gguf.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rbee::model {
+
+// "m-00002-of-00003.gguf": part 2 of 3 of "m".
+struct PartName {
+  std::string stem;
+  int number = 0;
+  int count = 0;
+};
+[[nodiscard]] std::optional<PartName> parse_part_name(std::string_view file_name);
+
+struct ModelParts {
+  GgufHeader header;  // of the first part, with the tensors of all
+  std::vector<std::filesystem::path> files;
+  std::uint64_t bytes = 0;  // of all files
+};
+
+// `path` may be any part. Fails with bad_model_file, naming the first part that is missing, or io_failed.
+[[nodiscard]] Result<ModelParts> read_model(const std::filesystem::path& path);
+// What the files of a model that is known take now. Fails with bad_model_file where one has gone.
+[[nodiscard]] Result<std::uint64_t> bytes_on_disk(const std::filesystem::path& path);
+
+}  // namespace rbee::model

@@ -1,0 +1,94 @@
+// Scheduler: which engine serves which request, and which models are to be loaded for that.
+//
+// Events and a time go in, actions come out. Nothing here does I/O, reads a clock, logs, or draws by chance,
+// so the same events give the same actions: in the keeper, in tests and in a simulator. Whoever feeds it
+// carries the actions out, in their order, and reports what became of them.
+// Its promise: every request that on_request took ends in exactly one `Refuse`, or in the one on_done or
+// on_cancel that its caller reports; and no engine is ever given more requests than it has slots.
+#pragma once
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "domain/fleet.h"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace rbee::routing {
+
+struct Send {
+  std::uint64_t request = 0;
+  FleetEngine engine;  // as it was when it was chosen: its socket and incarnation
+};
+struct Load {
+  std::string hive;
+  std::string worker;
+  std::string model_id;
+};
+struct Unload {
+  std::string hive;
+  std::string engine_id;
+};
+struct Refuse {
+  std::uint64_t request = 0;
+  Error error;
+  int retry_after_s = 0;  // 0: asking again helps nobody
+};
+// Call on_timer() then, if nothing else happens before. The last one counts.
+struct WakeAt {
+  Instant time;
+};
+using Action = std::variant<Send, Load, Unload, Refuse, WakeAt>;
+using Actions = std::vector<Action>;
+
+// Why a request comes back from an engine before the first byte of its answer.
+enum class Returned {
+  lost,       // the engine went away: never to this start of it again
+  not_ready,  // it was still loading: later perhaps
+};
+
+struct Limits {
+  // A queue is for bursts: what 256 wait for is a minute away even where a request takes a quarter second.
+  std::size_t most_waiting_per_model = 256;
+  // As long as clients and proxies commonly wait for a first byte. The time of a load does not count.
+  Milliseconds longest_wait{60'000};
+  // 40 GB from a slow disk take some seven minutes; far beyond that, a load will not end.
+  Milliseconds longest_load{30 * 60'000};
+  int most_attempts = 3;
+  // An engine that failed a request gets no other for so long: by then its hive has told what became of it.
+  Milliseconds suspect_for{2'000};
+  Milliseconds not_ready_for{200};
+  // A load that was asked for shows in the hive's report by then, or the asking was lost.
+  Milliseconds load_shows_within{10'000};
+  // How long a hive's refusal of a load is believed while requests wait for that model.
+  Milliseconds refusal_holds{10'000};
+};
+
+// "hive/engine/incarnation": one start of one engine; what Request::lost holds.
+[[nodiscard]] std::string engine_key(const FleetEngine& engine);
+
+class Scheduler {
+ public:
+  virtual ~Scheduler() = default;
+  [[nodiscard]] virtual Actions on_request(Instant now, Request request) = 0;
+  // The engine has let the request go: answered, failed after its first byte, or left by its client.
+  [[nodiscard]] virtual Actions on_done(Instant now, std::uint64_t request) = 0;
+  // It comes back and is placed again, or refused once it has been lost too often.
+  [[nodiscard]] virtual Actions on_returned(Instant now, std::uint64_t request, Returned why) = 0;
+  // Its client left while it waited, or before anything was sent.
+  [[nodiscard]] virtual Actions on_cancel(Instant now, std::uint64_t request) = 0;
+  // `busy` of the engines is ignored: the scheduler keeps it.
+  [[nodiscard]] virtual Actions on_fleet(Instant now, Fleet fleet) = 0;
+  [[nodiscard]] virtual Actions on_load_refused(Instant now, const std::string& worker,
+                                                const std::string& model_id, Error error) = 0;
+  [[nodiscard]] virtual Actions on_timer(Instant now) = 0;
+
+  // The fleet as it was last told, with the scheduler's own `busy`.
+  [[nodiscard]] virtual const Fleet& fleet() const = 0;
+  [[nodiscard]] virtual std::size_t waiting() const = 0;
+  [[nodiscard]] virtual std::size_t running() const = 0;
+};
+
+}  // namespace rbee::routing

@@ -1,0 +1,75 @@
+// Stands in for llama-server where a test must see what reaches an engine, or needs one that misbehaves.
+// What it does is asked for in the prompt; what it saw it writes, one JSON object per line, to
+// $RBEE_HOME/seen.jsonl.
+import { appendFileSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+
+const option = (name) => process.argv[process.argv.indexOf(name) + 1];
+const file = path.join(process.env.RBEE_HOME, 'seen.jsonl');
+const saw = (what) => appendFileSync(file, `${JSON.stringify(what)}\n`);
+
+const event = (content) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
+
+const answers = {
+  // A text in events that are cut in the middle of themselves, and of a character.
+  pieces(answer) {
+    answer.writeHead(200, { 'content-type': 'text/event-stream' });
+    const bytes = Buffer.from(`${event('grün')}${event(' ist')}${event(' es')}data: [DONE]\n\n`);
+    const send = (at) => {
+      if (at >= bytes.length) return answer.end();
+      answer.write(bytes.subarray(at, at + 7));
+      return setImmediate(send, at + 7);
+    };
+    send(0);
+  },
+  // As fast as it is read, without end.
+  flood(answer) {
+    answer.writeHead(200, { 'content-type': 'text/event-stream' });
+    let sent = 0;
+    const piece = event('x'.repeat(64_000));
+    const pour = () => {
+      while (!answer.destroyed && answer.write(piece)) sent += piece.length;
+      if (!answer.destroyed) answer.once('drain', pour);
+    };
+    answer.on('close', () => saw({ flood_ended: sent }));
+    pour();
+  },
+  // One event, then silence until the other end closes.
+  pause(answer) {
+    answer.writeHead(200, { 'content-type': 'text/event-stream' });
+    answer.write(event('one'));
+    answer.on('close', () => saw({ pause_ended: true }));
+  },
+  // Closes without a word.
+  drop(answer) {
+    answer.socket.destroy();
+  },
+  // An answer whose end never comes.
+  half(answer) {
+    answer.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
+    answer.write('{"choices": [');
+    setImmediate(() => answer.socket.destroy());
+  },
+  whole(answer) {
+    answer.writeHead(200, { 'content-type': 'application/json', 'x-engine': 'yes' });
+    answer.end(JSON.stringify({ choices: [{ message: { content: 'whole' } }] }));
+  },
+};
+
+const server = http.createServer((request, answer) => {
+  if (request.method === 'GET') {
+    answer.writeHead(200, { 'content-type': 'application/json' });
+    return answer.end(request.url.startsWith('/slots') ? '[]' : '{"status":"ok"}');
+  }
+  let body = '';
+  request.on('data', (bytes) => (body += bytes));
+  request.on('end', () => {
+    saw({ path: request.url, headers: request.headers, body });
+    const wish = JSON.parse(body).messages.at(-1).content;
+    (answers[wish] ?? answers.whole)(answer);
+  });
+  return undefined;
+});
+if (process.argv.includes('--host')) server.listen(option('--host'));
+process.on('SIGTERM', () => process.exit(0));
