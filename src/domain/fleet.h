@@ -20,7 +20,7 @@ struct FleetEngine {
   std::string socket;
   std::uint64_t incarnation = 0;
   int slots = 0;
-  int busy = 0;               // requests that the keeper has given it and that it has not let go
+  int busy = 0;  // requests that the keeper has given it and that it has not let go
 };
 
 struct FleetWorker {
@@ -35,10 +35,11 @@ struct Fleet {
 
 struct Request {
   std::uint64_t id = 0;
-  std::string model;          // as the client wrote it
-  std::string worker;         // x-rbee-worker: this one or an error; empty: any
-  int slots = 1;              // `n` completions take n
-  std::vector<std::string> lost;  // "engine id/incarnation" of engines that lost it before: never one of them again
+  std::string model;   // as the client wrote it
+  std::string worker;  // x-rbee-worker: this one or an error; empty: any
+  int slots = 1;       // `n` completions take n
+  std::vector<std::string>
+      lost;  // "engine id/incarnation" of engines that lost it before: never one of them again
 };
 
 }  // namespace rbee

@@ -19,13 +19,13 @@ struct DeviceBackend {
   Backend backend = Backend::cpu;
   std::optional<std::string> version = {};
   bool usable = false;
-  std::string reason = {};         // why not, where it is not usable
+  std::string reason = {};  // why not, where it is not usable
   std::string cure = {};
   std::string engine = "missing";  // of the pack: "installed", "missing", "unsupported"
 };
 
 struct Device {
-  std::string id;                  // stable: a UUID or PCI address, "cpu", never an ordinal
+  std::string id;  // stable: a UUID or PCI address, "cpu", never an ordinal
   std::optional<std::string> pci = {};
   std::string name;
   std::string vendor;
@@ -34,16 +34,16 @@ struct Device {
   DeviceMemory memory = DeviceMemory::dedicated;
   std::uint64_t memory_bytes = 0;
   std::uint64_t free_bytes = 0;
-  std::uint64_t usable_bytes = 0;  // what a model may use now
+  std::uint64_t usable_bytes = 0;   // what a model may use now
   std::optional<double> vram = {};  // GB as marketed, for dedicated memory only
   std::vector<DeviceBackend> backends;
 };
 
 struct Cpu {
   std::string name;
-  int cores = 0;             // physical
-  int threads = 0;           // online
-  double usable_cpus = 0;    // after the container's quota and cpuset
+  int cores = 0;           // physical
+  int threads = 0;         // online
+  double usable_cpus = 0;  // after the container's quota and cpuset
   std::vector<std::string> features;
   std::uint64_t memory_bytes = 0;
   std::optional<std::uint64_t> memory_limit_bytes = {};

@@ -14,15 +14,15 @@ namespace rbee {
 
 // One GGUF that a hive holds.
 struct ModelFile {
-  std::string id;             // "llama-3.1-8b-q4_k_m": unique in a hive, what a client may ask for
-  std::string name;           // "llama-3.1-8b": the model it is a quantization of
-  std::string quant;          // "Q4_K_M"
-  std::string path;           // on the hive's machine, absolute
+  std::string id;     // "llama-3.1-8b-q4_k_m": unique in a hive, what a client may ask for
+  std::string name;   // "llama-3.1-8b": the model it is a quantization of
+  std::string quant;  // "Q4_K_M"
+  std::string path;   // on the hive's machine, absolute
   std::uint64_t bytes = 0;
   std::uint64_t params = 0;
   std::string architecture;
   std::uint32_t context_train = 0;
-  std::string sha256;         // empty while it is not known
+  std::string sha256;  // empty while it is not known
 };
 
 enum class EngineState { starting, ready, stopping, failed };
@@ -30,16 +30,16 @@ enum class EngineState { starting, ready, stopping, failed };
 
 // One model loaded on one worker.
 struct EngineReport {
-  std::string id;             // of this load, not of the process: a restart keeps it
+  std::string id;  // of this load, not of the process: a restart keeps it
   std::string worker;
-  std::string model_id;       // ModelFile::id
+  std::string model_id;  // ModelFile::id
   EngineState state = EngineState::starting;
-  std::string reason;         // of `failed`, and of a restart that waits
-  std::string socket;         // path of its unix socket; another after each restart
+  std::string reason;             // of `failed`, and of a restart that waits
+  std::string socket;             // path of its unix socket; another after each restart
   std::uint64_t incarnation = 0;  // which start of it this is, from 1
   int slots = 0;
-  std::uint32_t context = 0;  // what one request may use, tokens
-  std::uint64_t memory_bytes = 0;      // taken, by its own log; 0 while not known
+  std::uint32_t context = 0;       // what one request may use, tokens
+  std::uint64_t memory_bytes = 0;  // taken, by its own log; 0 while not known
   double load_seconds = 0;
 };
 
@@ -52,20 +52,20 @@ struct WorkerReport {
   std::string hive;
   Backend backend = Backend::cpu;
   std::string device_id;
-  std::string device;         // its name, for people
+  std::string device;  // its name, for people
   WorkerState state = WorkerState::ready;
   std::string reason;
-  std::optional<double> vram; // GB as marketed; a CPU has none
+  std::optional<double> vram;           // GB as marketed; a CPU has none
   std::uint64_t memory_bytes = 0;       // the budget for models
   std::uint64_t free_memory_bytes = 0;  // of it, not reserved now
-  int slots = 0;              // of each engine it loads; 0: the default
-  std::uint32_t context = 0;  // of one request; 0: the model's own, at most 32768
+  int slots = 0;                        // of each engine it loads; 0: the default
+  std::uint32_t context = 0;            // of one request; 0: the model's own, at most 32768
 };
 
 struct HiveReport {
-  std::string hive;           // its name
+  std::string hive;  // its name
   std::string version;
-  std::uint64_t sequence = 0; // grows with each report of one hive process
+  std::uint64_t sequence = 0;  // grows with each report of one hive process
   Machine machine;
   std::vector<WorkerReport> workers;
   std::vector<EngineReport> engines;
