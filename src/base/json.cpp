@@ -34,6 +34,9 @@ Result<Json> parse_json(std::string_view text) {
                  cat("The text is no JSON: it goes wrong at byte ", failure.byte, "."),
                  {},
                  failure.what()};
+  } catch (const Json::exception& failure) {
+    // A number beyond the range of a double: out_of_range, not parse_error.
+    return Error{ErrorCode::bad_json, "The JSON has a number that nothing can hold.", {}, failure.what()};
   }
 }
 

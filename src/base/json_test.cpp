@@ -19,6 +19,12 @@ TEST(Json, WhatIsWrongIsToldWithItsPlace) {
   EXPECT_FALSE(parse_json("\"\xff\""));
 }
 
+TEST(Json, ANumberThatNothingCanHoldIsAnErrorAndNoException) {
+  const Result<Json> parsed = parse_json("[290E9929]");
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().code, ErrorCode::bad_json);
+}
+
 TEST(Json, SixtyFourLevelsAreTheDeepest) {
   EXPECT_TRUE(parse_json(nested(64)));
   const Result<Json> deeper = parse_json(nested(66));

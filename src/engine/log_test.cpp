@@ -154,6 +154,7 @@ TEST(EngineLog, DamagedLinesAreOther) {
                                             "{",
                                             "{}",
                                             R"({"type":"log"})",
+                                            R"({"type":"log","time":290E9929})",
                                             R"({"type":"log","level":5,"msg":[1]})",
                                             std::string("\0\xff\xfe", 3),
                                             "load_tensors: buffer size = MiB",

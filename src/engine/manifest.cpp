@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
@@ -75,6 +76,25 @@ Result<ManifestFile> describe(const fs::directory_entry& entry) {
   return ManifestFile{.name = name, .sha256 = std::move(*sum), .bytes = bytes};
 }
 
+// std::filesystem::copy_file reports a full disk as a broken one (EIO), so the bytes are moved here.
+Result<void> copy_file(const fs::path& from, const fs::path& to) {
+  struct stat status{};
+  const Fd source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!source.is_open() || ::fstat(source.get(), &status) != 0)
+    return io_error(cat("'", from.string(), "' cannot be read"), errno);
+  const Fd target(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, status.st_mode & 0777));
+  if (!target.is_open()) return io_error(cat("'", to.string(), "' cannot be written"), errno);
+  off_t left = status.st_size;
+  while (left > 0) {
+    const ssize_t sent = ::sendfile(target.get(), source.get(), nullptr, static_cast<std::size_t>(left));
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) return io_error(cat("'", to.string(), "' cannot be written"), errno);
+    if (sent == 0) return Error{ErrorCode::io_failed, cat("'", from.string(), "' became shorter.")};
+    left -= sent;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string format_manifest(const Manifest& manifest) {
@@ -136,7 +156,7 @@ Result<void> link_or_copy(const fs::path& from, const fs::path& to) {
     fs::copy_symlink(from, to, failure);
   } else {
     fs::create_hard_link(from, to, failure);
-    if (failure) fs::copy_file(from, to, failure);
+    if (failure) return copy_file(from, to);
   }
   if (failure) return io_error(cat("'", to.string(), "' cannot be written"), failure.value());
   return {};
