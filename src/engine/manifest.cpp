@@ -77,7 +77,7 @@ Result<ManifestFile> describe(const fs::directory_entry& entry) {
 }
 
 // std::filesystem::copy_file reports a full disk as a broken one (EIO), so the bytes are moved here.
-Result<void> copy_file(const fs::path& from, const fs::path& to) {
+Result<void> copy_bytes(const fs::path& from, const fs::path& to) {
   struct stat status{};
   const Fd source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
   if (!source.is_open() || ::fstat(source.get(), &status) != 0)
@@ -156,7 +156,7 @@ Result<void> link_or_copy(const fs::path& from, const fs::path& to) {
     fs::copy_symlink(from, to, failure);
   } else {
     fs::create_hard_link(from, to, failure);
-    if (failure) return copy_file(from, to);
+    if (failure) return copy_bytes(from, to);
   }
   if (failure) return io_error(cat("'", to.string(), "' cannot be written"), failure.value());
   return {};
