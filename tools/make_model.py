@@ -5,8 +5,8 @@ usage: make_model.py OUT.gguf [--width 768] [--layers 12] [--ffn 2816] [--contex
 
 Tokenizer and chat template are the demo model's. The weights are f16 of one size, sign and fraction random
 by a seed, so that the same arguments give the same file; they neither vanish nor overflow over the layers.
---pooling 1 (mean) makes it a model for
-embeddings, 4 one that ranks. The defaults are 100 million parameters, which a small machine's CPU generates at 50 to 200 tokens a second.
+--pooling 1 (mean) makes it a model for embeddings, 4 one that ranks. The defaults are 100 million parameters,
+which a small machine's CPU generates at 50 to 200 tokens a second.
 """
 import argparse
 import pathlib

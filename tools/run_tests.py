@@ -4,8 +4,9 @@
 usage: run_tests.py [--all] [--unit | --e2e] [NAME...]
 
 Unit tests, then include rules and tidy, then the end-to-end tests of tests/ with the built program. --all
-repeats them under the sanitizers (presets debug and tsan), and adds those of tests/slow. NAME picks test binaries and files whose name
-contains it. A skip counts as a failure unless its reason says that it needs a GPU, macOS or shared/.
+repeats them under the sanitizers (presets debug and tsan), and adds those of tests/slow. NAME picks test
+binaries and files whose name contains it. A skip counts as a failure unless its reason says that it needs a
+GPU, macOS or shared/.
 """
 import argparse
 import os

@@ -63,7 +63,9 @@ const answers = {
 };
 
 // What never moves on.
-const slots = [{ id: 0, n_ctx: 512, is_processing: true, n_prompt_tokens_processed: 1, next_token: [{ n_decoded: 1 }] }];
+const slots = [
+  { id: 0, n_ctx: 512, is_processing: true, n_prompt_tokens_processed: 1, next_token: [{ n_decoded: 1 }] },
+];
 
 const server = http.createServer((request, answer) => {
   if (request.method === 'GET') {
