@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/port_owner.h"
+#include "cli/probe_child.h"
 #include "cli/run.h"
 
 #include <algorithm>
@@ -22,7 +23,10 @@ hive::HiveOptions hive_options(const Context& context, const DaemonPlan& plan) {
   options.engines_folder = context.paths.engines;
   if (const auto server = find_program(environment, "llama-server")) options.server_on_path = *server;
   options.environment = environment.variables;
-  options.probe_root = environment.find("RBEE_PROBE_ROOT").value_or("/");
+  const device::ProbeOptions probes = probe_options(environment);
+  options.probe_root = probes.root;
+  options.probe_libraries = probes.library_folders;
+  options.program = environment.program;
   return options;
 }
 

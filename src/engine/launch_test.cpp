@@ -59,7 +59,7 @@ TEST(Launch, EnvironmentIsCleaned) {
                                               "GGML_VK_VISIBLE_DEVICES=5",
                                               "VK_DRIVER_FILES=/icd.json"};
   EngineSpec spec = spec_on(Backend::vulkan, "Vulkan0");
-  spec.vulkan_ordinal = 1;
+  spec.ordinal = 1;
   EXPECT_THAT(
       engine_environment(spec, inherited),
       UnorderedElementsAre("PATH=/bin", "HOME=/h", "RBEE_HOME=/r", "XDG_CACHE_HOME=/c",

@@ -86,6 +86,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   static net::Task<void> run_deploy(std::shared_ptr<Agent> self, DeployRequest request,
                                     std::shared_ptr<Progress> progress);
   net::Task<void> probe_again();
+  [[nodiscard]] ProbeSettings probe_settings() const;
 
   // logs.cpp
   net::Task<void> get_logs(net::Exchange& exchange);

@@ -128,12 +128,6 @@ net::Task<void> Agent::run_deploy(std::shared_ptr<Agent> self, DeployRequest req
 net::Task<Result<std::vector<std::string>>> Agent::deploy(DeployRequest request,
                                                           std::shared_ptr<Progress> progress) {
   const Error closing{ErrorCode::cancelled, "The hive ended before the workers were in service."};
-  // Only the pack's own llama-server can list Vulkan devices, so it comes before the plan.
-  if (request.backend == Backend::vulkan) {
-    const Result<void> installed = co_await install(Backend::vulkan, progress);
-    if (!installed) co_return installed.error();
-  }
-  if (!runner_) co_return closing;
   co_await probe_again();
   if (!runner_) co_return closing;
   Result<DeployPlan> first = plan_deploy(machine_, options_.name, supervisor_.workers(), request);
@@ -189,10 +183,7 @@ net::Task<Result<void>> Agent::install(Backend backend, std::shared_ptr<Progress
 }
 
 net::Task<void> Agent::probe_again() {
-  std::function<Machine()> probe = [settings = ProbeSettings{options_.probe_root, options_.engines_folder,
-                                                             options_.server_on_path, options_.environment}] {
-    return probe_machine(settings);
-  };
+  std::function<Machine()> probe = [settings = probe_settings()] { return probe_machine(settings); };
   Machine machine = co_await work_->run(loop_, std::move(probe));
   machine_ = std::move(machine);
   set_pools();

@@ -23,17 +23,21 @@ namespace {
 // What is needed to start an engine and only a look at the disk and the driver tells.
 struct Prepared {
   std::string server;
-  std::optional<int> vulkan_ordinal = {};
+  std::string visible_id = {};
+  std::optional<int> ordinal = {};
 };
 
 Result<Prepared> prepare(const RunnerOptions& options, Backend backend, const std::string& device_id) {
   const auto pack = engine::find_pack(options.engines_folder, backend, options.server_on_path);
   if (!pack) return pack.error();
   Prepared prepared{.server = pack->server.string()};
-  if (backend != Backend::vulkan) return prepared;
-  const Result<int> ordinal = find_vulkan_ordinal(device_id, prepared.server, options.environment);
+  // CUDA takes UUIDs; a device without one is the only one of its board.
+  if (backend == Backend::cuda && (device_id.starts_with("GPU-") || device_id.starts_with("MIG-")))
+    prepared.visible_id = device_id;
+  if (backend != Backend::vulkan && backend != Backend::rocm) return prepared;
+  const Result<int> ordinal = find_ordinal(backend, device_id, prepared.server, options.probe);
   if (!ordinal) return ordinal.error();
-  prepared.vulkan_ordinal = *ordinal;
+  prepared.ordinal = *ordinal;
   return prepared;
 }
 
@@ -237,7 +241,8 @@ void EngineRunner::Impl::launch(const std::string& id, std::uint64_t incarnation
                                 .alias = load->model.id,
                                 .backend = load->backend,
                                 .device = device_name(load->backend),
-                                .vulkan_ordinal = prepared->vulkan_ordinal,
+                                .visible_id = prepared->visible_id,
+                                .ordinal = prepared->ordinal,
                                 .slots = load->slots,
                                 .slot_context = load->context,
                                 .threads = engine_threads(load->backend, options.usable_cpus),
