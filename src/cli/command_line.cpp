@@ -192,7 +192,7 @@ class Grammar {
     command(engine, Command::engine_list, "list", "List the engine packs", "engine list --json");
     CLI::App& install = command(engine, Command::engine_install, "install",
                                 "Build or take over an engine pack", "engine install vulkan");
-    install.add_option("BACKEND", o_.backend, "CPU, Vulkan or CUDA")->required();
+    install.add_option("BACKEND", o_.backend, "CPU, Vulkan, CUDA or ROCm")->required();
     install.add_option("--from", o_.from, "A folder with a llama-server")->type_name("DIR");
     command(engine, Command::engine_verify, "verify", "Compare the packs with their checksums",
             "engine verify");

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/demo_model.h"
 #include "cli/port_owner.h"
 #include "cli/probe_child.h"
 #include "cli/run.h"
@@ -70,8 +71,14 @@ Result<void> Daemon::start(const DaemonPlan& plan, const Config& config) {
 
 Result<void> Daemon::start_hive(const DaemonPlan& plan) {
   hive_runtime_.emplace(context_.clock, 1);
+  hive::HiveOptions options = hive_options(context_, plan);
+  const Result<void> folder = make_folder(context_.paths.hive_folder);
+  if (!folder) return folder.error();
+  const Result<std::string> model = write_demo_model(context_.paths.hive_folder);
+  if (!model) return model.error();
+  options.proof_model = *model;
   hive_ = std::make_unique<hive::Hive>(hive_runtime_->first(), context_.clock, context_.random, log_,
-                                       hive_options(context_, plan));
+                                       std::move(options));
   Result<void> started = hive_->start();
   if (!started) return started;
   hive_runtime_->start();

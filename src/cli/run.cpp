@@ -92,7 +92,10 @@ int run(std::span<const std::string> words, const Environment& environment, Cloc
   const Result<Paths> paths = find_paths(environment);
   if (!paths) return out.error(paths.error());
   const Result<void> done = run_command(Context{options, environment, *paths, out, clock, random});
-  return done ? 0 : out.error(done.error());
+  if (done) return 0;
+  // A command that has told what is wrong in its own way leaves no sentence to print.
+  if (done.error().message.empty()) return info(done.error().code).exit_code;
+  return out.error(done.error());
 }
 
 }  // namespace rbee::cli

@@ -147,7 +147,7 @@ void apply_cgroups(const std::vector<CgroupTexts>& cgroups, Cpu& cpu) {
       cpu.usable_cpus = std::min<double>(cpu.usable_cpus, *cpus);
     const auto limit = parse_int<std::uint64_t>(trim(cgroup.memory_max));
     // Version 1 writes "no limit" as a number near 2^63.
-    if (!limit || (cpu.memory_bytes != 0 && *limit >= cpu.memory_bytes) || *limit >= no_limit_bytes) continue;
+    if (!limit || *limit >= no_limit_bytes) continue;
     cpu.memory_limit_bytes = std::min(*limit, cpu.memory_limit_bytes.value_or(*limit));
     const std::uint64_t used = parse_int<std::uint64_t>(trim(cgroup.memory_current)).value_or(0);
     const std::uint64_t left = *limit - std::min(*limit, used);

@@ -198,8 +198,10 @@ void read_closed_nodes(const RootedFiles& files, GpuFilesFacts& facts) {
   std::sort(nodes.begin(), nodes.end());
   nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
   for (const std::string& node : nodes) {
-    if (!node.empty() && files.access(cat("/dev/dri/", node)) != NodeAccess::open)
-      facts.closed_render_nodes.push_back(node);
+    if (node.empty()) continue;
+    const NodeAccess access = files.access(cat("/dev/dri/", node));
+    if (access == NodeAccess::denied) facts.closed_render_nodes.push_back(node);
+    if (access == NodeAccess::missing) facts.missing_render_nodes.push_back(node);
   }
 }
 
@@ -231,6 +233,25 @@ std::string rocm_version(std::string_view text) {
   return std::string(line.substr(0, line.find('-')));
 }
 
+// Debian and Fedora put ROCm among their own libraries, without a file that tells its version.
+Rocm read_distribution_rocm(const RootedFiles& files) {
+  Rocm rocm;
+  for (const char* folder : {"/usr/lib/x86_64-linux-gnu", "/usr/lib64"}) {
+    const std::vector<std::string> names = files.list(folder);
+    const bool has_hip = std::any_of(names.begin(), names.end(), [](const std::string& name) {
+      return name.starts_with("libamdhip64.so.");
+    });
+    if (!has_hip) continue;
+    rocm.folder = folder;
+    for (const std::string& version : files.list(cat(folder, "/rocblas"))) {
+      const auto kernels = files.list(cat(folder, "/rocblas/", version, "/library"));
+      for (std::string& target : targets_in_names(kernels)) rocm.targets.push_back(std::move(target));
+    }
+    break;
+  }
+  return rocm;
+}
+
 Rocm read_rocm(const RootedFiles& files) {
   std::vector<std::string> folders = {"/opt/rocm", "/opt/rocm/core"};
   std::vector<std::string> versioned;
@@ -246,7 +267,7 @@ Rocm read_rocm(const RootedFiles& files) {
     rocm.version = rocm_version(*text);
     break;
   }
-  if (rocm.folder.empty()) return rocm;
+  if (rocm.folder.empty()) return read_distribution_rocm(files);
   // Native packages keep the version in one folder and the libraries in its parent, or the other way round.
   for (const std::string& folder : {rocm.folder, std::string("/opt/rocm"), std::string("/opt/rocm/core")}) {
     const std::vector<std::string> names = files.list(cat(folder, "/lib/rocblas/library"));

@@ -67,8 +67,9 @@ struct NvidiaFiles {
 struct GpuFilesFacts {
   std::vector<GpuFile> gpus;
   bool has_kfd = false;
-  std::string kfd_node_access;  // of /dev/kfd: "open", "denied", "missing"
-  std::vector<std::string> closed_render_nodes;
+  std::string kfd_node_access;                    // of /dev/kfd: "open", "denied", "missing"
+  std::vector<std::string> closed_render_nodes;   // that this user may not open
+  std::vector<std::string> missing_render_nodes;  // that sysfs names and /dev has not
   std::vector<KfdNode> nodes;
   int unreadable_nodes = 0;
   std::uint64_t gtt_limit_bytes = 0;  // 0: not told
@@ -142,6 +143,7 @@ void visit_fields(GpuFilesFacts& facts, Visitor visit) {
   visit("has_kfd", facts.has_kfd);
   visit("kfd_node_access", facts.kfd_node_access);
   visit("closed_render_nodes", facts.closed_render_nodes);
+  visit("missing_render_nodes", facts.missing_render_nodes);
   visit("nodes", facts.nodes);
   visit("unreadable_nodes", facts.unreadable_nodes);
   visit("gtt_limit_bytes", facts.gtt_limit_bytes);

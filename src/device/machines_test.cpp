@@ -421,7 +421,7 @@ TEST(Machines, MacStudioThroughItsTexts) {
       "hw.physicalcpu: 24\nhw.logicalcpu: 24\niogpu.wired_limit_mb: 0\nhw.optional.arm.FEAT_BF16: 1\n");
   machine.file(
       "/macos/metal.json",
-      R"({"name": "Apple M2 Ultra", "hasUnifiedMemory": true, "recommendedMaxWorkingSetSize": 115448725504})");
+      R"({"name": "Apple M2 Ultra", "hasUnifiedMemory": true, "recommendedMaxWorkingSetSize":115448725504})");
   const Machine found = machine.detect().machine;
   EXPECT_EQ(found.hostname, "studio");
   EXPECT_EQ(summary(found), "metal-apple-m2-ultra (Apple M2 Ultra) integrated unified: Metal\n");

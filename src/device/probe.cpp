@@ -4,6 +4,7 @@
 #include "device/facts_json.h"
 
 #include <algorithm>
+#include <set>
 
 namespace rbee::device {
 namespace {
@@ -94,6 +95,15 @@ Detection probe_here(const ProbeOptions& options) {
   if (!needs_probes(facts)) return understand(facts);
   for (const ProbeKind kind : all_probes) (void)take_facts(kind, run_probe(kind, options), facts);
   return understand(facts);
+}
+
+std::vector<std::string> rocm_targets(const Machine& machine) {
+  std::set<std::string> targets;
+  for (const Device& device : machine.devices) {
+    const DeviceBackend* rocm = find_backend(device, Backend::rocm);
+    if (rocm != nullptr && rocm->usable && device.architecture) targets.insert(*device.architecture);
+  }
+  return {targets.begin(), targets.end()};
 }
 
 void set_engine_state(Machine& machine, Backend backend, std::string_view state) {

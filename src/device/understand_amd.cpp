@@ -23,14 +23,22 @@ bool is_cut(const GpuFile& gpu, const Nodes& nodes) {
   return (!gpu.partition_mode.empty() && gpu.partition_mode != "SPX") || nodes.size() > 1;
 }
 
+bool has_own_folder(const GpuFilesFacts& files, const KfdNode& node) {
+  const std::string pci = cat(node.slot(), ".", node.function());
+  return std::any_of(files.gpus.begin(), files.gpus.end(),
+                     [&](const GpuFile& gpu) { return gpu.pci == pci; });
+}
+
 Nodes nodes_of(const GpuFilesFacts& files, const GpuFile& gpu) {
   Nodes nodes;
   const bool cut = !gpu.partition_mode.empty() && gpu.partition_mode != "SPX";
   for (const KfdNode& node : files.nodes) {
     const bool same_render = node.render_minor != 0 && cat("renderD", node.render_minor) == gpu.render_node;
     const bool same_function = cat(node.slot(), ".", node.function()) == gpu.pci;
-    const bool same_slot = gpu.pci.starts_with(cat(node.slot(), "."));
-    if (gpu.pci.empty() ? same_render : same_function || (cut && same_slot)) nodes.push_back(&node);
+    // The function is then the number of a partition, which has no folder on PCI.
+    const bool same_slot =
+        gpu.pci.starts_with(cat(node.slot(), ".")) && (cut || !has_own_folder(files, node));
+    if (gpu.pci.empty() ? same_render : same_function || same_slot) nodes.push_back(&node);
   }
   if (!nodes.empty() || gpu.render_node.empty()) return nodes;
   for (const KfdNode& node : files.nodes) {
@@ -50,11 +58,13 @@ bool is_apu(const GpuFile& gpu, const KfdNode* node, std::string_view gfx) {
   return vram != 0 && vram <= 4 * GiB && gtt >= 8 * GiB && gtt / 4 >= vram;
 }
 
-std::string closed_node(const GpuFilesFacts& files, const GpuFile& gpu, const KfdNode* node) {
-  std::string render = gpu.render_node;
-  if (node != nullptr && node->render_minor != 0) render = cat("renderD", node->render_minor);
-  const auto& closed = files.closed_render_nodes;
-  return std::find(closed.begin(), closed.end(), render) == closed.end() ? std::string() : render;
+std::string render_node_of(const GpuFile& gpu, const KfdNode* node) {
+  if (node != nullptr && node->render_minor != 0) return cat("renderD", node->render_minor);
+  return gpu.render_node;
+}
+
+bool is_in(const std::vector<std::string>& list, const std::string& word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
 }
 
 struct Trouble {
@@ -96,8 +106,11 @@ Trouble rocm_trouble(const GpuFilesFacts& files, const GpuFile& gpu, const KfdNo
     return {"there is no /dev/kfd",
             "Load the amdgpu driver with KFD; a container needs `--device /dev/kfd --device /dev/dri`."};
   }
-  if (const std::string closed = closed_node(files, gpu, node); !closed.empty())
-    return {cat("no permission on /dev/dri/", closed), join_groups};
+  const std::string render = render_node_of(gpu, node);
+  if (is_in(files.closed_render_nodes, render))
+    return {cat("no permission on /dev/dri/", render), join_groups};
+  if (is_in(files.missing_render_nodes, render))
+    return {cat("there is no /dev/dri/", render), "Start the container with `--device /dev/dri`."};
   const Rocm& rocm = files.rocm;
   const std::string go_vulkan = "It runs through Vulkan meanwhile.";
   if (rocm.folder.empty())

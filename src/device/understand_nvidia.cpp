@@ -129,8 +129,8 @@ void set_sensors(const NvidiaFiles& files, const NvmlDevice& seen, Device& devic
     device.temperature_c = static_cast<double>(*files.tegra_temperature_mc) / 1000;
 }
 
-void add_device(const MachineFacts& facts, const NvmlDevice& seen, Detection& detection) {
-  const CudaDevice* cuda = find_cuda(facts, seen);
+void add_device(const MachineFacts& facts, const NvmlDevice& seen, const CudaDevice* cuda,
+                Detection& detection) {
   Device device;
   device.vendor = "NVIDIA";
   device.name = seen.name;
@@ -170,11 +170,7 @@ void add_cuda_only(const MachineFacts& facts, Detection& detection) {
     if (!one.uuid.empty()) seen.uuid = cat("GPU-", one.uuid);
     // A partition that CUDA lists is one of those that NVML listed by its own id.
     if (!one.pci.empty() && has_address(detection.machine, one.pci)) continue;
-    const std::size_t before = detection.machine.devices.size();
-    add_device(facts, seen, detection);
-    Device& device = detection.machine.devices.at(before);
-    // add_device() may have found no match by this uuid-only description where the pair is not unique.
-    if (device.memory_bytes == 0) device.memory_bytes = device.usable_bytes = one.total;
+    add_device(facts, seen, &one, detection);
   }
 }
 
@@ -237,7 +233,8 @@ void warn_of_toolkit(const MachineFacts& facts, Machine& machine) {
 }  // namespace
 
 void add_nvidia(const MachineFacts& facts, Detection& detection) {
-  for (const NvmlDevice& seen : facts.nvml.devices) add_device(facts, seen, detection);
+  for (const NvmlDevice& seen : facts.nvml.devices)
+    add_device(facts, seen, find_cuda(facts, seen), detection);
   add_cuda_only(facts, detection);
   add_from_files(facts, detection);
   warn_of_toolkit(facts, detection.machine);

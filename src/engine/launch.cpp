@@ -70,9 +70,10 @@ std::vector<std::string> engine_arguments(const EngineSpec& spec) {
 
 std::vector<std::string> engine_environment(const EngineSpec& spec, std::span<const std::string> inherited) {
   std::vector<std::string> environment;
+  const bool chosen = spec.backend == Backend::cpu || !spec.visible_id.empty() || spec.ordinal.has_value();
   for (const std::string& variable : inherited) {
     const std::string_view name = name_of(variable);
-    const bool hidden = std::ranges::find(device_variables, name) != device_variables.end();
+    const bool hidden = chosen && std::ranges::find(device_variables, name) != device_variables.end();
     if (is_kept(name) && !hidden) environment.push_back(variable);
   }
   // An abort with gdb installed takes 0.9 s for its backtrace; without, 10 ms and one line.

@@ -74,6 +74,15 @@ TEST(Launch, CpuEngineSeesNoAccelerator) {
   EXPECT_THAT(environment, Not(Contains("CUDA_VISIBLE_DEVICES=0")));
 }
 
+TEST(Launch, ACudaEngineSeesTheOneCardOfItsUuid) {
+  EngineSpec spec = spec_on(Backend::cuda, "CUDA0");
+  spec.visible_id = "GPU-1";
+  const std::vector<std::string> environment =
+      engine_environment(spec, std::vector<std::string>{"CUDA_VISIBLE_DEVICES=1"});
+  EXPECT_THAT(environment, Contains("CUDA_VISIBLE_DEVICES=GPU-1"));
+  EXPECT_THAT(environment, Not(Contains("CUDA_VISIBLE_DEVICES=1")));
+}
+
 TEST(Launch, CudaEngineKeepsTheUsersChoiceOfDevices) {
   const std::vector<std::string> inherited = {"CUDA_VISIBLE_DEVICES=1"};
   EXPECT_THAT(engine_environment(spec_on(Backend::cuda, "CUDA0"), inherited),

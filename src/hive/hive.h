@@ -32,6 +32,8 @@ struct HiveOptions {
   // RBEE_PROBE_ROOT and RBEE_PROBE_LIBS: another machine to look at, in tests.
   std::filesystem::path probe_root = "/";
   std::optional<std::vector<std::string>> probe_libraries = {};
+  // A small GGUF by which a device proves that an engine computes on it; empty: it is taken at its word.
+  std::filesystem::path proof_model = {};
   std::string program = {};  // this one, to run probes in processes of their own; empty: in this process
 };
 
