@@ -12,7 +12,7 @@ constexpr std::string_view on_the_device =
     "0.00.200.000 I load_tensors:      Vulkan0 model buffer size =     1.06 MiB\n"
     "0.00.200.000 I load_tensors:   CPU_Mapped model buffer size =     0.10 MiB\n"
     "0.00.300.000 I sched_reserve:    Vulkan0 compute buffer size =    29.01 MiB\n"
-    "0.00.400.000 I main: server is listening on unix:/x\n";
+    "0.00.400.000 I srv  llama_server: listening on unix:/x\n";
 
 std::optional<std::string> trouble_of(std::string_view log, std::string_view pci = "0000:03:00.0") {
   ProofReader reader("Vulkan0");
@@ -31,7 +31,7 @@ TEST(Proof, WeightsAndComputingOnTheDeviceAreOne) { EXPECT_EQ(trouble_of(on_the_
 TEST(Proof, AnEngineThatFellBackToTheCpuIsToldApart) {
   const auto trouble = trouble_of(
       "0.00.200.000 I load_tensors:   CPU_Mapped model buffer size =     1.06 MiB\n"
-      "0.00.400.000 I main: server is listening on unix:/x\n");
+      "0.00.400.000 I srv  llama_server: listening on unix:/x\n");
   ASSERT_TRUE(trouble);
   EXPECT_THAT(*trouble, testing::HasSubstr("on CPU, not on Vulkan0"));
 }
