@@ -28,6 +28,10 @@ constexpr auto apu_targets =
     std::to_array<std::string_view>({"gfx801", "gfx902", "gfx909", "gfx90c", "gfx1013", "gfx1033", "gfx1035",
                                      "gfx1036", "gfx1103", "gfx1150", "gfx1151", "gfx1152", "gfx1153"});
 
+constexpr auto card_targets = std::to_array<std::string_view>(
+    {"gfx803", "gfx900", "gfx906", "gfx908", "gfx90a", "gfx1010", "gfx1011", "gfx1012", "gfx1030", "gfx1031",
+     "gfx1032", "gfx1034", "gfx1100", "gfx1101", "gfx1102", "gfx1200", "gfx1201"});
+
 constexpr std::uint64_t location_bits = 0xffff;
 constexpr std::string_view hex_digits = "0123456789abcdef";
 
@@ -121,6 +125,10 @@ std::string gfx_of_core(std::string_view version) {
   const auto* at = std::find_if(core_targets.begin(), core_targets.end(),
                                 [&](const CoreTarget& one) { return one.core == version; });
   return at == core_targets.end() ? std::string() : std::string(at->gfx);
+}
+
+bool is_card_target(std::string_view gfx) {
+  return std::find(card_targets.begin(), card_targets.end(), gfx) != card_targets.end();
 }
 
 bool is_apu_target(std::string_view gfx) {

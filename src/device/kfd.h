@@ -44,6 +44,8 @@ struct KfdNode {
 [[nodiscard]] std::string gfx_name(std::uint64_t version);
 // By the version of the graphics core ("11.0.0"), where there is no KFD; empty for one that is not known.
 [[nodiscard]] std::string gfx_of_core(std::string_view version);
+// Whether only cards have that target.
+[[nodiscard]] bool is_card_target(std::string_view gfx);
 // Whether only processors with a built-in GPU have that target.
 [[nodiscard]] bool is_apu_target(std::string_view gfx);
 // Bytes a second of a card, by the clock and width that KFD tells; 0 where that says nothing.

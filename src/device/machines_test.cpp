@@ -388,6 +388,41 @@ TEST(Machines, Mi300xInCpxModeIsItsPartitions) {
   EXPECT_TRUE(found.devices[7].backends[0].usable);
 }
 
+TEST(Machines, VulkanOfACutCardIsNoFurtherDevice) {
+  DescribedMachine machine;
+  machine.pc("EPYC", 4, 64);
+  machine.library("nvml",
+                  "gpu name=NVIDIA A100|uuid=GPU-a1000000-0000-0000-0000-000000000000|bus=00000000:07:00.0|"
+                  "total=42949672960|cc=8.0|mig=1|slots=7\n"
+                  "mig card=0|slot=0|name=NVIDIA A100 MIG 7g.40gb|"
+                  "uuid=MIG-b1000000-0000-0000-0000-000000000000|total=42000000000\n");
+  machine.library("cuda", "version 12020\n");
+  machine.library("vulkan",
+                  "gpu name=NVIDIA A100|type=2|driver=4|vendor=0x10de|"
+                  "uuid=a1000000-0000-0000-0000-000000000000|heap=42949672960\n");
+  EXPECT_EQ(machine.detect().machine.devices.size(), 2u);
+}
+
+TEST(Machines, ASmallCardInAMachineWithMuchMemoryIsACard) {
+  DescribedMachine machine;
+  machine.pc("Ryzen", 8, 64).card("0000:01:00.0", "0x1002", "0x67ff", "amdgpu");
+  machine.amdgpu("0000:01:00.0", "mem_info_vram_total", "4294967296");
+  machine.amdgpu("0000:01:00.0", "mem_info_gtt_total", "34359738368");
+  machine.kfd_node(1, "simd_count 64\ngfx_target_version 80003\nvendor_id 4098\nlocation_id 256\n",
+                   "heap_type 1\nsize_in_bytes 4294967296\nwidth 128\nmem_clk_max 1750\n");
+  EXPECT_THAT(summary(machine.detect().machine), HasSubstr("discrete dedicated 4 gfx803"));
+}
+
+TEST(Machines, AJetsonWithoutNvmlIsWhatCudaTells) {
+  DescribedMachine machine;
+  machine.file("/proc/meminfo", "MemTotal: 31457280 kB\nMemAvailable: 20971520 kB\n");
+  machine.file("/etc/nv_tegra_release", "# R35 (release)\n");
+  machine.library("cuda", "version 11040\ngpu name=Orin|total=31457280000|cc=8.7|integrated=1\n");
+  const Machine found = machine.detect().machine;
+  EXPECT_THAT(summary(found), HasSubstr("(Orin) integrated unified sm_87: CUDA 11.4"));
+  EXPECT_EQ(found.devices[0].memory_bytes, 31457280000u);
+}
+
 TEST(Machines, RaspberryPi5) {
   DescribedMachine machine;
   std::string cpuinfo;

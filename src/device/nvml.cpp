@@ -139,6 +139,7 @@ std::vector<NvmlDevice> read_partitions(const Nvml& api, nvml::Device device, co
       continue;
     NvmlDevice partition = read_device(api, handle);
     partition.pci = card.pci;
+    partition.card_uuid = card.uuid;
     partition.mig_on = true;
     partition.profile = profile_of(api, handle, partition);
     partition.temperature_c = card.temperature_c;

@@ -27,7 +27,8 @@ struct NvmlDevice {
   std::optional<std::uint32_t> memory_clock_mhz = {};
   bool memory_unsupported = false;  // the driver says that it has no memory of its own to tell of
   bool mig_on = false;
-  std::string profile = {};  // "2g.10gb", of a partition
+  std::string profile = {};    // "2g.10gb", of a partition
+  std::string card_uuid = {};  // of the card that was cut
 };
 
 struct NvmlFacts {
@@ -67,6 +68,7 @@ void visit_fields(NvmlDevice& facts, Visitor visit) {
   visit("memory_unsupported", facts.memory_unsupported);
   visit("mig_on", facts.mig_on);
   visit("profile", facts.profile);
+  visit("card_uuid", facts.card_uuid);
 }
 template <class Visitor>
 void visit_fields(NvmlFacts& facts, Visitor visit) {

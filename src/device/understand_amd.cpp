@@ -40,15 +40,19 @@ Nodes nodes_of(const GpuFilesFacts& files, const GpuFile& gpu) {
         gpu.pci.starts_with(cat(node.slot(), ".")) && (cut || !has_own_folder(files, node));
     if (gpu.pci.empty() ? same_render : same_function || same_slot) nodes.push_back(&node);
   }
-  if (!nodes.empty() || gpu.render_node.empty()) return nodes;
+  if (!nodes.empty()) return nodes;
   for (const KfdNode& node : files.nodes) {
-    if (cat("renderD", node.render_minor) == gpu.render_node) nodes.push_back(&node);
+    const bool same_render = !gpu.render_node.empty() && cat("renderD", node.render_minor) == gpu.render_node;
+    // A folder that tells neither address nor node: then the chip, where there is one of it.
+    const bool same_chip = gpu.pci.empty() && node.device == gpu.device;
+    if (same_render || same_chip) nodes.push_back(&node);
   }
+  if (nodes.size() > 1) nodes.clear();
   return nodes;
 }
 
 bool is_apu(const GpuFile& gpu, const KfdNode* node, std::string_view gfx) {
-  if (gpu.is_board) return false;
+  if (gpu.is_board || is_card_target(gfx)) return false;
   if (node != nullptr && node->cpu_cores > 0 && node->simd_count > 0) return true;
   if (is_apu_target(gfx) || gpu.has_northbridge || gpu.device == mi300a) return true;
   const std::uint64_t vram = gpu.vram_total.value_or(0);
@@ -173,7 +177,7 @@ std::string id_of(const GpuFile& gpu, const KfdNode* node) {
     return cat("GPU-", std::string(missing, '0'), gpu.unique_id);
   }
   if (node != nullptr && node->unique_id != 0) return cat("GPU-", hex16(node->unique_id));
-  return cat("pci-", gpu.pci);
+  return gpu.pci.empty() ? cat("amd-", hex16(gpu.device).substr(12)) : cat("pci-", gpu.pci);
 }
 
 void add_device(const MachineFacts& facts, const GpuFile& gpu, const KfdNode* node, bool partition,
@@ -213,7 +217,11 @@ void add_card(const MachineFacts& facts, const GpuFile& gpu, Detection& detectio
   Nodes nodes = nodes_of(facts.files, gpu);
   if (nodes.empty()) return add_device(facts, gpu, nullptr, false, detection);
   const bool cut = is_cut(gpu, nodes);
-  for (const KfdNode* node : nodes) add_device(facts, gpu, node, cut, detection);
+  for (const KfdNode* node : nodes) {
+    GpuFile known = gpu;
+    if (known.pci.empty()) known.pci = cat(node->slot(), ".", node->function());
+    add_device(facts, known, node, cut, detection);
+  }
 }
 
 // KFD lists a GPU whose DRM device a container does not see.

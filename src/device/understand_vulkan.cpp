@@ -124,6 +124,12 @@ Device* find_same(const VulkanFound& found, const MachineFacts& facts, Machine& 
   for (Device& device : machine.devices) {
     if (has_uuid(device, found.uuid)) return &device;
   }
+  for (const NvmlDevice& partition : facts.nvml.devices) {
+    if (found.uuid.empty() || lower(partition.card_uuid) != cat("gpu-", found.uuid)) continue;
+    for (Device& device : machine.devices) {
+      if (device.id == partition.uuid) return &device;
+    }
+  }
   for (Device& device : machine.devices) {
     if (!found.pci.empty() && device.pci == found.pci) return &device;
   }
@@ -147,7 +153,7 @@ Device* find_same(const VulkanFound& found, const MachineFacts& facts, Machine& 
       ++of_that_kind;
     }
   }
-  if (of_that_kind == 1) return by_kind;
+  if (of_that_kind == 1 || (by_kind != nullptr && by_kind->partition)) return by_kind;
   // A board with one GPU of that vendor, which is on no bus: Jetson.
   const std::string vendor = vendor_of(found);
   const auto is_boards = [&](const Device& device) { return device.vendor == vendor && !device.pci; };
