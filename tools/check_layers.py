@@ -25,8 +25,9 @@ MAY_INCLUDE = {
 # Libraries that one place wraps: (how the include begins, which files may have it, what to use instead).
 WRAPPED = [
     (("boost/asio", "boost/beast"), re.compile(r"^net/([^/]+\.cpp|asio_\w+\.h)$"), "src/net/*.h"),
-    # domain/fields.h is private to its layer, and its templates read JSON.
-    (("nlohmann/json.hpp",), re.compile(r"\.cpp$|^domain/fields\.h$"), '"base/json.h" in a header'),
+    # domain/fields.h and device/facts_json.h are private to their layers, and their templates read JSON.
+    (("nlohmann/json.hpp",), re.compile(r"\.cpp$|^(domain/fields|device/facts_json)\.h$"),
+     '"base/json.h" in a header'),
     (("iostream",), re.compile(r"\.cpp$"), "<ostream> or <string> in a header"),
     (("spdlog/",), re.compile(r"^base/[^/]+\.cpp$"), '"base/log.h"'),
     (("SQLiteCpp/", "sqlite3.h"), re.compile(r"^keeper/"), "keeper's state"),

@@ -104,6 +104,8 @@ class Grammar {
     hive.add_option("--listen", o_.listen, "Where keepers reach it")->type_name("ADDRESS:PORT");
     hive.add_option("--name", o_.name, "Its name (the host's)")->type_name("N");
     command(hive, Command::hive_list, "list", "List the hives", "hive list --json");
+    command(root_, Command::detect, "detect", "What this machine can do, and why not", "detect --json");
+    command(root_, Command::doctor, "doctor", "What is wrong on this machine and how to mend it", "doctor");
     command(root_, Command::status, "status", "Keeper, hives, workers, models and requests on one screen",
             "status");
     CLI::App& logs = command(root_, Command::logs, "logs", "Print the logs of engines",
@@ -190,7 +192,7 @@ class Grammar {
     command(engine, Command::engine_list, "list", "List the engine packs", "engine list --json");
     CLI::App& install = command(engine, Command::engine_install, "install",
                                 "Build or take over an engine pack", "engine install vulkan");
-    install.add_option("BACKEND", o_.backend, "CPU, Vulkan or CUDA")->required();
+    install.add_option("BACKEND", o_.backend, "CPU, Vulkan, CUDA or ROCm")->required();
     install.add_option("--from", o_.from, "A folder with a llama-server")->type_name("DIR");
     command(engine, Command::engine_verify, "verify", "Compare the packs with their checksums",
             "engine verify");

@@ -33,6 +33,8 @@ void check_error(std::string_view line, std::string_view message, std::string_vi
 // With the words that each cannot do without.
 const std::vector<std::pair<std::string, Command>> all_commands = {
     {"up", Command::up},
+    {"detect", Command::detect},
+    {"doctor", Command::doctor},
     {"down", Command::down},
     {"keeper", Command::keeper},
     {"hive", Command::hive},

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/paths.h"
+#include "hive/probe_machine.h"
 
 namespace rbee::cli {
 
@@ -21,6 +22,9 @@ struct Context {
   Random& random;
 };
 
+// How a command looks at this machine, or at the one that RBEE_PROBE_ROOT names.
+[[nodiscard]] hive::ProbeSettings probe_settings(const Context& context);
+
 // Those that run until a signal ends them.
 [[nodiscard]] Result<void> run_up(const Context& context);
 [[nodiscard]] Result<void> run_keeper(const Context& context);
@@ -28,6 +32,9 @@ struct Context {
 
 // Those that work on this machine.
 [[nodiscard]] Result<void> run_down(const Context& context);
+[[nodiscard]] Result<void> run_detect(const Context& context);
+// Fails, silently because all is said, where something is broken.
+[[nodiscard]] Result<void> run_doctor(const Context& context);
 [[nodiscard]] Result<void> run_engine_list(const Context& context);
 [[nodiscard]] Result<void> run_engine_install(const Context& context);
 [[nodiscard]] Result<void> run_engine_verify(const Context& context);

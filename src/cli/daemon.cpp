@@ -2,7 +2,9 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/demo_model.h"
 #include "cli/port_owner.h"
+#include "cli/probe_child.h"
 #include "cli/run.h"
 
 #include <algorithm>
@@ -22,7 +24,10 @@ hive::HiveOptions hive_options(const Context& context, const DaemonPlan& plan) {
   options.engines_folder = context.paths.engines;
   if (const auto server = find_program(environment, "llama-server")) options.server_on_path = *server;
   options.environment = environment.variables;
-  options.probe_root = environment.find("RBEE_PROBE_ROOT").value_or("/");
+  const device::ProbeOptions probes = probe_options(environment);
+  options.probe_root = probes.root;
+  options.probe_libraries = probes.library_folders;
+  options.program = environment.program;
   return options;
 }
 
@@ -66,8 +71,14 @@ Result<void> Daemon::start(const DaemonPlan& plan, const Config& config) {
 
 Result<void> Daemon::start_hive(const DaemonPlan& plan) {
   hive_runtime_.emplace(context_.clock, 1);
+  hive::HiveOptions options = hive_options(context_, plan);
+  const Result<void> folder = make_folder(context_.paths.hive_folder);
+  if (!folder) return folder.error();
+  const Result<std::string> model = write_demo_model(context_.paths.hive_folder);
+  if (!model) return model.error();
+  options.proof_model = *model;
   hive_ = std::make_unique<hive::Hive>(hive_runtime_->first(), context_.clock, context_.random, log_,
-                                       hive_options(context_, plan));
+                                       std::move(options));
   Result<void> started = hive_->start();
   if (!started) return started;
   hive_runtime_->start();

@@ -51,6 +51,8 @@ Result<engine::PackInfo> install(const Context& context, Backend backend) {
   Progress progress(context.out, context.clock);
   engine::InstallOptions options;
   options.environment = context.environment.variables;
+  if (backend == Backend::rocm)
+    options.rocm_targets = device::rocm_targets(hive::probe_machine(probe_settings(context)));
   options.progress = [&progress](std::string_view message, int done, int total) {
     progress.update(message, static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(total));
   };

@@ -1,6 +1,7 @@
 #include "cli/environment.h"
 
 #include "base/text.h"
+#include "cli/own_program.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -47,6 +48,7 @@ Environment read_environment() {
   found.stderr_terminal = isatty(STDERR_FILENO) == 1;
   found.columns = terminal_columns();
   found.hostname = host_name();
+  found.program = own_program();
   return found;
 }
 

@@ -15,6 +15,7 @@ struct Environment {
   bool stderr_terminal = false;
   int columns = 80;  // of the terminal
   std::string hostname = {};
+  std::string program = {};  // this one's file, to start it again
 
   // Nothing where it is not set or empty.
   [[nodiscard]] std::optional<std::string> find(std::string_view name) const;

@@ -29,6 +29,8 @@ enum class Command {
   engine_verify,
   engine_remove,
   logs,
+  detect,
+  doctor,
 };
 
 enum class ColorMode { automatic, always, never };

@@ -4,6 +4,7 @@
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/keeper_address.h"
+#include "cli/probe_child.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -34,6 +35,8 @@ LocalCommand local_command(Command command) {
     case Command::down: return run_down;
     case Command::keeper: return run_keeper;
     case Command::hive: return run_hive;
+    case Command::detect: return run_detect;
+    case Command::doctor: return run_doctor;
     case Command::engine_list: return run_engine_list;
     case Command::engine_install: return run_engine_install;
     case Command::engine_verify: return run_engine_verify;
@@ -75,6 +78,7 @@ Result<void> run_command(const Context& context) {
 }  // namespace
 
 int run(std::span<const std::string> words, const Environment& environment, Clock& clock, Random& random) {
+  if (const std::optional<int> code = run_probe_child(words)) return *code;
   const Result<CommandLine> line = parse_command_line(words);
   Options options = line ? line->options : Options{};
   // Words that could not be read may still have said how the answer is wanted.
@@ -88,7 +92,10 @@ int run(std::span<const std::string> words, const Environment& environment, Cloc
   const Result<Paths> paths = find_paths(environment);
   if (!paths) return out.error(paths.error());
   const Result<void> done = run_command(Context{options, environment, *paths, out, clock, random});
-  return done ? 0 : out.error(done.error());
+  if (done) return 0;
+  // A command that has told what is wrong in its own way leaves no sentence to print.
+  if (done.error().message.empty()) return info(done.error().code).exit_code;
+  return out.error(done.error());
 }
 
 }  // namespace rbee::cli

@@ -2,10 +2,10 @@
 // built and tested on every platform from recorded files; read_cpu_linux.cpp reads them.
 #pragma once
 
+#include "device/rooted_files.h"
 #include "domain/machine.h"
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,14 +25,17 @@ struct CpuTexts {
   std::string meminfo;
   std::string online;  // /sys/devices/system/cpu/online: "0-15"
   std::vector<CgroupTexts> cgroups;
+  std::vector<std::string> topology = {};  // "PACKAGE CORE" of each thread, where cpuinfo does not tell
 };
 
 [[nodiscard]] Cpu understand_cpu(const CpuTexts& texts);
 // How many numbers a list like "0-3,8" names; nothing where it is none.
 [[nodiscard]] std::optional<int> count_cpu_list(std::string_view list);
+// Memory of GPUs that Linux counts as its own (Grace-Hopper) is taken off.
+void take_off_memory(Cpu& cpu, std::uint64_t total_bytes, std::uint64_t free_bytes);
 // The CPU as a device: id "cpu", with the reason where the engine's CPU backend cannot run on it.
 [[nodiscard]] Device cpu_device(const Cpu& cpu);
 
-[[nodiscard]] CpuTexts read_cpu_texts(const std::filesystem::path& root);
+[[nodiscard]] CpuTexts read_cpu_texts(const RootedFiles& files);
 
 }  // namespace rbee::device

@@ -74,7 +74,7 @@ TEST(UnderstandCpu, Version1WritesNoLimitAsANumber) {
 TEST(UnderstandCpu, MoreUsedThanAllowedLeavesNothing) {
   CpuTexts texts = bare_ryzen();
   texts.cgroups = {CgroupTexts{"", "", cat(1 * GiB), cat(2 * GiB)}};
-  EXPECT_EQ(understand_cpu(texts).available_bytes, 0u);
+  EXPECT_EQ(understand_cpu(texts).available_bytes, std::optional<std::uint64_t>(0));
 }
 
 TEST(UnderstandCpu, Arm64SaysItsFeaturesInAnotherWay) {

@@ -36,7 +36,8 @@ std::string gigabytes(std::uint64_t bytes) {
 }
 
 std::string memory_text(const Device& device) {
-  if (device.vram) return cat(fixed(*device.vram, 0), "GB VRAM");
+  if (device.vram) return cat(fixed(*device.vram, device.partition ? 1 : 0), "GB VRAM");
+  if (device.memory_bytes == 0) return "memory not known";
   return cat(gigabytes(device.memory_bytes),
              device.memory == DeviceMemory::unified ? " unified memory" : " RAM");
 }
@@ -60,9 +61,45 @@ std::string usable_line(const Machine& machine, const Device& device, const Devi
   return cat("✓ ", backend_name(backend.backend), version, " detected (", what, software, ")");
 }
 
-std::string unusable_line(const DeviceBackend& backend) {
-  const std::string cure = backend.cure.empty() ? std::string() : cat(". ", backend.cure);
-  return cat("✗ ", backend_name(backend.backend), " not usable: ", backend.reason, cure);
+std::string reason_text(const DeviceBackend& backend) {
+  return backend.cure.empty() ? backend.reason : cat(backend.reason, ". ", backend.cure);
+}
+
+std::string unusable_line(const DeviceBackend& backend, std::string_view of_device = {}) {
+  return cat("✗ ", backend_name(backend.backend), " not usable", of_device, ": ", reason_text(backend));
+}
+
+bool is_nowhere_usable(const Machine& machine, Backend backend) {
+  return std::any_of(machine.unusable.begin(), machine.unusable.end(),
+                     [&](const DeviceBackend& one) { return one.backend == backend; });
+}
+
+void add_backend(const Machine& machine, const Device& device, const DeviceBackend& backend,
+                 std::vector<std::string>& lines) {
+  if (backend.usable) {
+    lines.push_back(usable_line(machine, device, backend));
+    if (backend.engine == "unsupported")
+      lines.push_back(cat("✗ ", backend_name(backend.backend), " not used for ", device.name, ": ",
+                          reason_text(backend)));
+    return;
+  }
+  // What no device can use has its line once, after the devices.
+  if (device.kind == DeviceKind::cpu || !is_nowhere_usable(machine, backend.backend))
+    lines.push_back(unusable_line(backend, cat(" for ", device.name.empty() ? device.id : device.name)));
+}
+
+// "✓ cuBLAS, cuDNN available", where CUDA is.
+void add_libraries(const Machine& machine, std::vector<std::string>& lines) {
+  const bool has_cuda = std::any_of(machine.devices.begin(), machine.devices.end(), [](const Device& device) {
+    const DeviceBackend* cuda = find_backend(device, Backend::cuda);
+    return cuda != nullptr && cuda->usable;
+  });
+  if (!has_cuda) return;
+  if (!machine.libraries.empty()) lines.push_back(cat("✓ ", join(machine.libraries, ", "), " available"));
+  for (const char* name : {"cuBLAS", "cuDNN"}) {
+    if (std::find(machine.libraries.begin(), machine.libraries.end(), name) == machine.libraries.end())
+      lines.push_back(cat("✗ ", name, " not installed; the CUDA engine pack brings what it needs"));
+  }
 }
 
 }  // namespace
@@ -72,12 +109,11 @@ std::vector<std::string> detect_lines(const Machine& machine) {
   const auto add_devices = [&](bool cpus) {
     for (const Device& device : machine.devices) {
       if ((device.kind == DeviceKind::cpu) != cpus) continue;
-      for (const DeviceBackend& backend : device.backends) {
-        lines.push_back(backend.usable ? usable_line(machine, device, backend) : unusable_line(backend));
-      }
+      for (const DeviceBackend& backend : device.backends) add_backend(machine, device, backend, lines);
     }
   };
   add_devices(false);
+  add_libraries(machine, lines);
   for (const DeviceBackend& backend : machine.unusable) lines.push_back(unusable_line(backend));
   add_devices(true);
   return lines;

@@ -1,49 +1,115 @@
 #include "device/probe.h"
 
-#include "base/file.h"
 #include "base/text.h"
-#include "device/cpu.h"
-#include "device/unusable.h"
+#include "device/facts_json.h"
 
 #include <algorithm>
+#include <set>
 
 namespace rbee::device {
 namespace {
 
-constexpr std::size_t longest_hostname_file_bytes = 1024;
+LibraryPlaces places_of(const ProbeOptions& options) {
+  return LibraryPlaces{.files = RootedFiles(options.root), .folders = options.library_folders};
+}
 
-std::string hostname_of(const std::filesystem::path& root) {
-  const Result<std::string> text = read_file(root / "proc/sys/kernel/hostname", longest_hostname_file_bytes);
-  return text ? std::string(trim(*text)) : std::string();
+Json ask(ProbeKind kind, const ProbeOptions& options) {
+  switch (kind) {
+    case ProbeKind::nvml: return write_facts(ask_nvml(places_of(options)));
+    case ProbeKind::cuda: return write_facts(ask_cuda(places_of(options)));
+    case ProbeKind::vulkan: return write_facts(ask_vulkan(places_of(options)));
+    case ProbeKind::files: break;
+  }
+  return write_facts(read_gpu_files(RootedFiles(options.root)));
+}
+
+// What a probe is called in a sentence.
+std::string_view spoken_name(ProbeKind kind) {
+  switch (kind) {
+    case ProbeKind::nvml: return "NVIDIA's management library (NVML)";
+    case ProbeKind::cuda: return "the CUDA driver";
+    case ProbeKind::vulkan: return "Vulkan";
+    case ProbeKind::files: break;
+  }
+  return "the kernel's files on GPUs";
 }
 
 }  // namespace
 
-Machine probe(const ProbeOptions& options) {
-  Machine machine;
-  machine.hostname = hostname_of(options.root);
-  machine.cpu = understand_cpu(read_cpu_texts(options.root));
-  const Device cpu = cpu_device(machine.cpu);
-  if (options.listed) {
-    for (VulkanDevice& one : vulkan_devices(*options.listed)) {
-      Device& device = one.device;
-      // These draw on the machine's own memory, whatever part of it their driver offers.
-      if (device.memory != DeviceMemory::dedicated)
-        device.usable_bytes = std::min(device.usable_bytes, cpu.usable_bytes);
-      machine.devices.push_back(std::move(device));
-    }
+std::string_view probe_name(ProbeKind kind) {
+  switch (kind) {
+    case ProbeKind::nvml: return "nvml";
+    case ProbeKind::cuda: return "cuda";
+    case ProbeKind::vulkan: return "vulkan";
+    case ProbeKind::files: break;
   }
-  const bool has_vulkan = !machine.devices.empty();
-  machine.devices.push_back(cpu);
-  machine.unusable = other_backends(options.root);
-  if (!has_vulkan) machine.unusable.push_back(no_vulkan(options.root, options.listed.has_value()));
-  return machine;
+  return "files";
+}
+
+std::optional<ProbeKind> parse_probe(std::string_view name) {
+  const auto* at = std::find_if(all_probes.begin(), all_probes.end(),
+                                [&](ProbeKind kind) { return probe_name(kind) == name; });
+  return at == all_probes.end() ? std::nullopt : std::optional(*at);
+}
+
+std::string run_probe(ProbeKind kind, const ProbeOptions& options) {
+  return cat(facts_mark, dump_json(ask(kind, options)));
+}
+
+MachineFacts local_facts(const ProbeOptions& options) {
+  const RootedFiles files(options.root);
+  MachineFacts facts;
+  facts.hostname = files.word("/proc/sys/kernel/hostname").value_or("");
+  if (facts.hostname.empty()) facts.hostname = files.word("/etc/hostname").value_or("");
+  facts.mac = read_mac(files);
+  if (!facts.mac) facts.cpu = read_cpu_texts(files);
+  return facts;
+}
+
+bool needs_probes(const MachineFacts& facts) { return !facts.mac; }
+
+bool take_facts(ProbeKind kind, std::string_view line, MachineFacts& facts) {
+  if (!line.starts_with(facts_mark)) return false;
+  const Result<Json> json = parse_json(line.substr(facts_mark.size()));
+  if (!json || !json->is_object()) return false;
+  switch (kind) {
+    case ProbeKind::nvml: read_facts(*json, facts.nvml); break;
+    case ProbeKind::cuda: read_facts(*json, facts.cuda); break;
+    case ProbeKind::vulkan: read_facts(*json, facts.vulkan); break;
+    case ProbeKind::files: read_facts(*json, facts.files); break;
+  }
+  return true;
+}
+
+void take_silence(ProbeKind kind, std::string_view why, MachineFacts& facts) {
+  const std::string failure = cat(spoken_name(kind), " cannot be asked: ", why);
+  facts.warnings.push_back(cat(failure, "."));
+  // A library that hangs or crashes is there.
+  if (kind == ProbeKind::nvml) facts.nvml = NvmlFacts{.library = "libnvidia-ml.so.1", .failure = failure};
+  if (kind == ProbeKind::cuda) facts.cuda = CudaFacts{.library = "libcuda.so.1", .failure = failure};
+  if (kind == ProbeKind::vulkan) facts.vulkan = VulkanFacts{.library = "libvulkan.so.1", .failure = failure};
+}
+
+Detection probe_here(const ProbeOptions& options) {
+  MachineFacts facts = local_facts(options);
+  if (!needs_probes(facts)) return understand(facts);
+  for (const ProbeKind kind : all_probes) (void)take_facts(kind, run_probe(kind, options), facts);
+  return understand(facts);
+}
+
+std::vector<std::string> rocm_targets(const Machine& machine) {
+  std::set<std::string> targets;
+  for (const Device& device : machine.devices) {
+    const DeviceBackend* rocm = find_backend(device, Backend::rocm);
+    if (rocm != nullptr && rocm->usable && device.architecture) targets.insert(*device.architecture);
+  }
+  return {targets.begin(), targets.end()};
 }
 
 void set_engine_state(Machine& machine, Backend backend, std::string_view state) {
   for (Device& device : machine.devices) {
     for (DeviceBackend& one : device.backends) {
-      if (one.backend == backend) one.engine = state;
+      if (one.backend == backend && one.engine != "unsupported") one.engine = state;
     }
   }
 }

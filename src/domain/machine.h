@@ -32,10 +32,15 @@ struct Device {
   DeviceKind kind = DeviceKind::discrete;
   std::optional<std::string> architecture = {};
   DeviceMemory memory = DeviceMemory::dedicated;
-  std::uint64_t memory_bytes = 0;
-  std::uint64_t free_bytes = 0;
+  std::uint64_t memory_bytes = 0;  // 0: not known
+  std::optional<std::uint64_t> free_bytes = {};
   std::uint64_t usable_bytes = 0;   // what a model may use now
   std::optional<double> vram = {};  // GB as marketed, for dedicated memory only
+  std::optional<std::uint64_t> bandwidth_bytes_s = {};
+  std::optional<std::string> partition = {};  // of a card that is cut: "2g.20gb", "CPX 3"
+  std::optional<double> temperature_c = {};
+  std::optional<double> power_w = {};
+  std::optional<double> load_percent = {};
   std::vector<DeviceBackend> backends;
 };
 
@@ -47,7 +52,7 @@ struct Cpu {
   std::vector<std::string> features;
   std::uint64_t memory_bytes = 0;
   std::optional<std::uint64_t> memory_limit_bytes = {};
-  std::uint64_t available_bytes = 0;
+  std::optional<std::uint64_t> available_bytes = {};
 };
 
 struct Machine {
@@ -55,6 +60,7 @@ struct Machine {
   Cpu cpu;
   std::vector<Device> devices;
   std::vector<DeviceBackend> unusable;  // backends that no device can use, with reason and cure
+  std::vector<std::string> libraries;   // of CUDA's toolkit, those that are there: "cuBLAS", "cuDNN"
   std::vector<std::string> warnings;
 };
 

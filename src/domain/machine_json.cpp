@@ -2,6 +2,8 @@
 
 #include "domain/fields.h"
 
+#include <cmath>
+
 namespace rbee {
 namespace {
 
@@ -52,7 +54,18 @@ Json backends_json(const std::vector<DeviceBackend>& backends) {
   return list;
 }
 
-// What no probe measures yet stands as null: the fields are a contract, and unknown is never 0.
+// The fields are a contract: unknown is null, never 0.
+// 24, not 24.0: a whole number is written as one.
+Json number_json(const std::optional<double>& number) {
+  if (!number) return Json(nullptr);
+  const double whole = std::round(*number);
+  constexpr double exact = 1e15;
+  if (whole == *number && std::fabs(whole) < exact) return Json(static_cast<std::int64_t>(whole));
+  return Json(*number);
+}
+Json known_or_null(int number) { return number > 0 ? Json(number) : Json(nullptr); }
+Json known_or_null(std::uint64_t number) { return number > 0 ? Json(number) : Json(nullptr); }
+
 Json device_json(const Device& device) {
   return Json{{"id", device.id},
               {"pci", or_null(device.pci)},
@@ -61,27 +74,28 @@ Json device_json(const Device& device) {
               {"kind", kind_name(device.kind)},
               {"architecture", or_null(device.architecture)},
               {"memory", memory_name(device.memory)},
-              {"memory_bytes", device.memory_bytes},
-              {"free_bytes", device.free_bytes},
-              {"usable_bytes", device.usable_bytes},
-              {"vram", or_null(device.vram)},
-              {"bandwidth_bytes_s", nullptr},
-              {"partition", nullptr},
-              {"temperature_c", nullptr},
-              {"power_w", nullptr},
-              {"load_percent", nullptr},
+              {"memory_bytes", known_or_null(device.memory_bytes)},
+              {"free_bytes", or_null(device.free_bytes)},
+              {"usable_bytes", device.memory_bytes > 0 ? Json(device.usable_bytes) : Json(nullptr)},
+              {"vram", number_json(device.vram)},
+              {"bandwidth_bytes_s", or_null(device.bandwidth_bytes_s)},
+              {"partition", or_null(device.partition)},
+              {"temperature_c", number_json(device.temperature_c)},
+              {"power_w", number_json(device.power_w)},
+              {"load_percent", number_json(device.load_percent)},
               {"backends", backends_json(device.backends)}};
 }
 
 Json cpu_json(const Cpu& cpu) {
-  return Json{{"name", text_or_null(cpu.name)},
-              {"cores", cpu.cores},
-              {"threads", cpu.threads},
-              {"usable_cpus", cpu.usable_cpus},
-              {"features", cpu.features},
-              {"memory_bytes", cpu.memory_bytes},
-              {"memory_limit_bytes", or_null(cpu.memory_limit_bytes)},
-              {"available_bytes", cpu.available_bytes}};
+  return Json{
+      {"name", text_or_null(cpu.name)},
+      {"cores", known_or_null(cpu.cores)},
+      {"threads", known_or_null(cpu.threads)},
+      {"usable_cpus", number_json(cpu.usable_cpus > 0 ? std::optional(cpu.usable_cpus) : std::nullopt)},
+      {"features", cpu.features},
+      {"memory_bytes", known_or_null(cpu.memory_bytes)},
+      {"memory_limit_bytes", or_null(cpu.memory_limit_bytes)},
+      {"available_bytes", or_null(cpu.available_bytes)}};
 }
 
 Result<DeviceBackend> backend_from_json(const Json& json) {
@@ -113,6 +127,11 @@ Result<Device> device_from_json(const Json& json) {
   fields.read("free_bytes", device.free_bytes);
   fields.read("usable_bytes", device.usable_bytes);
   fields.read("vram", device.vram);
+  fields.read("bandwidth_bytes_s", device.bandwidth_bytes_s);
+  fields.read("partition", device.partition);
+  fields.read("temperature_c", device.temperature_c);
+  fields.read("power_w", device.power_w);
+  fields.read("load_percent", device.load_percent);
   fields.read_objects("backends", device.backends, backend_from_json);
   if (fields.error()) return *fields.error();
   return device;
@@ -138,11 +157,9 @@ Result<Cpu> cpu_from_json(const Json& json) {
 Json to_json(const Machine& machine) {
   Json devices = Json::array();
   for (const Device& device : machine.devices) devices.push_back(device_json(device));
-  return Json{{"hostname", machine.hostname},
-              {"cpu", cpu_json(machine.cpu)},
-              {"devices", std::move(devices)},
-              {"backends", backends_json(machine.unusable)},
-              {"warnings", machine.warnings}};
+  return Json{{"hostname", machine.hostname},   {"cpu", cpu_json(machine.cpu)},
+              {"devices", std::move(devices)},  {"backends", backends_json(machine.unusable)},
+              {"libraries", machine.libraries}, {"warnings", machine.warnings}};
 }
 
 Result<Machine> machine_from_json(const Json& json) {
@@ -152,6 +169,7 @@ Result<Machine> machine_from_json(const Json& json) {
   fields.read_object("cpu", machine.cpu, cpu_from_json);
   fields.read_objects("devices", machine.devices, device_from_json);
   fields.read_objects("backends", machine.unusable, backend_from_json);
+  fields.read("libraries", machine.libraries);
   fields.read("warnings", machine.warnings);
   if (fields.error()) return *fields.error();
   return machine;

@@ -291,7 +291,7 @@ Result<PackInfo> install_planned(const fs::path& engines, Backend backend, const
 Result<PackInfo> install_pack(const fs::path& engines, Backend backend, const InstallOptions& options) {
   utsname system{};
   ::uname(&system);
-  const Result<PackPlan> plan = plan_pack(backend, system.sysname, system.machine);
+  const Result<PackPlan> plan = plan_pack(backend, system.sysname, system.machine, options.rocm_targets);
   if (!plan) return plan.error();
   return install_planned(engines, backend, options, *plan);
 }

@@ -21,9 +21,10 @@ struct InstallOptions {
   std::vector<std::string> environment;  // "NAME=value"
   // What is being done, and how far: steps done of `total`, 0 where that is not known. On the calling thread.
   std::function<void(std::string_view message, int done, int total)> progress = {};
-  const std::atomic<bool>* cancel = nullptr;  // set by another thread or a signal handler
-  std::uint64_t spare_bytes = 0;              // that must stay free on the disk
-  int jobs = 0;                               // compilers at once; 0: ninja's own choice
+  const std::atomic<bool>* cancel = nullptr;   // set by another thread or a signal handler
+  std::uint64_t spare_bytes = 0;               // that must stay free on the disk
+  std::vector<std::string> rocm_targets = {};  // "gfx1100": what a ROCm pack is built for
+  int jobs = 0;                                // compilers at once; 0: ninja's own choice
 };
 
 // Blocks for minutes where it has to build. Returns at once where the pack is there. Another process that

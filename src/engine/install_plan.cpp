@@ -52,15 +52,19 @@ std::string key_of(const PackPlan& plan, std::string text) {
 
 }  // namespace
 
-Result<PackPlan> plan_pack(Backend backend, std::string_view system, std::string_view machine) {
+Result<PackPlan> plan_pack(Backend backend, std::string_view system, std::string_view machine,
+                           const std::vector<std::string>& rocm_targets) {
   if (system != "Linux") return no_pack(backend, cat("rbee builds packs on Linux only, this is ", system));
   PackPlan plan{.version = std::string(pack_lock_version),
                 .source = planned(locked_source, {}),
                 .plugins = {},
                 .cmake_options = {build_options.begin(), build_options.end()}};
   if (backend == Backend::metal) return no_pack(backend, "Metal is Apple's, this is Linux");
-  if (backend == Backend::rocm)
-    return no_pack(backend, "nobody publishes ROCm plug-ins; AMD cards run with Vulkan too");
+  if (backend == Backend::rocm && (rocm_targets.empty() || machine != "x86_64")) {
+    return no_pack(backend,
+                   "it is built here, for GPUs that ROCm can use, and there is none; AMD cards run with "
+                   "Vulkan too");
+  }
   if (machine == "aarch64") {
     if (backend != Backend::cpu) return no_pack(backend, "for 64-bit ARM only CPU plug-ins are published");
     plan.plugins = {planned(locked_linux_arm64, {"libggml-cpu-"})};
@@ -77,6 +81,15 @@ Result<PackPlan> plan_pack(Backend backend, std::string_view system, std::string
                       planned(locked_linux_x64_cuda, {"libggml-cuda."})};
       // For older drivers: node-llama-cpp falls back to it in the same way.
       plan.fallback = {planned(locked_linux_x64_cuda_ext, {"libggml-cuda."})};
+      break;
+    case Backend::rocm:
+      // Nobody publishes ROCm plug-ins: it is built from the pack's own sources, for the GPUs that are here.
+      plan.plugins = {planned(locked_linux_x64, {"libggml-cpu-"})};
+      plan.cmake_options.emplace_back("-DGGML_HIP=ON");
+      plan.cmake_options.push_back(cat("-DGPU_TARGETS=", join(rocm_targets, ";")));
+      plan.cmake_options.push_back(cat("-DAMDGPU_TARGETS=", join(rocm_targets, ";")));
+      plan.cmake_options.push_back(cat("-DCMAKE_HIP_ARCHITECTURES=", join(rocm_targets, ";")));
+      plan.cmake_options.emplace_back("-DCMAKE_PREFIX_PATH=/opt/rocm");
       break;
     default: plan.plugins = {planned(locked_linux_x64, {"libggml-cpu-"})};
   }

@@ -27,8 +27,10 @@ struct PackPlan {
   std::vector<std::string> cmake_options;
 };
 
-// `machine` as uname prints it ("x86_64"). Fails with unsupported and the way out.
-[[nodiscard]] Result<PackPlan> plan_pack(Backend backend, std::string_view system, std::string_view machine);
+// `machine` as uname prints it ("x86_64"); `rocm_targets` are the gfx names that a ROCm pack is for. Fails
+// with unsupported and the way out.
+[[nodiscard]] Result<PackPlan> plan_pack(Backend backend, std::string_view system, std::string_view machine,
+                                         const std::vector<std::string>& rocm_targets = {});
 
 // Of what is built: the same for all backends.
 [[nodiscard]] std::string core_folder_name(const PackPlan& plan);

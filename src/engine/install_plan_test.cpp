@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace rbee::engine {
 namespace {
 
@@ -67,6 +69,17 @@ TEST(PackPlan, ToolsSeeProxiesAndNpmSettingsButNoKeys) {
                                 "RBEE_API_KEY=k", "LD_PRELOAD=x", "CXXFLAGS=-O0"}),
               ElementsAre("PATH=/bin", "HTTPS_PROXY=p", "https_proxy=p", "npm_config_registry=r", "LC_ALL=C",
                           "GIT_TERMINAL_PROMPT=0", "CCACHE_NOHASHDIR=1"));
+}
+
+TEST(PlanPack, RocmIsBuiltForTheGpusThatAreThere) {
+  const Result<PackPlan> plan = plan_pack(Backend::rocm, "Linux", "x86_64", {"gfx1030", "gfx1100"});
+  ASSERT_TRUE(plan) << plan.error().message;
+  const auto& options = plan->cmake_options;
+  EXPECT_NE(std::find(options.begin(), options.end(), "-DGGML_HIP=ON"), options.end());
+  EXPECT_NE(std::find(options.begin(), options.end(), "-DGPU_TARGETS=gfx1030;gfx1100"), options.end());
+  const Result<PackPlan> other = plan_pack(Backend::rocm, "Linux", "x86_64", {"gfx1100"});
+  ASSERT_TRUE(other);
+  EXPECT_NE(core_folder_name(*plan), core_folder_name(*other)) << "what is built differs";
 }
 
 }  // namespace

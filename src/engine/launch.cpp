@@ -23,8 +23,17 @@ constexpr auto kept_names = std::to_array<std::string_view>(
 constexpr auto kept_prefixes = std::to_array<std::string_view>(
     {"XDG_", "VK_", "MESA_", "LP_", "RADV_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_"});
 // Set below for the backend, so never inherited.
-constexpr auto hidden_by_cpu = std::to_array<std::string_view>(
+constexpr auto device_variables = std::to_array<std::string_view>(
     {"GGML_VK_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"});
+
+std::string_view variable_of(Backend backend) {
+  switch (backend) {
+    case Backend::cuda: return "CUDA_VISIBLE_DEVICES";
+    case Backend::rocm: return "HIP_VISIBLE_DEVICES";
+    case Backend::vulkan: return "GGML_VK_VISIBLE_DEVICES";
+    default: return {};
+  }
+}
 
 std::string_view name_of(std::string_view variable) { return variable.substr(0, variable.find('=')); }
 
@@ -75,19 +84,21 @@ std::vector<std::string> engine_arguments(const EngineSpec& spec) {
 
 std::vector<std::string> engine_environment(const EngineSpec& spec, std::span<const std::string> inherited) {
   std::vector<std::string> environment;
-  const bool on_cpu = spec.backend == Backend::cpu;
+  const bool chosen = spec.backend == Backend::cpu || !spec.visible_id.empty() || spec.ordinal.has_value();
   for (const std::string& variable : inherited) {
     const std::string_view name = name_of(variable);
-    const bool hidden = on_cpu && std::ranges::find(hidden_by_cpu, name) != hidden_by_cpu.end();
+    const bool hidden = chosen && std::ranges::find(device_variables, name) != device_variables.end();
     if (is_kept(name) && !hidden) environment.push_back(variable);
   }
   // An abort with gdb installed takes 0.9 s for its backtrace; without, 10 ms and one line.
   environment.emplace_back("GGML_NO_BACKTRACE=1");
-  if (on_cpu) {
+  if (spec.backend == Backend::cpu) {
     // Empty means none: a plug-in that lies beside must not open a device that a CPU engine never uses.
-    for (const std::string_view name : hidden_by_cpu) environment.push_back(cat(name, "="));
-  } else if (spec.vulkan_ordinal) {
-    environment.push_back(cat("GGML_VK_VISIBLE_DEVICES=", *spec.vulkan_ordinal));
+    for (const std::string_view name : device_variables) environment.push_back(cat(name, "="));
+  } else if (!spec.visible_id.empty()) {
+    environment.push_back(cat(variable_of(spec.backend), "=", spec.visible_id));
+  } else if (spec.ordinal) {
+    environment.push_back(cat(variable_of(spec.backend), "=", *spec.ordinal));
   }
   return environment;
 }

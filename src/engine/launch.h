@@ -23,8 +23,11 @@ struct EngineSpec {
   std::string model;   // path of the GGUF
   std::string alias;   // the name that answers carry
   Backend backend = Backend::cpu;
-  std::string device = "CPU";              // the engine's own name: "CPU", "Vulkan0", "CUDA0"
-  std::optional<int> vulkan_ordinal = {};  // which Vulkan device alone it may see; it is "Vulkan0" then
+  std::string device = "CPU";  // the engine's own name: "CPU", "Vulkan0", "CUDA0"
+  // Which device alone it may see, which is the backend's number 0 then: of CUDA by its UUID, of Vulkan and
+  // ROCm by a number looked up now.
+  std::string visible_id = {};
+  std::optional<int> ordinal = {};
   EngineUse use = EngineUse::text;
   int slots = 1;
   std::uint32_t slot_context = 4096;  // tokens that one request may use

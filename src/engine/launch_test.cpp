@@ -69,7 +69,7 @@ TEST(Launch, EnvironmentIsCleaned) {
                                               "GGML_VK_VISIBLE_DEVICES=5",
                                               "VK_DRIVER_FILES=/icd.json"};
   EngineSpec spec = spec_on(Backend::vulkan, "Vulkan0");
-  spec.vulkan_ordinal = 1;
+  spec.ordinal = 1;
   EXPECT_THAT(
       engine_environment(spec, inherited),
       UnorderedElementsAre("PATH=/bin", "HOME=/h", "RBEE_HOME=/r", "XDG_CACHE_HOME=/c",
@@ -82,6 +82,15 @@ TEST(Launch, CpuEngineSeesNoAccelerator) {
   EXPECT_THAT(environment, Contains("GGML_VK_VISIBLE_DEVICES="));
   EXPECT_THAT(environment, Contains("CUDA_VISIBLE_DEVICES="));
   EXPECT_THAT(environment, Not(Contains("CUDA_VISIBLE_DEVICES=0")));
+}
+
+TEST(Launch, ACudaEngineSeesTheOneCardOfItsUuid) {
+  EngineSpec spec = spec_on(Backend::cuda, "CUDA0");
+  spec.visible_id = "GPU-1";
+  const std::vector<std::string> environment =
+      engine_environment(spec, std::vector<std::string>{"CUDA_VISIBLE_DEVICES=1"});
+  EXPECT_THAT(environment, Contains("CUDA_VISIBLE_DEVICES=GPU-1"));
+  EXPECT_THAT(environment, Not(Contains("CUDA_VISIBLE_DEVICES=1")));
 }
 
 TEST(Launch, CudaEngineKeepsTheUsersChoiceOfDevices) {

@@ -126,6 +126,14 @@ void Agent::set_pools() {
   }
 }
 
+ProbeSettings Agent::probe_settings() const {
+  return ProbeSettings{.probes = {.root = options_.probe_root, .library_folders = options_.probe_libraries},
+                       .engines_folder = options_.engines_folder,
+                       .server_on_path = options_.server_on_path,
+                       .environment = options_.environment,
+                       .program = options_.program};
+}
+
 Result<void> Agent::start() {
   const Result<void> folders = make_folders();
   if (!folders) return folders.error();
@@ -133,8 +141,7 @@ Result<void> Agent::start() {
   if (!place) return place.error();
   place_ = std::move(*place);
   sweep_leftovers();
-  machine_ = probe_machine(
-      {options_.probe_root, options_.engines_folder, options_.server_on_path, options_.environment});
+  machine_ = probe_machine(probe_settings());
   set_pools();
   const Result<void> models = open_models();
   if (!models) return models.error();
@@ -145,6 +152,7 @@ Result<void> Agent::start() {
                        .engines_folder = options_.engines_folder,
                        .server_on_path = options_.server_on_path,
                        .environment = options_.environment,
+                       .probe = probe_settings(),
                        .usable_cpus = machine_.cpu.usable_cpus};
   runner_ = std::make_unique<EngineRunner>(loop_, supervisor_, random_, log_, logs_,
                                            EngineRunner::Threads{*work_, *files_}, std::move(runner));

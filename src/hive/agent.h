@@ -19,6 +19,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,7 +86,13 @@ class Agent : public std::enable_shared_from_this<Agent> {
   net::Task<Result<void>> install(Backend backend, std::shared_ptr<Progress> progress);
   static net::Task<void> run_deploy(std::shared_ptr<Agent> self, DeployRequest request,
                                     std::shared_ptr<Progress> progress);
+  net::Task<Result<bool>> prove_plan(DeployRequest request, DeployPlan plan,
+                                     std::shared_ptr<Progress> progress,
+                                     std::shared_ptr<std::set<std::string>> proven);
+  net::Task<Result<void>> prove(WorkerSpec worker, std::shared_ptr<Progress> progress);
+  void refuse_backend(const WorkerSpec& worker, const Error& why);
   net::Task<void> probe_again();
+  [[nodiscard]] ProbeSettings probe_settings() const;
 
   // logs.cpp
   net::Task<void> get_logs(net::Exchange& exchange);

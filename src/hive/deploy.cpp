@@ -7,6 +7,8 @@
 #include "device/detect_log.h"
 #include "device/probe.h"
 #include "engine/install.h"
+#include "hive/plan_load.h"
+#include "hive/prepare_engine.h"
 #include "net/sse.h"
 
 #include <nlohmann/json.hpp>
@@ -128,20 +130,16 @@ net::Task<void> Agent::run_deploy(std::shared_ptr<Agent> self, DeployRequest req
 net::Task<Result<std::vector<std::string>>> Agent::deploy(DeployRequest request,
                                                           std::shared_ptr<Progress> progress) {
   const Error closing{ErrorCode::cancelled, "The hive ended before the workers were in service."};
-  // Only the pack's own llama-server can list Vulkan devices, so it comes before the plan.
-  if (request.backend == Backend::vulkan) {
-    const Result<void> installed = co_await install(Backend::vulkan, progress);
-    if (!installed) co_return installed.error();
-  }
-  if (!runner_) co_return closing;
   co_await probe_again();
   if (!runner_) co_return closing;
-  Result<DeployPlan> first = plan_deploy(machine_, options_.name, supervisor_.workers(), request);
-  if (!first) co_return first.error();
-  for (const WorkerSpec& worker : first->create) {
-    const Backend backend = worker.backend;
-    const Result<void> installed = co_await install(backend, progress);
-    if (!installed) co_return installed.error();
+  const auto proven = std::make_shared<std::set<std::string>>();
+  for (bool settled = false; !settled;) {
+    const Result<DeployPlan> first = plan_deploy(machine_, options_.name, supervisor_.workers(), request);
+    if (!first) co_return first.error();
+    const Result<bool> stands = co_await prove_plan(request, *first, progress, proven);
+    if (!stands) co_return stands.error();
+    settled = *stands;
+    if (!runner_) co_return closing;
   }
   if (!runner_ || stopping_) co_return closing;
   // Planned anew: another deployment may have come first meanwhile.
@@ -164,14 +162,64 @@ net::Task<Result<std::vector<std::string>>> Agent::deploy(DeployRequest request,
   co_return names;
 }
 
+// Whether the plan stands: each of its backends has its pack, and each accelerator has computed. One that
+// has not is not planned again, unless it was asked for by name: then that is the error.
+net::Task<Result<bool>> Agent::prove_plan(DeployRequest request, DeployPlan plan,
+                                          std::shared_ptr<Progress> progress,
+                                          std::shared_ptr<std::set<std::string>> proven) {
+  for (const WorkerSpec& worker : plan.create) {
+    const Backend backend = worker.backend;
+    const Result<void> installed = co_await install(backend, progress);
+    if (!installed) co_return installed.error();
+    if (!proven->insert(cat(worker.device_id, " ", backend_name(backend))).second) continue;
+    const Result<void> computed = co_await prove(worker, progress);
+    if (computed) continue;
+    if (request.backend || request.device) co_return computed.error();
+    refuse_backend(worker, computed.error());
+    co_return false;
+  }
+  co_return true;
+}
+
+net::Task<Result<void>> Agent::prove(WorkerSpec worker, std::shared_ptr<Progress> progress) {
+  if (worker.backend == Backend::cpu || options_.proof_model.empty()) co_return Result<void>();
+  const auto device = std::find_if(machine_.devices.begin(), machine_.devices.end(),
+                                   [&](const Device& one) { return one.id == worker.device_id; });
+  if (device == machine_.devices.end()) co_return Result<void>();
+  progress->tell(progress_event(cat("Proving that ", worker.device, " computes"), 0, 0));
+  ProofRequest proof{.probe = probe_settings(),
+                     .backend = worker.backend,
+                     .device = *device,
+                     .model = options_.proof_model,
+                     .socket = folders_.run / "proof.sock",
+                     .threads = engine_threads(worker.backend, machine_.cpu.usable_cpus)};
+  std::function<Result<void>()> work = [proof = std::move(proof)] { return prove_device(proof); };
+  const Result<void> proven = co_await installs_->run(loop_, std::move(work));
+  co_return proven;
+}
+
+void Agent::refuse_backend(const WorkerSpec& worker, const Error& why) {
+  log_->error(why.message);
+  for (Device& device : machine_.devices) {
+    if (device.id != worker.device_id) continue;
+    for (DeviceBackend& backend : device.backends) {
+      if (backend.backend != worker.backend) continue;
+      backend.usable = false;
+      backend.reason = why.message;
+      backend.cure = hint_of(why);
+    }
+  }
+}
+
 net::Task<Result<void>> Agent::install(Backend backend, std::shared_ptr<Progress> progress) {
   std::function<Result<void>()> work = [folder = options_.engines_folder, on_path = options_.server_on_path,
                                         environment = options_.environment, cancel = cancel_installs_,
-                                        backend, &loop = loop_,
+                                        targets = device::rocm_targets(machine_), backend, &loop = loop_,
                                         weak = std::weak_ptr(progress)]() -> Result<void> {
     if (engine::find_pack(folder, backend, on_path)) return {};
     engine::InstallOptions options;
     options.environment = environment;
+    options.rocm_targets = targets;
     options.cancel = cancel.get();
     options.progress = [&loop, weak](std::string_view message, int done, int total) {
       loop.post([weak, event = progress_event(message, done, total)] {
@@ -189,10 +237,7 @@ net::Task<Result<void>> Agent::install(Backend backend, std::shared_ptr<Progress
 }
 
 net::Task<void> Agent::probe_again() {
-  std::function<Machine()> probe = [settings = ProbeSettings{options_.probe_root, options_.engines_folder,
-                                                             options_.server_on_path, options_.environment}] {
-    return probe_machine(settings);
-  };
+  std::function<Machine()> probe = [settings = probe_settings()] { return probe_machine(settings); };
   Machine machine = co_await work_->run(loop_, std::move(probe));
   machine_ = std::move(machine);
   set_pools();

@@ -8,7 +8,7 @@
 #include "engine/pack.h"
 #include "hive/line_box.h"
 #include "hive/plan_load.h"
-#include "hive/probe_machine.h"
+#include "hive/prepare_engine.h"
 #include "hive/state_files.h"
 
 #include <algorithm>
@@ -19,34 +19,6 @@
 
 namespace rbee::hive {
 namespace {
-
-// What is needed to start an engine and only a look at the disk and the driver tells.
-struct Prepared {
-  std::string server;
-  std::optional<int> vulkan_ordinal = {};
-};
-
-Result<Prepared> prepare(const RunnerOptions& options, Backend backend, const std::string& device_id) {
-  const auto pack = engine::find_pack(options.engines_folder, backend, options.server_on_path);
-  if (!pack) return pack.error();
-  Prepared prepared{.server = pack->server.string()};
-  if (backend != Backend::vulkan) return prepared;
-  const Result<int> ordinal = find_vulkan_ordinal(device_id, prepared.server, options.environment);
-  if (!ordinal) return ordinal.error();
-  prepared.vulkan_ordinal = *ordinal;
-  return prepared;
-}
-
-std::string device_name(Backend backend) {
-  switch (backend) {
-    case Backend::cpu: return "CPU";
-    case Backend::vulkan: return "Vulkan0";
-    case Backend::cuda: return "CUDA0";
-    case Backend::rocm: return "ROCm0";
-    case Backend::metal: return "MTL0";
-  }
-  return {};
-}
 
 net::Task<void> ask_health(net::Loop& loop, std::string socket, Milliseconds within,
                            std::function<void(event::Health)> answered) {
@@ -84,6 +56,7 @@ struct RunningEngine {
   std::shared_ptr<LineBox> lines = std::make_shared<LineBox>();
   std::uint64_t measured_bytes = 0;
   int in_flight = 0;
+  std::string fallback = {};  // why it was ended although it ran: it computes on the CPU
 };
 
 struct EngineRunner::Impl {
@@ -219,7 +192,7 @@ void EngineRunner::Impl::start(const std::string& id, std::uint64_t incarnation)
     pump();
   });
   threads.work.post([options = options, backend = load->backend, device_id = load->device_id, found, then] {
-    found->emplace(prepare(options, backend, device_id));
+    found->emplace(prepare_engine(options.probe, backend, device_id));
     then();
   });
 }
@@ -236,8 +209,9 @@ void EngineRunner::Impl::launch(const std::string& id, std::uint64_t incarnation
                                 .model = load->model.path,
                                 .alias = load->model.id,
                                 .backend = load->backend,
-                                .device = device_name(load->backend),
-                                .vulkan_ordinal = prepared->vulkan_ordinal,
+                                .device = engine_device_name(load->backend),
+                                .visible_id = prepared->visible_id,
+                                .ordinal = prepared->ordinal,
                                 .use = load->use,
                                 .slots = load->slots,
                                 .slot_context = load->context,
@@ -292,8 +266,10 @@ void EngineRunner::Impl::ended(const std::string& id, std::uint64_t incarnation,
   read_lines(id, incarnation);
   const RunningEngine* engine = find(id, incarnation);
   if (engine == nullptr) return;
-  const std::string why = engine->reader.first_error().empty() ? cat("the engine ", status.text(), ".")
-                                                               : engine->reader.first_error();
+  const std::string& told = engine->reader.first_error();
+  const std::string why = !engine->fallback.empty() ? engine->fallback
+                          : told.empty()            ? cat("the engine ", status.text(), ".")
+                                                    : engine->reader.first_error();
   log->write(status.ok() ? LogLevel::info : LogLevel::warning, cat("Engine ", id, " ", status.text(), "."));
   gone(id, incarnation, event::Exited{why});
 }
@@ -387,6 +363,13 @@ void EngineRunner::Impl::measure(const std::string& id, RunningEngine& engine) {
   const std::uint64_t total = engine.reader.total_bytes();
   if (load == nullptr || !engine.reader.listening() || total == engine.measured_bytes) return;
   engine.measured_bytes = total;
+  // It counted on a device that it does not use: better no engine than one that is slow without a word.
+  const std::string expected = engine_device_name(load->backend);
+  if (load->backend != Backend::cpu && !engine.reader.memory_bytes().contains(expected)) {
+    engine.fallback = cat("the engine took no memory on ", expected,
+                          ": it fell back to the CPU. `rbee doctor` ", "looks for the cause.");
+    return end(id, engine.incarnation, true);
+  }
   std::vector<Need> needs = load->unlogged;
   for (const auto& [device, bytes] : engine.reader.memory_bytes()) {
     needs.push_back({device == "CPU" ? std::string(ram_pool) : load->pool, bytes});

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "engine/process.h"
 #include "hive/engine_log.h"
+#include "hive/probe_machine.h"
 #include "hive/supervisor.h"
 #include "net/loop.h"
 
@@ -26,6 +27,7 @@ struct RunnerOptions {
   std::filesystem::path engines_folder;  // packs
   std::optional<std::filesystem::path> server_on_path = {};
   std::vector<std::string> environment = {};
+  ProbeSettings probe = {};  // to look up a device's number anew at each start
   double usable_cpus = 1;
 };
 

@@ -29,7 +29,12 @@ struct HiveOptions {
   std::filesystem::path engines_folder;  // where engine packs lie
   std::optional<std::filesystem::path> server_on_path = {};  // a llama-server found on PATH
   std::vector<std::string> environment = {};  // "NAME=value" of this process; engines get a cleaned copy
-  std::filesystem::path probe_root = "/";     // RBEE_PROBE_ROOT: another machine to look at, in tests
+  // RBEE_PROBE_ROOT and RBEE_PROBE_LIBS: another machine to look at, in tests.
+  std::filesystem::path probe_root = "/";
+  std::optional<std::vector<std::string>> probe_libraries = {};
+  // A small GGUF by which a device proves that an engine computes on it; empty: it is taken at its word.
+  std::filesystem::path proof_model = {};
+  std::string program = {};  // this one, to run probes in processes of their own; empty: in this process
 };
 
 class Hive {

@@ -1,87 +1,143 @@
 #include "hive/probe_machine.h"
 
 #include "base/text.h"
-#include "device/probe.h"
+#include "engine/child.h"
 #include "engine/devices.h"
 #include "engine/launch.h"
 
 #include <algorithm>
+#include <array>
+#include <future>
 #include <utility>
 
 namespace rbee::hive {
 namespace {
 
-// More cards than any board takes; each costs a run of 0.2 s or so.
-constexpr int most_vulkan_devices = 16;
+// A driver that answers does so in tenths of a second; a card that wakes from sleep takes one.
+constexpr std::chrono::milliseconds longest_probe{3'000};
 
-Result<std::vector<engine::EngineDevice>> list(const std::string& server,
-                                               const std::vector<std::string>& inherited,
-                                               std::optional<int> ordinal) {
+// What would hide devices from the probe, and is set anew for each engine.
+constexpr auto hiding_variables = std::to_array<std::string_view>(
+    {"CUDA_VISIBLE_DEVICES=", "HIP_VISIBLE_DEVICES=", "ROCR_VISIBLE_DEVICES=", "GGML_VK_VISIBLE_DEVICES="});
+
+std::vector<std::string> probe_environment(const std::vector<std::string>& inherited) {
+  std::vector<std::string> environment;
+  for (const std::string& variable : inherited) {
+    const bool hides = std::any_of(hiding_variables.begin(), hiding_variables.end(),
+                                   [&](std::string_view name) { return variable.starts_with(name); });
+    if (!hides) environment.push_back(variable);
+  }
+  return environment;
+}
+
+struct Answer {
+  std::string line;  // of run_probe(); empty where there is none
+  std::string why;
+};
+
+Answer run_child_probe(const ProbeSettings& settings, device::ProbeKind kind) {
+  Answer answer;
+  engine::ChildRun run;
+  run.arguments = {settings.program, std::string(probe_command), std::string(device::probe_name(kind)),
+                   settings.probes.root.string()};
+  if (settings.probes.library_folders) run.arguments.push_back(join(*settings.probes.library_folders, ":"));
+  run.environment = probe_environment(settings.environment);
+  // Drivers print what they like; the facts are the one line that is marked.
+  run.on_line = [&answer](std::string_view line) {
+    if (line.starts_with(device::facts_mark)) answer.line = line;
+  };
+  run.within = longest_probe;
+  const Result<engine::ExitStatus> ended = engine::run_child(run);
+  if (!ended) {
+    answer.line.clear();
+    answer.why = ended.error().code == ErrorCode::timed_out
+                     ? cat("it gave no answer within ", longest_probe.count() / 1000, " s")
+                     : ended.error().message;
+  } else if (!ended->ok() && answer.line.empty()) {
+    answer.why = cat("the process that asked it ", ended->text());
+  } else if (answer.line.empty()) {
+    answer.why = "it gave no answer";
+  }
+  while (answer.why.ends_with('.')) answer.why.pop_back();
+  return answer;
+}
+
+device::Detection detect_in_children(const ProbeSettings& settings) {
+  std::array<std::future<Answer>, device::all_probes.size()> answers;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    answers[i] = std::async(std::launch::async, [&settings, kind = device::all_probes[i]] {
+      return run_child_probe(settings, kind);
+    });
+  }
+  // Meanwhile this thread reads what cannot block.
+  device::MachineFacts facts = device::local_facts(settings.probes);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const Answer answer = answers[i].get();
+    const device::ProbeKind kind = device::all_probes[i];
+    if (!answer.line.empty() && device::take_facts(kind, answer.line, facts)) continue;
+    device::take_silence(kind, answer.why.empty() ? "its answer is not understood" : answer.why, facts);
+  }
+  return device::understand(facts);
+}
+
+Error not_listed(std::string_view device_id, Backend backend, std::string_view now) {
+  return Error{ErrorCode::backend_unusable,
+               cat(backend_name(backend), " does not list '", device_id, "' now", now, "."),
+               "`rbee detect` says what this machine can do."};
+}
+
+// The engine, shown nothing but that number, must see one device, of Vulkan by the name that the loader told.
+Result<void> compare_with_engine(Backend backend, int ordinal, const std::string& name,
+                                 const std::string& server, const std::vector<std::string>& inherited) {
   engine::EngineSpec spec;
-  spec.backend = Backend::vulkan;
-  spec.vulkan_ordinal = ordinal;
-  return engine::list_engine_devices(server, engine::engine_environment(spec, inherited));
+  spec.backend = backend;
+  spec.ordinal = ordinal;
+  const auto listed = engine::list_engine_devices(server, engine::engine_environment(spec, inherited));
+  if (!listed) return listed.error();
+  const bool same_name =
+      listed->size() == 1 && (backend != Backend::vulkan || listed->front().description == name);
+  if (same_name) return {};
+  const std::string seen =
+      listed->empty() ? std::string("no device") : cat("'", listed->front().description, "'");
+  return Error{ErrorCode::backend_unusable,
+               cat("The engine sees ", seen, " where '", name, "' alone was shown to it."),
+               "`rbee detect` says what this machine can do; `rbee engine verify` checks the pack."};
 }
 
 }  // namespace
 
-// By default the engine lists cards only, and of two drivers for one card the better: software devices show
-// when they are asked for by their ordinal, which the engine then calls "Vulkan0".
-Result<std::vector<device::EngineListedDevice>> list_vulkan_devices(
-    const std::string& server, const std::vector<std::string>& environment) {
-  std::vector<device::EngineListedDevice> all;
-  for (int ordinal = 0; ordinal < most_vulkan_devices; ++ordinal) {
-    const auto one = list(server, environment, ordinal);
-    if (!one) return one.error();
-    if (one->empty()) break;
-    const engine::EngineDevice& device = one->front();
-    all.push_back({cat("Vulkan", ordinal), device.description, device.total_bytes, device.free_bytes});
-  }
-  if (all.size() < 2) return all;
-  const auto chosen = list(server, environment, std::nullopt);
-  if (!chosen) return chosen.error();
-  const std::vector<device::VulkanDevice> known = device::vulkan_devices(all);
-  std::vector<device::EngineListedDevice> kept;
-  for (std::size_t i = 0; i < all.size() && i < known.size(); ++i) {
-    const bool is_chosen = std::any_of(
-        chosen->begin(), chosen->end(),
-        [&](const engine::EngineDevice& device) { return device.description == all.at(i).description; });
-    if (is_chosen || known.at(i).device.kind == DeviceKind::software) kept.push_back(all.at(i));
-  }
-  return kept;
-}
-
-Result<int> find_vulkan_ordinal(std::string_view device_id, const std::string& server,
-                                const std::vector<std::string>& environment) {
-  const auto listed = list_vulkan_devices(server, environment);
-  if (!listed) return listed.error();
-  for (const device::VulkanDevice& one : device::vulkan_devices(*listed)) {
-    if (one.device.id != device_id) continue;
-    const std::string_view ordinal =
-        std::string_view(one.engine_name).substr(std::string_view("Vulkan").size());
-    if (const auto number = parse_int<int>(ordinal)) return *number;
-  }
-  return Error{ErrorCode::backend_unusable, cat("The Vulkan driver does not list '", device_id, "' now."),
-               "`rbee detect` says what this machine can do."};
-}
-
-Machine probe_machine(const ProbeSettings& settings) {
-  device::ProbeOptions options{.root = settings.root};
-  std::string driver_trouble;
-  const auto vulkan = engine::find_pack(settings.engines_folder, Backend::vulkan, settings.server_on_path);
-  if (vulkan && settings.root == "/") {
-    const auto listed = list_vulkan_devices(vulkan->server.string(), settings.environment);
-    if (listed) options.listed = *listed;
-    if (!listed) driver_trouble = listed.error().message;
-  }
-  Machine machine = device::probe(options);
-  if (!driver_trouble.empty()) machine.warnings.push_back(std::move(driver_trouble));
+device::Detection detect_machine(const ProbeSettings& settings) {
+  device::Detection detection =
+      settings.program.empty() ? device::probe_here(settings.probes) : detect_in_children(settings);
   for (const Backend backend : all_backends) {
     const bool installed =
         engine::find_pack(settings.engines_folder, backend, settings.server_on_path).has_value();
-    device::set_engine_state(machine, backend, installed ? "installed" : "missing");
+    device::set_engine_state(detection.machine, backend, installed ? "installed" : "missing");
   }
-  return machine;
+  return detection;
+}
+
+Machine probe_machine(const ProbeSettings& settings) { return detect_machine(settings).machine; }
+
+Result<int> find_ordinal(Backend backend, std::string_view device_id, const std::string& server,
+                         const ProbeSettings& settings) {
+  const device::Detection detection = detect_machine(settings);
+  const auto& ordinals = backend == Backend::rocm ? detection.rocm_ordinals : detection.vulkan_ordinals;
+  const auto at = ordinals.find(std::string(device_id));
+  const auto& devices = detection.machine.devices;
+  const auto device =
+      std::find_if(devices.begin(), devices.end(), [&](const Device& one) { return one.id == device_id; });
+  if (at == ordinals.end() || device == devices.end()) return not_listed(device_id, backend, "");
+  const DeviceBackend* entry = find_backend(*device, backend);
+  if (entry != nullptr && !entry->usable) return not_listed(device_id, backend, cat(": ", entry->reason));
+  if (!server.empty()) {
+    const auto name = detection.vulkan_names.find(device->id);
+    const bool is_named = backend == Backend::vulkan && name != detection.vulkan_names.end();
+    const Result<void> same = compare_with_engine(backend, at->second, is_named ? name->second : device->name,
+                                                  server, settings.environment);
+    if (!same) return same.error();
+  }
+  return at->second;
 }
 
 }  // namespace rbee::hive

@@ -1,9 +1,9 @@
-// The machine with everything that needs an engine pack to be known: the probes of device/, the Vulkan
-// devices that the pack's own llama-server sees, and which packs are installed. Used by the hive and by
-// `rbee detect`. All calls block, up to seconds where a driver is slow.
+// The machine with everything that is known of it: each probe of device/ in a process of its own, side by
+// side, so that a vendor's library that hangs or crashes costs 3 s at most and only its own facts; and which
+// engine packs are installed. Used by the hive and by `rbee detect`. All calls block.
 #pragma once
 
-#include "device/vulkan.h"
+#include "device/probe.h"
 #include "domain/machine.h"
 #include "engine/pack.h"
 
@@ -15,22 +15,24 @@
 namespace rbee::hive {
 
 struct ProbeSettings {
-  std::filesystem::path root = "/";  // another machine to look at; then no engine is asked
-  std::filesystem::path engines_folder;
+  device::ProbeOptions probes = {};
+  std::filesystem::path engines_folder = {};
   std::optional<std::filesystem::path> server_on_path = {};
   std::vector<std::string> environment = {};
+  // What runs one probe as `PROGRAM probe-child KIND ROOT [FOLDERS]` and prints run_probe(). Empty: this
+  // process runs them itself, one after the other.
+  std::string program = {};
 };
 
+inline constexpr std::string_view probe_command = "probe-child";
+
+[[nodiscard]] device::Detection detect_machine(const ProbeSettings& settings);
 [[nodiscard]] Machine probe_machine(const ProbeSettings& settings);
 
-// Every Vulkan device, software ones too, as "VulkanN" with N the ordinal that GGML_VK_VISIBLE_DEVICES
-// takes. Fails as engine::list_engine_devices().
-[[nodiscard]] Result<std::vector<device::EngineListedDevice>> list_vulkan_devices(
-    const std::string& server, const std::vector<std::string>& environment);
-
-// The ordinal of that device in a listing made now: it changes with drivers and cards.
-// Fails with backend_unusable where it is not there, or as list_vulkan_devices().
-[[nodiscard]] Result<int> find_vulkan_ordinal(std::string_view device_id, const std::string& server,
-                                              const std::vector<std::string>& environment);
+// The number of that device in the Vulkan loader's list, or among ROCm's devices, looked up now: it changes
+// with drivers and cards. Where `server` is not empty the engine is asked too, and must list that device
+// under that number. Fails with backend_unusable, or as engine::list_engine_devices().
+[[nodiscard]] Result<int> find_ordinal(Backend backend, std::string_view device_id, const std::string& server,
+                                       const ProbeSettings& settings);
 
 }  // namespace rbee::hive

@@ -1,0 +1,52 @@
+// doctor: what is wrong on this machine and how to mend it.
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/doctor.h"
+#include "cli/home_lock.h"
+#include "cli/port_owner.h"
+#include "cli/probe_child.h"
+
+#include <nlohmann/json.hpp>
+
+#include <system_error>
+
+namespace rbee::cli {
+namespace {
+
+constexpr std::uint16_t usual_port = 7833;
+
+// Of the nearest folder above that is there.
+DiskSpace space_at(std::filesystem::path folder) {
+  DiskSpace disk{.folder = folder};
+  std::error_code failure;
+  while (!std::filesystem::exists(folder, failure) && folder.has_parent_path() &&
+         folder != folder.parent_path())
+    folder = folder.parent_path();
+  const std::filesystem::space_info space = std::filesystem::space(folder, failure);
+  // Unknown is not full.
+  disk.free_bytes = failure ? UINT64_MAX : space.available;
+  return disk;
+}
+
+}  // namespace
+
+Result<void> run_doctor(const Context& context) {
+  const hive::ProbeSettings settings = probe_settings(context);
+  DoctorFacts facts;
+  facts.machine = hive::probe_machine(settings);
+  facts.packs = engine::list_packs(context.paths.engines, settings.server_on_path);
+  facts.disks = {space_at(context.paths.state), space_at(context.paths.engines)};
+  if (!find_holder(context.paths.lock)) facts.port_owner = find_port_owner(usual_port);
+  facts.unix_ms = context.clock.unix_ms();
+  const std::vector<Finding> findings = diagnose(facts);
+  context.out.document(findings_json(findings));
+  for (const Finding& one : findings) {
+    context.out.line(cat(one.broken ? "broken: " : "warning: ", one.what, ": ", one.why));
+    if (!one.cure.empty()) context.out.line(cat("  cure: ", one.cure));
+  }
+  if (findings.empty()) context.out.line("Nothing is wrong here.");
+  if (any_broken(findings)) return Error{ErrorCode::internal, ""};
+  return {};
+}
+
+}  // namespace rbee::cli
