@@ -1,14 +1,15 @@
 // What memory an engine will take for a model, computed from its header before anything is loaded.
 //
-// Weights and cache follow the engine's own rules to the byte for llama-like models; compute buffers are
-// an upper estimate, since they hang on how the engine packs its graph. Where an architecture is not
-// known, the answer errs towards too much. All on the CPU, or all layers on one GPU.
+// Weights and cache follow the engine's own rules to the byte. Compute buffers are estimated from the tensors
+// that are alive at once, since they hang on how the engine packs its graph. All on the CPU, all layers on
+// one device, or the last ones there and the rest on the host.
 #pragma once
 
 #include "domain/backend.h"
 #include "model/gguf.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace rbee::model {
 
@@ -20,6 +21,8 @@ struct MemoryPlan {
   CacheType cache = CacheType::f16;
   bool unified = true;             // one pool of cells for all slots, as rbee starts its engines
   Backend backend = Backend::cpu;  // cpu: everything on the host
+  // Of them on the device, the output counted as one (the engine's -ngl); nothing: all.
+  std::optional<std::uint32_t> gpu_layers = std::nullopt;
 };
 
 struct PoolNeed {  // bytes
