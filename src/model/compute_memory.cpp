@@ -58,6 +58,7 @@ class Graph {
   [[nodiscard]] std::uint64_t deepstack() const { return number("n_deepstack_layers") * embedding_; }
   [[nodiscard]] bool is_latent() const { return widths_.has("attn_k_b"); }
   [[nodiscard]] bool scans_on_host() const;
+  [[nodiscard]] bool experts_on_host() const;
 
   [[nodiscard]] std::uint64_t gated(std::string_view up, std::string_view gate, std::string_view down) const;
   [[nodiscard]] std::uint64_t experts() const;
@@ -187,9 +188,16 @@ std::uint64_t Graph::inputs() const { return 2 * (embedding_ + deepstack()) + pe
 // ggml-vulkan.cpp, supports_op: SSM_SCAN is Mamba-2's alone.
 bool Graph::scans_on_host() const { return widths_.has("ssm_dt") && widths_.has("ssm_x"); }
 
+bool Graph::experts_on_host() const {
+  return std::any_of(header_.tensors.begin(), header_.tensors.end(), [&](const Tensor& tensor) {
+    const std::optional<LayerTensor> place = layer_tensor(tensor.name);
+    return place && place->kind.ends_with("_exps") && is_kept_from_device(tensor, plan_.backend);
+  });
+}
+
 // What a device cannot do and the host does in between.
 std::uint64_t Graph::on_host_between() const {
-  std::uint64_t elements = 0;
+  std::uint64_t elements = experts_on_host() ? experts() + embedding_ : 0;
   if (scans_on_host()) elements += 3 * inner();
   if (header_.architecture == "t5") elements += (heads() + 2) * shape_.cells;
   // With a stream for each slot the joined query of latent attention was seen to go through the host.
@@ -200,6 +208,14 @@ std::uint64_t Graph::on_host_between() const {
 }
 
 }  // namespace
+
+bool is_kept_from_device(const Tensor& tensor, Backend backend) {
+  // The API counts what a shader is bound to in 32 bits (VkPhysicalDeviceLimits::maxStorageBufferRange).
+  constexpr std::uint64_t largest_binding_bytes = 0xffff'ffff;
+  if (backend != Backend::vulkan) return false;
+  const bool of_mamba_1 = tensor.name.ends_with(".ssm_a") && tensor.dims[0] > 1 && tensor.dims[1] > 1;
+  return of_mamba_1 || tensor.bytes > largest_binding_bytes;
+}
 
 ComputeNeed compute_need(const GgufHeader& header, const MemoryPlan& plan, std::uint64_t largest_host_weight,
                          std::uint64_t largest_host_cache) {

@@ -22,4 +22,8 @@ struct ComputeNeed {  // bytes
 [[nodiscard]] ComputeNeed compute_need(const GgufHeader& header, const MemoryPlan& plan,
                                        std::uint64_t largest_host_weight, std::uint64_t largest_host_cache);
 
+// What a Vulkan device cannot compute with, the engine leaves on the host (ggml-vulkan.cpp, supports_op): a
+// tensor larger than a shader can be bound to, and what only Mamba-1's scan reads.
+[[nodiscard]] bool is_kept_from_device(const Tensor& tensor, Backend backend);
+
 }  // namespace rbee::model

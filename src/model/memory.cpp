@@ -73,13 +73,6 @@ class Placement {
   std::uint64_t first_on_device_ = 0;
 };
 
-// Mamba-1's scan is none of a Vulkan device's operations (ggml-vulkan.cpp, supports_op), so what only it
-// reads stays on the host.
-bool is_kept_from_device(const Tensor& tensor, Backend backend) {
-  return backend == Backend::vulkan && tensor.name.ends_with(".ssm_a") && tensor.dims[0] > 1 &&
-         tensor.dims[1] > 1;
-}
-
 void add_weights(const GgufHeader& header, const MemoryPlan& plan, const Placement& placement, Need& need) {
   for (const Tensor& tensor : header.tensors) {
     if (!placement.is_loaded(tensor)) continue;
