@@ -43,11 +43,12 @@ def read_answer(connection: socket.socket) -> tuple[int, bytes]:
     return int(head.split(b" ", 2)[1]), body
 
 
-def get_json(address: str, path: str) -> dict:
+def get_json(address: str, path: str) -> dict | list:
     status, body = read_answer(request(address, "GET", path))
     if status != 200:
         raise RuntimeError(f"GET {path}: {status} {body[:200]!r}")
-    return json.loads(body[body.index(b"{"):body.rindex(b"}") + 1])
+    opening, closing = (b"[", b"]") if body.lstrip().startswith(b"[") else (b"{", b"}")
+    return json.loads(body[body.index(opening):body.rindex(closing) + 1])
 
 
 def ask(address: str, body: dict) -> Reply:
@@ -74,3 +75,16 @@ def ask(address: str, body: dict) -> Reply:
         raise RuntimeError(f"{address} gave no content")
     speed = (chunks - 1) / (last - first) if last > first else 0
     return Reply(1000 * (first - begun), speed, chunks)
+
+
+def leave(address: str, body: dict) -> float:
+    """Goes away after the first content. Gives the moment it went."""
+    connection = request(address, "POST", "/v1/chat/completions", body)
+    seen = b""
+    while b'"content":"' not in seen:
+        data = connection.recv(65536)
+        if not data:
+            raise RuntimeError(f"{address} gave no content")
+        seen += data
+    connection.close()
+    return time.perf_counter()

@@ -1,5 +1,7 @@
 // The keeper's HTTP side: what it passes on, what it adds, what it keeps back, and how it refuses.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { chatBody, post, raw, statusOf } from './support/openai.mjs';
 import { answers, Rbee, until } from './support/rbee.mjs';
@@ -68,11 +70,19 @@ describe('gateway', () => {
     assert.equal(got.match(/\[DONE\]/g)?.length, 2);
   });
 
-  test('/v1/embeddings is the engine\'s answer, or its refusal in the API\'s form', async () => {
-    const got = await post(system, '/v1/embeddings', { model, input: 'hello' });
-    const body = await got.json();
-    if (got.status === 200) assert.ok(body.data[0].embedding.length > 0);
-    else assert.ok([400, 501].includes(got.status) && body.error.message.length > 0, JSON.stringify(body));
+  test('a model for embeddings makes them, of long texts too; one for text refuses', async () => {
+    const file = path.join(system.home, 'embed.gguf');
+    const size = ['--width', '128', '--layers', '2', '--ffn', '256'];
+    const made = spawnSync('tools/make_model.py', [file, ...size, '--pooling', '1']);
+    assert.equal(made.status, 0, String(made.stderr));
+    assert.equal((await system.run(['model', 'add', 'embed', file])).code, 0);
+    const input = ['hello', 'word '.repeat(250)];
+    const got = await (await post(system, '/v1/embeddings', { model: 'embed', input })).json();
+    assert.deepEqual(got.data?.map((one) => one.embedding.length), [128, 128], JSON.stringify(got));
+    assert.ok(got.usage.prompt_tokens > 600, 'longer than the 512 tokens that the engine takes by itself');
+    const refused = await post(system, '/v1/embeddings', { model, input: 'hello' });
+    assert.equal(refused.status, 501);
+    assert.ok((await refused.json()).error.message.length > 0);
   });
 
   test('what else the engine answers under /v1/ goes by the same path', async () => {

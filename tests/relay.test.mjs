@@ -1,24 +1,12 @@
 // What passes between a client and an engine, seen from the engine's side: a stand-in for llama-server.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { chatBody, post, readStream } from './support/openai.mjs';
 import { makeHome, Rbee, run, until } from './support/rbee.mjs';
-
-const standIn = fileURLToPath(new URL('support/stand_in_engine.mjs', import.meta.url));
-
-// A pack as somebody may have it: a folder with a llama-server in it.
-function makePack(home) {
-  const folder = path.join(home, 'somebodys-llama');
-  mkdirSync(folder);
-  // Paths are absolute: an engine's environment is a cleaned one.
-  const script = `#!/bin/sh\n[ "$1" = --version ] && exit 0\nexec '${process.execPath}' '${standIn}' "$@"\n`;
-  writeFileSync(path.join(folder, 'llama-server'), script, { mode: 0o755 });
-  return folder;
-}
+import { makePack } from './support/stand_in_pack.mjs';
 
 describe('relay', () => {
   let system, model, worker;

@@ -4,8 +4,9 @@
 usage: run_tests.py [--all] [--unit | --e2e] [NAME...]
 
 Unit tests, then include rules and tidy, then the end-to-end tests of tests/ with the built program. --all
-repeats them under the sanitizers (presets debug and tsan). NAME picks test binaries and files whose name
-contains it. A skip counts as a failure unless its reason says that it needs a GPU, macOS or shared/.
+repeats them under the sanitizers (presets debug and tsan), and adds those of tests/slow. NAME picks test
+binaries and files whose name contains it. A skip counts as a failure unless its reason says that it needs a
+GPU, macOS or shared/.
 """
 import argparse
 import os
@@ -144,12 +145,12 @@ def check_jobs() -> list[Job]:
     return [Job(name, [str(ROOT / "tools" / name)], read_check) for name in names]
 
 
-def end_to_end_jobs(preset: str) -> list[Job]:
+def end_to_end_jobs(preset: str, folder: str = "tests") -> list[Job]:
     program = os.environ.get("RBEE_PROGRAM", "") if preset == "release" else ""
     environment = {"RBEE_PROGRAM": program or str(ROOT / "build" / preset / "rbee")}
     node = ["node", "--test", "--test-reporter=tap"]
     return [Job(f"{preset}/{f.name}", [*node, str(f)], read_tap, environment)
-            for f in sorted((ROOT / "tests").glob("*.test.mjs"))]
+            for f in sorted((ROOT / folder).glob("*.test.mjs"))]
 
 
 def run_all(jobs: list[Job], names: list[str]) -> list[Outcome]:
@@ -193,7 +194,7 @@ def main() -> int:
         jobs += unit_jobs("debug") + unit_jobs("tsan") if arguments.all else []
     if not arguments.unit:
         jobs += end_to_end_jobs("release")
-        jobs += end_to_end_jobs("debug") if arguments.all else []
+        jobs += end_to_end_jobs("debug") + end_to_end_jobs("release", "tests/slow") if arguments.all else []
     outcomes = run_all(jobs, arguments.names)
     if not outcomes:
         print("no test has such a name, or nothing is built: run `make` first", file=sys.stderr)

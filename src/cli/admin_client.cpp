@@ -47,12 +47,16 @@ Error error_of_answer(int status, std::string_view body) {
   const Result<Json> json = parse_json(body);
   if (json && json->is_object() && json->contains("error")) {
     const Json& inner = json->at("error");
-    const std::string message = get_string(inner, "message").value_or("");
+    const std::string hint = get_string(inner, "hint").value_or("");
+    std::string message = get_string(inner, "message").value_or("");
+    // Where an API has no field for it, the hint is also the message's end.
+    if (!hint.empty() && message.ends_with(hint))
+      message = trim(std::string_view(message).substr(0, message.size() - hint.size()));
     const std::string name = get_string(inner, "code").value_or("");
     // OpenAI's form has names of its own ("model_not_found"), which the status stands for as well.
     ErrorCode code = error_code_of(name);
     if (code == ErrorCode::internal && name != "internal") code = code_of_status(status);
-    if (!message.empty()) return Error{code, message, get_string(inner, "hint").value_or("")};
+    if (!message.empty()) return Error{code, message, hint};
   }
   return Error{code_of_status(status), cat("The keeper answered with status ", status, ".")};
 }

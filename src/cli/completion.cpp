@@ -31,7 +31,7 @@ class AnswerReader {
     if (const auto tokens = get_int(usage, "prompt_tokens")) answer_.prompt_tokens = *tokens;
     if (const auto tokens = get_int(usage, "completion_tokens")) answer_.tokens = *tokens;
     if (const auto speed = get_number(get_array(event, "timings"), "predicted_per_second"))
-      engine_speed_ = *speed;
+      engine_speed_ = speed;
     return {};
   }
 

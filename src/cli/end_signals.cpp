@@ -24,7 +24,7 @@ EndSignals::EndSignals(std::function<void()> on_signal) {
 EndSignals::~EndSignals() {
   thread_.request_stop();
   // Wakes the thread, which alone can take it: the signal is its own, and blocked everywhere.
-  pthread_kill(thread_.native_handle(), SIGTERM);
+  pthread_kill(thread_.native_handle(), SIGHUP);
   thread_.join();
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }

@@ -7,9 +7,6 @@
 
 #include <filesystem>
 
-// POSIX has it, but no header of glibc declares it without _GNU_SOURCE.
-extern "C" char** environ;
-
 namespace rbee::cli {
 namespace {
 

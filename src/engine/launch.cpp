@@ -36,6 +36,15 @@ bool is_kept(std::string_view name) {
 
 }  // namespace
 
+std::uint32_t batch_tokens(EngineUse use, std::uint32_t slot_context) {
+  // The engine's own default; longer texts are read in several.
+  constexpr std::uint32_t of_text = 512;
+  // No further: the buffer that each token of it takes is memory that a larger model could use.
+  constexpr std::uint32_t most = 2048;
+  if (use == EngineUse::text) return of_text;
+  return std::clamp(slot_context, of_text, most);
+}
+
 std::vector<std::string> engine_arguments(const EngineSpec& spec) {
   std::vector<std::string> arguments = {spec.server, "-m",     spec.model, "-a",
                                         spec.alias,  "--host", spec.socket};
@@ -52,6 +61,11 @@ std::vector<std::string> engine_arguments(const EngineSpec& spec) {
     add({"-dev", spec.device, "-ngl", std::string(all_layers)});
   }
   add({"-t", cat(spec.threads)});
+  if (spec.use != EngineUse::text) {
+    // A longer input than a batch is refused with a 500.
+    const std::string batch = cat(batch_tokens(spec.use, spec.slot_context));
+    add({spec.use == EngineUse::ranking ? "--reranking" : "--embeddings", "-b", batch, "-ub", batch});
+  }
   add({"--cache-ram", cat(spec.cache_ram_mib)});  // 8 GiB by default, that no plan counts
   add({"--threads-http", cat(std::max(fewest_http_threads, spec.slots + spare_http_threads))});
   add({"--metrics", "--slots", "--no-webui", "--offline"});

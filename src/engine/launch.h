@@ -15,6 +15,9 @@
 
 namespace rbee::engine {
 
+// What an engine is for: one that makes embeddings or ranks reads each input in one batch.
+enum class EngineUse { text, embeddings, ranking };
+
 struct EngineSpec {
   std::string server;  // path of llama-server
   std::string model;   // path of the GGUF
@@ -22,12 +25,16 @@ struct EngineSpec {
   Backend backend = Backend::cpu;
   std::string device = "CPU";              // the engine's own name: "CPU", "Vulkan0", "CUDA0"
   std::optional<int> vulkan_ordinal = {};  // which Vulkan device alone it may see; it is "Vulkan0" then
+  EngineUse use = EngineUse::text;
   int slots = 1;
   std::uint32_t slot_context = 4096;  // tokens that one request may use
   int threads = 1;
   std::string socket;               // at most net::longest_socket_path bytes, must not exist
   std::uint64_t cache_ram_mib = 0;  // host memory for prompts that were pushed out of a slot
 };
+
+// Tokens of one batch: the longest input of an engine for embeddings, and what its compute buffer grows with.
+[[nodiscard]] std::uint32_t batch_tokens(EngineUse use, std::uint32_t slot_context);
 
 [[nodiscard]] std::vector<std::string> engine_arguments(const EngineSpec& spec);
 

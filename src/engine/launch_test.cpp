@@ -39,6 +39,16 @@ TEST(Launch, CpuEngineOffloadsNothing) {
   EXPECT_THAT(line, Not(HasSubstr("-ngl")));
 }
 
+TEST(Launch, AnEngineForEmbeddingsReadsEachInputInOneBatch) {
+  EngineSpec spec = spec_on(Backend::cpu, "CPU");
+  spec.use = EngineUse::embeddings;
+  spec.slot_context = 1024;
+  EXPECT_THAT(join(engine_arguments(spec), " "), HasSubstr("--embeddings -b 1024 -ub 1024"));
+  spec.use = EngineUse::ranking;
+  spec.slot_context = 8192;
+  EXPECT_THAT(join(engine_arguments(spec), " "), HasSubstr("--reranking -b 2048 -ub 2048"));
+}
+
 TEST(Launch, HttpThreadsExceedTheSlots) {
   EngineSpec spec = spec_on(Backend::cpu, "CPU");
   spec.slots = 100;

@@ -238,6 +238,7 @@ void EngineRunner::Impl::launch(const std::string& id, std::uint64_t incarnation
                                 .backend = load->backend,
                                 .device = device_name(load->backend),
                                 .vulkan_ordinal = prepared->vulkan_ordinal,
+                                .use = load->use,
                                 .slots = load->slots,
                                 .slot_context = load->context,
                                 .threads = engine_threads(load->backend, options.usable_cpus),

@@ -16,12 +16,24 @@ struct Needs {
   std::vector<Need> unlogged;
 };
 
+// By what the file's maker says that its vectors are: llama.cpp's enum llama_pooling_type.
+engine::EngineUse use_of(const model::GgufHeader& header) {
+  constexpr std::int64_t rank = 4;
+  const std::int64_t pooling = header.integer(header.own("pooling_type")).value_or(0);
+  if (pooling <= 0) return engine::EngineUse::text;
+  return pooling == rank ? engine::EngineUse::ranking : engine::EngineUse::embeddings;
+}
+
 Needs needs_of(const model::GgufHeader& header, const WorkerSpec& worker, int slots, std::uint32_t context) {
-  const model::Need need = model::memory_need(header, {.context = context,
-                                                       .slots = slots,
-                                                       .cache = model::CacheType::f16,
-                                                       .unified = true,
-                                                       .backend = worker.backend});
+  model::Need need = model::memory_need(header, {.context = context,
+                                                 .slots = slots,
+                                                 .cache = model::CacheType::f16,
+                                                 .unified = true,
+                                                 .backend = worker.backend});
+  const std::uint64_t batches =
+      engine::batch_tokens(use_of(header), context) / engine::batch_tokens(engine::EngineUse::text, context);
+  need.device.compute *= batches;
+  need.host.compute *= batches;
   Needs needs;
   const std::uint64_t host_unlogged = need.host.overhead + prompt_cache_bytes;
   if (need.device.total() > 0) {
@@ -50,6 +62,7 @@ Load plan_load(const model::GgufHeader& header, const ModelFile& file, const Wor
             .device_id = worker.device_id,
             .pool = worker.pool,
             .model = file,
+            .use = use_of(header),
             .slots = worker.slots > 0 ? worker.slots : default_slots};
   const std::uint32_t own = header.context_train > 0 ? header.context_train : unknown_context;
   // Beyond the trained context the engine would allocate memory that no slot may use.

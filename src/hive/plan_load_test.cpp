@@ -85,6 +85,20 @@ TEST(PlanLoad, ThePromptCacheIsCounted) {
   EXPECT_GT(sum(load.needs), sum(load.unlogged));
 }
 
+TEST(PlanLoad, AFileThatNamesAPoolingIsForEmbeddingsAndTakesMoreToCompute) {
+  Ledger ledger;
+  ledger.set_pool("ram", std::uint64_t{1} << 40);
+  const auto planned_with = [&](std::int64_t pooling) {
+    model::GgufHeader made = header(4096);
+    made.metadata["llama.pooling_type"] = pooling;
+    return plan_load(made, ModelFile{}, worker(1, 0), ledger);
+  };
+  EXPECT_EQ(planned_with(0).use, engine::EngineUse::text);
+  EXPECT_EQ(planned_with(1).use, engine::EngineUse::embeddings);
+  EXPECT_EQ(planned_with(4).use, engine::EngineUse::ranking);
+  EXPECT_GT(sum(planned_with(1).needs), sum(planned_with(0).needs));
+}
+
 TEST(PlanLoad, AModelOnACardNeedsBothPools) {
   WorkerSpec card = worker(1, 0);
   card.backend = Backend::cuda;

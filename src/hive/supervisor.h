@@ -6,6 +6,7 @@
 #pragma once
 
 #include "domain/report.h"
+#include "engine/launch.h"
 #include "hive/engine_life.h"
 #include "hive/ledger.h"
 
@@ -39,6 +40,7 @@ struct Load {
   std::string device_id = {};
   std::string pool = {};
   ModelFile model = {};
+  engine::EngineUse use = engine::EngineUse::text;
   int slots = 1;
   std::uint32_t context = 0;  // of one request
   std::vector<Need> needs = {};

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "keeper/catch_up.h"
 #include "keeper/relay.h"
 
 #include <nlohmann/json.hpp>
@@ -139,6 +140,18 @@ Result<Errand> errand_of(const Snapshot& snapshot, const Routed& routed, std::st
   return Errand{*hive, cat("/workers/", net::percent_encode(name), verb)};
 }
 
+// Of an answer that comes as events, all but the last.
+bool is_progress(std::string_view piece) {
+  return piece.find("event: progress") != std::string_view::npos &&
+         piece.find("event: result") == std::string_view::npos;
+}
+
+net::Task<void> catch_up_unless(bool still_going, std::shared_ptr<Core> core, net::Loop& loop) {
+  if (still_going) co_return;
+  net::Task<void> catching_up = catch_up(std::move(core), loop);
+  co_await catching_up;
+}
+
 net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange, Routed routed) {
   const Result<std::string_view> body = co_await exchange.read_body();
   if (!body) {
@@ -177,6 +190,12 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
     hive->close();
   });
   RelayJob job{.api = Api::rbee, .when_lost = lost};
+  if (routed.id != RouteId::logs) {
+    net::Loop* loop = &exchange.loop();
+    job.before_piece = [core, loop](std::string_view piece) {
+      return catch_up_unless(is_progress(piece), core, *loop);
+    };
+  }
   net::Task<Relayed> relaying = relay(exchange, *from, std::move(job), gone);
   const Relayed relayed = co_await relaying;
   if (relayed.end != RelayEnd::lost_before) co_return;

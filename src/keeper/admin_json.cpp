@@ -13,9 +13,15 @@ namespace {
 
 Json number_or_null(const std::optional<double>& number) { return number ? Json(*number) : Json(nullptr); }
 
+// A CPU has none; of another device it may be unknown.
+Json vram(const WorkerReport& worker) {
+  if (worker.backend == Backend::cpu) return 0;
+  return number_or_null(worker.vram);
+}
+
 // GB as marketed: the share of the budget that is free, of what the card is sold as.
 Json free_vram(const WorkerReport& worker) {
-  if (!worker.vram) return nullptr;
+  if (!worker.vram) return vram(worker);
   if (worker.memory_bytes == 0) return *worker.vram;
   const double share =
       static_cast<double>(worker.free_memory_bytes) / static_cast<double>(worker.memory_bytes);
@@ -73,7 +79,7 @@ Json row(const Snapshot& snapshot, const FleetWorker& worker) {
           {"device", report.device},
           {"state", worker_state_name(report.state)},
           {"reason", report.reason},
-          {"vram", number_or_null(report.vram)},
+          {"vram", vram(report)},
           {"free_vram", free_vram(report)},
           {"slots", slots},
           {"busy", busy},

@@ -94,6 +94,10 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
       break;
     }
     last = piece->last;
+    if (job.before_piece) {
+      net::Task<void> preparing = job.before_piece(piece->bytes);
+      co_await preparing;
+    }
     if (!to.started()) {
       if (job.on_first) job.on_first();
       net::Headers headers = answer_headers(from, job.added, raw);

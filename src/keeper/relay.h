@@ -31,6 +31,8 @@ struct RelayJob {
   net::Headers added = {};              // to the answer's head
   Error when_lost = {};                 // told in the stream where the answer is server-sent events
   std::function<void()> on_first = {};  // the first byte is here
+  // Awaited before a piece of the body is passed on.
+  std::function<net::Task<void>(std::string_view piece)> before_piece = {};
 };
 
 // `gone` becomes true when the client leaves; then the answer is not read on. It must outlive the task.

@@ -1,6 +1,7 @@
 #include "net/client.h"
 
 #include "base/text.h"
+#include "net/read_buffer.h"
 
 #include <algorithm>
 
@@ -32,13 +33,12 @@ struct ClientExchange::Impl {
   BodyFraming framing;
   ChunkedReader chunks;
   std::uint64_t left = 0;  // of a body with a length
-  std::string buffer;
-  std::size_t used = 0;     // handed out and not needed any more
-  std::size_t scanned = 0;  // read_raw: seen by `chunks`
+  ReadBuffer buffer;
+  std::size_t scanned = 0;  // read_raw: of what is unread, seen by `chunks`
   bool ended = false;
   bool answers_head_request = false;
 
-  [[nodiscard]] std::string_view unread() const { return std::string_view(buffer).substr(used); }
+  [[nodiscard]] std::string_view unread() const { return buffer.unread(); }
   Task<Result<bool>> fill();
   Task<Result<void>> read_head();
   [[nodiscard]] std::string_view take(std::size_t bytes);
@@ -58,15 +58,9 @@ void ClientExchange::close() {
 }
 
 Task<Result<bool>> ClientExchange::Impl::fill() {
-  if (used > 0) {
-    buffer.erase(0, used);
-    scanned -= std::min(scanned, used);
-    used = 0;
-  }
-  const std::size_t before = buffer.size();
-  buffer.resize(before + read_bytes);
-  const Result<std::size_t> got = co_await stream.read_some(buffer.data() + before, read_bytes);
-  buffer.resize(before + (got ? *got : 0));
+  char* room = buffer.prepare(read_bytes);
+  const Result<std::size_t> got = co_await stream.read_some(room, read_bytes);
+  if (got) buffer.commit(*got);
   if (!got) co_return got.error();
   co_return *got > 0;
 }
@@ -77,7 +71,7 @@ Task<Result<void>> ClientExchange::Impl::read_head() {
     if (end != std::string_view::npos) {
       Result<ResponseHead> parsed = parse_response_head(unread().substr(0, end + 4));
       if (!parsed) co_return parsed.error();
-      used += end + 4;
+      buffer.consume(end + 4);
       if (parsed->status < 200) continue;  // 100 Continue and its like come before the answer
       head = std::move(*parsed);
       co_return Result<void>{};
@@ -141,7 +135,7 @@ Task<Result<ClientExchange>> ClientExchange::send(Loop& loop, Endpoint to, Clien
 
 std::string_view ClientExchange::Impl::take(std::size_t bytes) {
   const std::string_view taken = unread().substr(0, bytes);
-  used += taken.size();
+  buffer.consume(taken.size());
   return taken;
 }
 
@@ -157,7 +151,7 @@ Result<std::string_view> ClientExchange::Impl::decode() {
   while (!unread().empty() && !chunks.done()) {
     const Result<ChunkedReader::Step> step = chunks.next(unread());
     if (!step) return step.error();
-    used += step->used;
+    buffer.consume(step->used);
     if (!step->data.empty()) return step->data;
   }
   ended = chunks.done();
@@ -181,11 +175,11 @@ Task<Result<std::string_view>> ClientExchange::read_some(Milliseconds silence) {
 // How many unread bytes end with a whole chunk.
 Result<std::size_t> ClientExchange::Impl::scan_chunks() {
   std::size_t whole = 0;
-  while (scanned < buffer.size() && !chunks.done()) {
-    const Result<ChunkedReader::Step> step = chunks.next(std::string_view(buffer).substr(scanned));
+  while (scanned < unread().size() && !chunks.done()) {
+    const Result<ChunkedReader::Step> step = chunks.next(unread().substr(scanned));
     if (!step) return step.error();
     scanned += step->used;
-    if (chunks.at_boundary() || chunks.done()) whole = scanned - used;
+    if (chunks.at_boundary() || chunks.done()) whole = scanned;
   }
   if (whole == 0 && unread().size() > largest_held_chunk_bytes) whole = unread().size();
   return whole;
@@ -199,12 +193,12 @@ Task<Result<ClientExchange::Raw>> ClientExchange::read_raw(Milliseconds silence)
     co_return Raw{*data, impl.ended};
   }
   impl.stream.expire_after(silence);
-  impl.scanned = std::max(impl.scanned, impl.used);
   while (!impl.ended) {
     const Result<std::size_t> whole = impl.scan_chunks();
     if (!whole) co_return whole.error();
     if (*whole > 0) {
       impl.ended = impl.chunks.done();
+      impl.scanned -= *whole;
       co_return Raw{impl.take(*whole), impl.ended};
     }
     const Result<bool> more = co_await impl.fill();

@@ -1,6 +1,7 @@
 // The inside of an Exchange: one connection's buffer and where its request and answer stand. Of net/ only.
 #pragma once
 
+#include "net/read_buffer.h"
 #include "net/server.h"
 
 namespace rbee::net {
@@ -13,9 +14,7 @@ struct Exchange::Impl {
   Stream stream;
   const ServerOptions& options;
 
-  // What has been read and not yet used: [used, buffer.size()).
-  std::string buffer;
-  std::size_t used = 0;
+  ReadBuffer buffer;
 
   RequestHead head;
   BodyFraming framing;
@@ -30,7 +29,7 @@ struct Exchange::Impl {
   bool aborted = false;
   std::function<void()> gone;  // also called by the server's stop
 
-  [[nodiscard]] std::string_view unread() const { return std::string_view(buffer).substr(used); }
+  [[nodiscard]] std::string_view unread() const { return buffer.unread(); }
   // More bytes into the buffer: false at the end of the connection. Errors as Stream::read_some.
   Task<Result<bool>> fill();
   // The next request's head, parsed; false when the client has no more. An error has been answered already.

@@ -28,11 +28,9 @@ Error cut_body() {
 }  // namespace
 
 Task<Result<bool>> Exchange::Impl::fill() {
-  if (used > 0) buffer.erase(0, std::exchange(used, 0));
-  const std::size_t before = buffer.size();
-  buffer.resize(before + read_bytes);
-  const Result<std::size_t> got = co_await stream.read_some(buffer.data() + before, read_bytes);
-  buffer.resize(before + (got ? *got : 0));
+  char* room = buffer.prepare(read_bytes);
+  const Result<std::size_t> got = co_await stream.read_some(room, read_bytes);
+  if (got) buffer.commit(*got);
   if (!got) co_return got.error();
   co_return *got > 0;
 }
@@ -67,11 +65,11 @@ Task<bool> Exchange::Impl::read_head() {
     if (!begun) deadline = loop.clock().now() + options.head_within;
     begun = true;
     while (unread().starts_with("\r\n"))
-      used += 2;  // RFC 9112 2.2: empty lines before a request are no fault
+      buffer.consume(2);  // RFC 9112 2.2: empty lines before a request are no fault
     end = unread().find("\r\n\r\n");
   }
   Result<RequestHead> parsed = parse_request_head(unread().substr(0, end + 4));
-  used += end + 4;
+  buffer.consume(end + 4);
   Result<BodyFraming> body_framing = parsed ? request_framing(*parsed) : parsed.error();
   if (!body_framing) {
     Task<void> refusing = refuse(400, body_framing.error());
@@ -103,7 +101,7 @@ Task<Result<void>> Exchange::Impl::read_length_body() {
   while (true) {
     const std::size_t take = std::min<std::uint64_t>(framing.length - body.size(), unread().size());
     body.append(unread().substr(0, take));
-    used += take;
+    buffer.consume(take);
     if (body.size() == framing.length) co_return Result<void>{};
     const Result<bool> more = co_await fill();
     if (!more) co_return more.error();
@@ -124,7 +122,7 @@ Task<Result<void>> Exchange::Impl::read_chunked_body() {
     if (body.size() + step->data.size() > options.largest_body_bytes)
       co_return too_large(options.largest_body_bytes);
     body.append(step->data);
-    used += step->used;
+    buffer.consume(step->used);
   }
   co_return Result<void>{};
 }

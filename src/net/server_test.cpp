@@ -218,6 +218,11 @@ Task<void> wait_for_client(Exchange& exchange, Signal& gone) {
   if (told) gone.notify();
 }
 
+Task<bool> wait_on_signal(Signal& signal) {
+  const bool told = co_await signal.wait(a_minute);
+  co_return told;
+}
+
 Task<bool> leave_and_see(Loop& loop, Endpoint to, Signal& gone, bool let_go) {
   Task<Result<Stream>> connecting = Stream::connect(loop, to, a_minute);
   Result<Stream> stream = co_await connecting;
@@ -236,6 +241,29 @@ TEST_F(ServerTest, AHandlerIsToldWhenItsClientLeaves) {
   listen([&gone](Exchange& exchange) { return wait_for_client(exchange, gone); });
   EXPECT_TRUE(loop_.block_on(leave_and_see(loop_, server_->endpoint(), gone, false)));
   EXPECT_TRUE(loop_.block_on(leave_and_see(loop_, server_->endpoint(), gone, true)));
+}
+
+// The server's handler ends, and with it the connection, when it sees the goodbye.
+Task<Result<void>> leave_while_waiting(Loop& loop, Endpoint to) {
+  ClientRequest request;
+  Task<Result<ClientExchange>> beginning =
+      ClientExchange::begin(loop, std::move(to), std::move(request), a_minute);
+  Result<ClientExchange> exchange = co_await beginning;
+  EXPECT_TRUE(exchange);
+  Timer timer(loop);
+  ClientExchange* leaving = &*exchange;
+  timer.arm(Milliseconds{5}, [leaving] { leaving->say_goodbye(); });
+  const Result<void> head = co_await exchange->read_head(a_minute);
+  co_return head;
+}
+
+TEST_F(ServerTest, AGoodbyeReachesTheOtherEndWhileItsAnswerIsAwaited) {
+  Signal gone(loop_);
+  listen([&gone](Exchange& exchange) { return wait_for_client(exchange, gone); });
+  const Result<void> head = loop_.block_on(leave_while_waiting(loop_, server_->endpoint()));
+  ASSERT_FALSE(head);
+  EXPECT_EQ(head.error().code, ErrorCode::unreachable);
+  EXPECT_TRUE(loop_.block_on(wait_on_signal(gone)));
 }
 
 Task<void> stop_soon(Loop& loop, HttpServer& server, Signal& gone) {

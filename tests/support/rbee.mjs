@@ -163,8 +163,6 @@ export class Rbee {
     const args = ['worker', 'deploy', '--hive', hive.name, '--backend', 'vulkan', '--device', device.id];
     const { workers } = await this.json(args);
     const { name } = workers.find((worker) => worker.backend === 'Vulkan');
-    // The hive has it; the keeper's copy of that is some milliseconds behind.
-    await until('the keeper knows the worker', () => this.workerOf('Vulkan'));
     return name;
   }
 

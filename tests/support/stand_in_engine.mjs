@@ -41,6 +41,11 @@ const answers = {
     answer.write(event('one'));
     answer.on('close', () => saw({ pause_ended: true }));
   },
+  // Takes the work, says so in its log as llama-server does, and makes nothing of it. /health goes on.
+  hang() {
+    const msg = 'slot launch_slot_: id  0 | task 1 | processing task, is_child = 0\n';
+    console.log(JSON.stringify({ type: 'log', time: 1, level: 'info', msg }));
+  },
   // Closes without a word.
   drop(answer) {
     answer.socket.destroy();
@@ -57,10 +62,15 @@ const answers = {
   },
 };
 
+// What never moves on.
+const slots = [
+  { id: 0, n_ctx: 512, is_processing: true, n_prompt_tokens_processed: 1, next_token: [{ n_decoded: 1 }] },
+];
+
 const server = http.createServer((request, answer) => {
   if (request.method === 'GET') {
     answer.writeHead(200, { 'content-type': 'application/json' });
-    return answer.end(request.url.startsWith('/slots') ? '[]' : '{"status":"ok"}');
+    return answer.end(request.url.startsWith('/slots') ? JSON.stringify(slots) : '{"status":"ok"}');
   }
   let body = '';
   request.on('data', (bytes) => (body += bytes));

@@ -1,0 +1,47 @@
+// What has been read from a connection and not yet used.
+//
+// Bytes are never filled with zeros, and a buffer that is empty begins at its front again, so that a stream
+// of small chunks goes on touching the same few cache lines.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+namespace rbee::net {
+
+class ReadBuffer {
+ public:
+  [[nodiscard]] std::string_view unread() const { return {data_.get() + begin_, end_ - begin_}; }
+  // Room for `bytes` behind what is unread, which may move: views of it end here.
+  [[nodiscard]] char* prepare(std::size_t bytes) {
+    if (begin_ > 0) {
+      std::memmove(data_.get(), data_.get() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    if (capacity_ - end_ < bytes) grow(end_ + bytes);
+    return data_.get() + end_;
+  }
+  // So many bytes of the room were filled.
+  void commit(std::size_t bytes) { end_ += bytes; }
+  // The first `bytes` are used; views of them hold until the next prepare().
+  void consume(std::size_t bytes) { begin_ += bytes; }
+
+ private:
+  void grow(std::size_t needed) {
+    const std::size_t larger = std::max(needed, 2 * capacity_);
+    std::unique_ptr<char[]> moved = std::make_unique_for_overwrite<char[]>(larger);
+    if (end_ > 0) std::memcpy(moved.get(), data_.get(), end_);
+    data_ = std::move(moved);
+    capacity_ = larger;
+  }
+
+  std::unique_ptr<char[]> data_;
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+}  // namespace rbee::net

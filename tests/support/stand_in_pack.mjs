@@ -1,0 +1,15 @@
+// A pack as somebody may have it, around the stand-in engine: a folder with a llama-server in it.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const standIn = fileURLToPath(new URL('stand_in_engine.mjs', import.meta.url));
+
+export function makePack(home) {
+  const folder = path.join(home, 'somebodys-llama');
+  mkdirSync(folder);
+  // Paths are absolute: an engine's environment is a cleaned one.
+  const script = `#!/bin/sh\n[ "$1" = --version ] && exit 0\nexec '${process.execPath}' '${standIn}' "$@"\n`;
+  writeFileSync(path.join(folder, 'llama-server'), script, { mode: 0o755 });
+  return folder;
+}
