@@ -7,7 +7,6 @@ namespace rbee::model {
 namespace {
 
 constexpr std::uint64_t cell_granularity = 256;  // the engine rounds contexts up to this
-constexpr std::uint64_t micro_batch = 512;       // its default for -ub
 constexpr std::uint64_t most_layers = 4096;
 constexpr std::int64_t largest_factor = 1 << 20;
 // More than any memory, and far enough below 2^64 that sums of a few stay true.
@@ -240,7 +239,8 @@ std::uint64_t cells_of_windows(const GgufHeader& header, const MemoryPlan& plan)
   const CacheShape shape = cache_shape(plan);
   const std::uint64_t slots = static_cast<std::uint64_t>(std::max(plan.slots, 1));
   const std::uint64_t windows = layers.window() * (plan.unified ? slots : 1);
-  return padded(std::min(shape.cells, windows + std::min(micro_batch, shape.cells * shape.streams)));
+  return padded(
+      std::min(shape.cells, windows + std::min<std::uint64_t>(plan.batch, shape.cells * shape.streams)));
 }
 
 std::uint64_t state_bytes_of_slot(const GgufHeader& header) {

@@ -8,8 +8,6 @@
 namespace rbee::model {
 namespace {
 
-// The engine's default for -ub, which rbee leaves alone: tokens computed in one go.
-constexpr std::uint64_t micro_batch = 512;
 constexpr std::uint64_t element_bytes = 4;  // activations are float32
 constexpr std::uint64_t mask_bytes = 2;     // of a token and a cell, for flash attention (llama-graph.cpp)
 // Positions, cell numbers and the like, which a device is handed through the host: 12 to 94 kB were seen.
@@ -23,7 +21,7 @@ class Graph {
         plan_(plan),
         widths_(header, layers_with_work(header)),
         shape_(cache_shape(plan)),
-        batch_(std::min(micro_batch, shape_.cells * shape_.streams)),
+        batch_(std::min<std::uint64_t>(plan.batch, shape_.cells * shape_.streams)),
         embedding_(number("embedding_length")) {}
 
   [[nodiscard]] std::uint64_t bytes(std::uint64_t elements) const {

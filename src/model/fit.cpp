@@ -17,6 +17,12 @@ std::uint32_t context_of(const GgufHeader& header, const FitSettings& settings) 
   return std::min(settings.context > 0 ? settings.context : largest_default_context, own);
 }
 
+// What was taken beyond the plan is put down to what is computed in.
+void correct(PoolNeed& pool, double factor) {
+  if (factor > 1)
+    pool.compute += static_cast<std::uint64_t>(static_cast<double>(pool.logged()) * (factor - 1));
+}
+
 class Search {
  public:
   Search(const GgufHeader& header, const FitSettings& settings, const Room& room)
@@ -40,8 +46,15 @@ class Search {
                     .cache = settings_.cache,
                     .unified = settings_.unified,
                     .backend = room_.backend};
+    made.batch = std::max(made.batch, std::min(context, settings_.longest_batch));
     if (layers < all_) made.gpu_layers = layers;
     return made;
+  }
+  [[nodiscard]] Need need_of(const MemoryPlan& made) const {
+    Need need = memory_need(header_, made);
+    correct(need.device, settings_.device_factor);
+    correct(need.host, settings_.host_factor);
+    return need;
   }
   [[nodiscard]] bool holds(const Need& need) const {
     if (room_.is_one || room_.backend == Backend::cpu)
@@ -60,7 +73,7 @@ class Search {
 
   bool try_layers(std::uint32_t context, std::uint32_t layers) {
     const MemoryPlan made = plan(context, layers);
-    const Need need = memory_need(header_, made);
+    const Need need = need_of(made);
     if (!holds(need)) return false;
     fit_.fits = layers == all_ ? Fits::whole : Fits::part;
     fit_.layers = room_.backend == Backend::cpu ? 0 : layers;
@@ -79,7 +92,7 @@ class Search {
     std::uint32_t most = all_ - 1;
     while (fewest < most) {
       const std::uint32_t middle = (fewest + most + 1) / 2;
-      if (memory_need(header_, plan(context, middle)).device.total() <= room_.device) {
+      if (need_of(plan(context, middle)).device.total() <= room_.device) {
         fewest = middle;
       } else {
         most = middle - 1;
@@ -94,7 +107,7 @@ class Search {
     std::uint32_t most = std::max(own / context_step, fewest);
     while (fewest < most) {
       const std::uint32_t middle = fewest + (most - fewest + 1) / 2;
-      if (holds(memory_need(header_, plan(middle * context_step, layers)))) {
+      if (holds(need_of(plan(middle * context_step, layers)))) {
         fewest = middle;
       } else {
         most = middle - 1;
@@ -105,7 +118,7 @@ class Search {
 
   void refuse(std::uint32_t wanted) {
     fit_.context = wanted;
-    fit_.need = memory_need(header_, plan(wanted, all_));
+    fit_.need = need_of(plan(wanted, all_));
     const std::uint64_t device = fit_.need.device.total();
     const std::uint64_t host = fit_.need.host.total();
     const bool one = room_.is_one || room_.backend == Backend::cpu;

@@ -26,6 +26,12 @@ struct FitSettings {
   CacheType cache = CacheType::f16;
   bool unified = true;
   bool may_offload = true;  // layers on the host where the device cannot hold all
+  // A batch is as long as a request may be, from the engine's default up to this: what makes vectors reads
+  // each input in one.
+  std::uint32_t longest_batch = 512;
+  // What engines were seen to take of what was computed for them, where that was more (at least 1).
+  double device_factor = 1;
+  double host_factor = 1;
 };
 
 // What there is for the model now, in bytes.

@@ -106,6 +106,27 @@ std::uint64_t largest_weight_on_host(const GgufHeader& header, const Placement& 
 
 std::uint64_t PoolNeed::total() const { return weights + cache + compute + output + projector + overhead; }
 
+std::uint64_t PoolNeed::logged() const { return total() - overhead; }
+
+bool is_known_architecture(const GgufHeader& header) {
+  constexpr auto known = std::to_array<std::string_view>(
+      {"apertus",    "arcee",       "baichuan",    "bailingmoe2", "bert",
+       "bloom",      "cohere2",     "command-r",   "dbrx",        "deepseek",
+       "deepseek2",  "deepseek32",  "dots1",       "ernie4_5",    "ernie4_5-moe",
+       "exaone4",    "falcon",      "falcon-h1",   "gemma",       "gemma-embedding",
+       "gemma2",     "gemma3",      "gemma3n",     "gemma4",      "glm4",
+       "glm4moe",    "gpt-oss",     "gpt2",        "granite",     "granitehybrid",
+       "granitemoe", "hunyuan-moe", "internlm2",   "jamba",       "lfm2",
+       "llada",      "llama",       "llama4",      "mamba",       "mamba2",
+       "minicpm",    "mistral3",    "modern-bert", "mpt",         "nemotron",
+       "nemotron_h", "nomic-bert",  "olmo2",       "olmoe",       "phi2",
+       "phi3",       "qwen2",       "qwen2moe",    "qwen2vl",     "qwen3",
+       "qwen35",     "qwen3moe",    "qwen3next",   "qwen3vl",     "rwkv6",
+       "rwkv7",      "seed_oss",    "smollm3",     "stablelm",    "starcoder2",
+       "t5"});
+  return std::find(known.begin(), known.end(), header.architecture) != known.end();
+}
+
 Need memory_need(const GgufHeader& header, const MemoryPlan& plan) {
   const std::uint64_t slots = static_cast<std::uint64_t>(std::max(plan.slots, 1));
   const Placement placement(header, plan);
