@@ -44,7 +44,7 @@ test-all:  ## test, and again with AddressSanitizer, UBSan and ThreadSanitizer
 bench:  ## what rbee adds to an engine, with the goals; ends with 1 when one is missed
 	@tools/setup
 	@$(MAKE) --no-print-directory build engines
-	@bench/run
+	@bench/run; first=$$?; bench/fit_zoo && exit $$first
 
 lint:  ## format, include rules, tidy, and clang-tidy on what changed
 	@tools/setup

@@ -45,8 +45,9 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"models.*.slots", integer, "", "requests", "Requests at once in one engine.", true},
     {"models.*.keep_alive", text, "10m", "time", "Idle time before it may go; or \"forever\".", false},
     {"models.*.preload", boolean, "false", "", "Load it before the first request.", false},
-    {"models.*.offload", text, "auto", "", "Layers on the CPU where no card holds it; or \"never\".", true},
-    {"models.*.cache_type", text, "f16", "", "Of the KV cache: f16 or q8_0.", true},
+    {"models.*.offload", offload, "auto", "", "Layers on the CPU where no card holds it; or \"never\".",
+     true},
+    {"models.*.cache_type", KeyType::cache_type, "f16", "", "Of the KV cache: f16 or q8_0.", true},
     {"models.*.aliases", texts, "", "", "Other names it answers to.", false},
     {"models.*.args", texts, "", "", "Further arguments of its engine.", false},
 });
@@ -87,6 +88,11 @@ bool all_texts(const toml::node& node) {
   return list != nullptr && (list->empty() || list->is_homogeneous(toml::node_type::string));
 }
 
+bool is_one_of(const toml::node& node, std::string_view first, std::string_view second) {
+  const std::string value = node.value_or<std::string>("");
+  return value == first || value == second;
+}
+
 bool has_type(const toml::node& node, KeyType type) {
   switch (type) {
     case text:
@@ -97,6 +103,8 @@ bool has_type(const toml::node& node, KeyType type) {
     case duration: return node.is_string() && parse_duration(node.value_or<std::string>("")).has_value();
     case text_or_false: return node.is_string() || (node.is_boolean() && !node.value_or(true));
     case texts: return all_texts(node);
+    case KeyType::cache_type: return is_one_of(node, "f16", "q8_0");
+    case offload: return is_one_of(node, "auto", "never");
   }
   return false;
 }
@@ -198,6 +206,8 @@ std::string_view key_type_name(KeyType type) {
     case size_range: return "a size like \">40B\" or \"7B..13B\"";
     case text_or_false: return "a text in quotes, or false";
     case texts: return "a list of texts";
+    case KeyType::cache_type: return "\"f16\" or \"q8_0\"";
+    case offload: return "\"auto\" or \"never\"";
   }
   return "";
 }

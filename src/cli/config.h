@@ -19,7 +19,18 @@ struct Config {
   ModelSettingsByName models = {};
 };
 
-enum class KeyType { text, integer, number, boolean, duration, size_range, text_or_false, texts };
+enum class KeyType {
+  text,
+  integer,
+  number,
+  boolean,
+  duration,
+  size_range,
+  text_or_false,
+  texts,
+  cache_type,
+  offload
+};
 [[nodiscard]] std::string_view key_type_name(KeyType type);
 
 struct ConfigKey {

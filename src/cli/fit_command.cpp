@@ -121,8 +121,7 @@ Table places_table(const Json& answer) {
 // The rules of thumb for cards that people know, beside the numbers for this model.
 constexpr std::string_view rules_of_thumb =
     "Rules of thumb: 7B takes some 8 GB at Q8, 5 GB at Q5, 4 GB at Q4; 13B some 14, 9 and 7 GB; 70B some 70, "
-    "48 "
-    "and 35 GB.";
+    "44 and 35 GB.";
 
 Json question_of(const Options& options) {
   Json body = Json::object();
@@ -159,13 +158,18 @@ Json header_json(const model::GgufHeader& header) {
   return json;
 }
 
+std::string params_text(std::uint64_t params) {
+  constexpr std::uint64_t billion = 1'000'000'000;
+  const auto count = static_cast<double>(params);
+  return params < billion ? cat(fixed(count / 1e6, 1), " million") : cat(fixed(count / 1e9, 2), " billion");
+}
+
 Table header_table(const model::GgufHeader& header) {
-  constexpr double billion = 1e9;
   return Table{{"WHAT", "VALUE"},
                {{"name", header.name},
                 {"architecture", header.architecture},
                 {"quantization", header.quant},
-                {"parameters", cat(fixed(static_cast<double>(header.params) / billion, 2), " billion")},
+                {"parameters", params_text(header.params)},
                 {"weights", bytes_text(header.tensor_bytes)},
                 {"trained context", cat(header.context_train)},
                 {"layers", cat(header.block_count)},

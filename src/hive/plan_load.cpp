@@ -75,7 +75,7 @@ Load plan_load(const model::GgufHeader& header, const ModelFile& file, const Wor
             .slots = slots_of(worker, settings),
             .context = fit.context,
             .cache = settings.cache,
-            .layers = fit.fits == model::Fits::no ? fit.of_layers : fit.layers,
+            .layers = fit.fits == model::Fits::part ? fit.layers : fit.of_layers,
             .of_layers = fit.of_layers};
   add_needs(load, fit.need, worker);
   const Correction correction = corrections.of(header.architecture, worker.backend);

@@ -45,7 +45,8 @@ struct Load {
   int slots = 1;
   std::uint32_t context = 0;  // of one request
   model::CacheType cache = model::CacheType::f16;
-  // On the device, of how many, as the engine counts them (-ngl); fewer than all: the rest is on the host.
+  // Where they belong, of how many, as the engine counts them (-ngl); fewer than all: the rest is on the
+  // host beside a device.
   std::uint32_t layers = 0;
   std::uint32_t of_layers = 0;
   std::vector<Need> needs = {};

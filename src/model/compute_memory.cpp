@@ -148,7 +148,10 @@ std::uint64_t Graph::latent_attention() const {
 // Recurrent layers: src/models/mamba-base.cpp, delta-net-base.cpp, rwkv6-base.cpp, rwkv7-base.cpp, lfm2.cpp.
 std::uint64_t Graph::recurrent() const {
   const std::uint64_t slots = static_cast<std::uint64_t>(std::max(plan_.slots, 1));
-  const std::uint64_t states = slots * state_bytes_of_slot(header_) / element_bytes / std::max(batch_, 1ul);
+  // No slot keeps more; so the product is true.
+  constexpr std::uint64_t most_of_slot = 1ull << 40;
+  const std::uint64_t of_slot = std::min(state_bytes_of_slot(header_), most_of_slot);
+  const std::uint64_t states = slots * of_slot / element_bytes / std::max<std::uint64_t>(batch_, 1);
   // RWKV shifts and mixes its input for each of 5 or 6 uses, which are alive before and after the mix.
   if (widths_.has("time_mix_key")) {
     const bool seventh = widths_.has("time_mix_a0") || widths_.has("time_mix_w0");
