@@ -21,6 +21,7 @@ KEYS_APART = {"llama", "qwen2", "qwen3", "qwen3moe", "granite", "mistral3", "smo
               "ernie4_5"}
 FEED_FORWARD = re.compile(r"ffn_(up|gate|down|gate_up)(_exps|_shexp)?\.(weight|bias)")
 KEY_OR_VALUE = re.compile(r"attn_[kv]\.(weight|bias)")
+OF_VOCABULARY = re.compile(r"token_embd\.weight|^output\.|embed_tokens|shared_head_head")
 STEP = 256
 
 
@@ -38,7 +39,8 @@ def draw_feed_forward(draw: random.Random, spec: dict, own, embedding: int) -> N
         return
     for tensor in spec["tensors"]:
         if FEED_FORWARD.search(tensor[0]):
-            tensor[1] = [d if d == embedding else widths.get(d, d) for d in tensor[1]]
+            # The third is the number of experts.
+            tensor[1] = [d if d == embedding else widths.get(d, d) for d in tensor[1][:2]] + tensor[1][2:]
     for key in ("feed_forward_length", "expert_feed_forward_length", "expert_shared_feed_forward_length"):
         name = spec["arch"] + "." + key
         if isinstance(own(key), int) and own(key) in widths:
@@ -52,8 +54,8 @@ def draw_vocabulary(draw: random.Random, spec: dict) -> None:
     drawn = max(1024, int(size * draw.choice([0.5, 0.75, 1, 1.5, 2])) // STEP * STEP)
     found = False
     for tensor in spec["tensors"]:
-        if tensor[0] in ("token_embd.weight", "output.weight") and tensor[1][1] == size:
-            tensor[1][1] = drawn
+        if OF_VOCABULARY.search(tensor[0]) and size in tensor[1]:
+            tensor[1] = [drawn if d == size else d for d in tensor[1]]
             found = True
     if not found:
         return
@@ -86,7 +88,8 @@ def draw_spec(draw: random.Random, spec: dict) -> dict:
     draw_vocabulary(draw, spec)
     draw_feed_forward(draw, spec, own, own("embedding_length"))
     if arch != "olmoe" and own("expert_used_count") and not own("expert_group_count"):
-        values[arch + ".expert_used_count"] = draw.choice([2, 4, 6, 8, 10])
+        used = draw.choice([2, 4, 6, 8, 10])
+        values[arch + ".expert_used_count"] = min(used, own("expert_count"))
     if own("attention.sliding_window") and arch in WINDOWED:
         values[arch + ".attention.sliding_window"] = draw.choice([128, 512, 1024, 2048, 4096])
     heads, shared = own("attention.head_count"), own("attention.head_count_kv")
