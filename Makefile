@@ -41,10 +41,10 @@ test-all:  ## test, and again with AddressSanitizer, UBSan and ThreadSanitizer
 	  { [ -f build/$$preset/build.ninja ] || cmake --preset $$preset; } && cmake --build --preset $$preset || exit 1; done
 	@tools/run_tests.py --all
 
-bench:  ## what rbee adds to an engine, with the goals; ends with 1 when one is missed
+bench:  ## what rbee adds to an engine and how right its plans of memory are, with the goals; ends with 1 when one is missed
 	@tools/setup
 	@$(MAKE) --no-print-directory build engines
-	@bench/run
+	@bench/run; first=$$?; bench/fit_zoo && exit $$first
 
 lint:  ## format, include rules, tidy, and clang-tidy on what changed
 	@tools/setup

@@ -1,7 +1,9 @@
 // GGUF headers: whatever comes, a header that agrees with the file's size or an error with a sentence;
 // and from any header a memory estimate that is finite.
 #include <cstdlib>
+#include <utility>
 
+#include "model/fit.h"
 #include "model/gguf.h"
 #include "model/memory.h"
 
@@ -35,11 +37,15 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     return 0;
   }
   if (header->tensor_bytes > size) std::abort();
-  for (const Backend backend : {Backend::cpu, Backend::vulkan}) {
-    const model::MemoryPlan plan{.context = 4096, .slots = 4, .backend = backend};
+  for (const auto& [backend, layers] :
+       {std::pair(Backend::cpu, 0u), {Backend::vulkan, 99'999u}, {Backend::cuda, 2u}}) {
+    const model::MemoryPlan plan{.context = 4096, .slots = 4, .backend = backend, .gpu_layers = layers};
     const model::Need need = model::memory_need(*header, plan);
     constexpr std::uint64_t absurd = 1ull << 62;  // a sum that wrapped around would pass for a fit
     if (need.host.total() > absurd || need.device.total() > absurd) std::abort();
   }
+  const model::Room room{.backend = Backend::cuda, .device = 1u << 30, .host = 1u << 30};
+  const model::Fit fit = model::fit_model(*header, {}, room);
+  if (fit.fits != model::Fits::no && fit.need.device.total() > room.device) std::abort();
   return 0;
 }

@@ -120,6 +120,75 @@ describe('commands', () => {
     });
   });
 
+  describe('model fit and info', () => {
+    const pool = {
+      weights: 'number', cache: 'number', compute: 'number', output: 'number', projector: 'number',
+      overhead: 'number', total: 'number',
+    };
+
+    test('on any machine: each part of device and host, asking no keeper', async () => {
+      const home = makeHome();
+      try {
+        const on = async (...more) => {
+          const result = await run(home, ['model', 'fit', demoFile, '--json', ...more]);
+          assert.equal(result.code, 0, result.stderr);
+          return shaped(result.json(), {
+            model: 'string', quant: 'string', context: 'number', slots: 'number', layers: 'number',
+            need: 'object',
+          });
+        };
+        const cpu = await on('--on', 'cpu', '--slots', '2', '--context', '256');
+        for (const name of ['device', 'host']) shaped(cpu.need[name], pool);
+        assert.equal(cpu.need.device.total, 0);
+        const gpu = await on('--on', 'gpu', '--slots', '2', '--context', '256');
+        assert.equal(gpu.layers, 6);
+        assert.equal(gpu.need.device.cache, cpu.need.host.cache);
+        const part = await on('--on', 'gpu', '--layers', '3', '--slots', '2', '--context', '256');
+        assert.equal(part.need.device.cache + part.need.host.cache, gpu.need.device.cache);
+        assert.ok(part.need.device.weights < gpu.need.device.weights);
+        const small = await on('--on', 'gpu', '--slots', '2', '--context', '256', '--cache-type', 'q8_0');
+        assert.equal(small.need.device.cache, gpu.need.device.cache / 32 * 17);
+        const split = await on('--on', 'cpu', '--slots', '2', '--context', '100', '--kv', 'split');
+        assert.equal(split.need.host.cache, cpu.need.host.cache);
+      } finally {
+        removeHome(home);
+      }
+    });
+
+    test('in the system: by name and by path, with the choice', async () => {
+      for (const name of [model, demoFile]) {
+        const fit = shaped(await system.json(['model', 'fit', name]), {
+          model: 'string', table: 'array', choice: 'object',
+        });
+        const [row] = fit.table;
+        assert.equal(row.quant, 'Q8_0');
+        const place = shaped(row.hives.find((one) => one.worker === cpu), {
+          hive: 'string', worker: 'string', fits: 'string', layers: 'number', of_layers: 'number',
+          context: 'number', longest_context: 'number', need: 'object', have: 'number', short_by: 'number',
+          speed: 'number|null',
+        });
+        assert.equal(place.fits, 'whole');
+        assert.deepEqual(fit.choice, { hive: hive.name, quant: 'Q8_0' });
+      }
+    });
+
+    test('of a model that nobody has, and of words that do not go together', async () => {
+      await fails(['model', 'fit', 'rbee-dem'], 4, 'unknown_model');
+      await fails(['model', 'fit', model, '--layers', '3'], 2, 'bad_usage');
+      await fails(['model', 'fit', model, '--on', 'gpu', '--cache-type', 'q3'], 2, 'bad_usage');
+    });
+
+    test('info says what the file is', async () => {
+      const { model: info } = await system.json(['model', 'info', model]);
+      shaped(info, {
+        name: 'string', architecture: 'string', quant: 'string', params: 'number', context_train: 'number',
+        layers: 'number', vocabulary: 'number', metadata: 'object',
+      });
+      assert.equal(info.architecture, 'llama');
+      await fails(['model', 'info', 'rbee-dem'], 4, 'unknown_model');
+    });
+  });
+
   describe('infer', () => {
     test('prints the answer and nothing else on stdout', async () => {
       const result = await system.run(['infer', '-m', model, '-p', question]);

@@ -158,11 +158,37 @@ class Grammar {
   void add_models() {
     CLI::App& model = group("model", "Models of the hives", "model list");
     command(model, Command::model_list, "list", "List the models", "model list --json");
+    add_fit(model);
+    CLI::App& about = command(model, Command::model_info, "info", "What a model is, by its file",
+                              "model info llama-3.1-8b");
+    about.add_option("M", o_.model, "The model, or the path of a file")->required();
     CLI::App& add = command(model, Command::model_add, "add", "Make a GGUF file known under a name",
                             "model add llama-3.1-8b ./llama-3.1-8b-q4_k_m.gguf");
     add.add_option("NAME", o_.model, "Name of the model")->required();
     add.add_option("SOURCE", o_.source, "Path of the file")->required();
     add.add_option("--hive", o_.hive, "On this hive")->type_name("H");
+  }
+
+  void add_fit(CLI::App& model) {
+    CLI::App& fit = command(model, Command::model_fit, "fit", "Where a model fits, and what it needs",
+                            "model fit ./llama-3.1-8b-q4_k_m.gguf --on gpu --context 8192");
+    fit.add_option("M", o_.model, "A model, a path or an http URL")->required();
+    fit.add_option("--on", o_.on, "On any machine with a cpu or gpu; asks no keeper")
+        ->type_name("cpu|gpu")
+        ->check(CLI::IsMember({"cpu", "gpu"}, CLI::ignore_case).description(""));
+    fit.add_option("--layers", o_.layers, "Of them on the GPU, the output counted first (all)")
+        ->type_name("N")
+        ->check(CLI::Range(0u, 4097u).description(""));
+    fit.add_option("--context", o_.context, "Tokens that one request may use")
+        ->type_name("N")
+        ->check(positive());
+    fit.add_option("--slots", o_.slots, "Requests at once (4)")->type_name("N")->check(positive());
+    fit.add_option("--cache-type", o_.cache_type, "Of the KV cache (f16)")
+        ->type_name("f16|q8_0")
+        ->check(CLI::IsMember({"f16", "q8_0"}, CLI::ignore_case).description(""));
+    fit.add_option("--kv", o_.kv, "A cache for each slot, or one for all (unified)")
+        ->type_name("split|unified")
+        ->check(CLI::IsMember({"split", "unified"}, CLI::ignore_case).description(""));
   }
 
   void add_questions() {

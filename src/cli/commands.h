@@ -39,6 +39,8 @@ struct Context {
 [[nodiscard]] Result<void> run_engine_install(const Context& context);
 [[nodiscard]] Result<void> run_engine_verify(const Context& context);
 [[nodiscard]] Result<void> run_engine_remove(const Context& context);
+// `model fit --on`: asks no keeper.
+[[nodiscard]] Result<void> run_fit_on(const Context& context);
 // Without a keeper it prints what the log of this home has.
 [[nodiscard]] Result<void> run_logs(const Context& context, AdminClient& client);
 
@@ -53,6 +55,8 @@ struct Context {
 [[nodiscard]] Result<void> run_worker_remove(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_model_list(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_model_add(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_model_fit(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_model_info(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_infer(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_chat(const Context& context, AdminClient& client);
 

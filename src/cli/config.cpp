@@ -41,12 +41,13 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"routing.rules[].labels", texts, "", "", "Labels that a worker must have.", false},
     {"routing.script.max_operations", integer, "1000000", "steps", "Longest run of the script.", false},
     {"routing.script.max_depth", integer, "64", "calls", "Deepest nesting of the script.", false},
-    {"models.*.context", integer, "", "tokens", "What one request may use.", false},
-    {"models.*.slots", integer, "", "requests", "Requests at once in one engine.", false},
+    {"models.*.context", integer, "", "tokens", "What one request may use.", true},
+    {"models.*.slots", integer, "", "requests", "Requests at once in one engine.", true},
     {"models.*.keep_alive", text, "10m", "time", "Idle time before it may go; or \"forever\".", false},
     {"models.*.preload", boolean, "false", "", "Load it before the first request.", false},
-    {"models.*.offload", text, "auto", "", "Layers on the CPU where no card holds it; or \"never\".", false},
-    {"models.*.cache_type", text, "f16", "", "Of the KV cache: f16 or q8_0.", false},
+    {"models.*.offload", offload, "auto", "", "Layers on the CPU where no card holds it; or \"never\".",
+     true},
+    {"models.*.cache_type", KeyType::cache_type, "f16", "", "Of the KV cache: f16 or q8_0.", true},
     {"models.*.aliases", texts, "", "", "Other names it answers to.", false},
     {"models.*.args", texts, "", "", "Further arguments of its engine.", false},
 });
@@ -87,6 +88,11 @@ bool all_texts(const toml::node& node) {
   return list != nullptr && (list->empty() || list->is_homogeneous(toml::node_type::string));
 }
 
+bool is_one_of(const toml::node& node, std::string_view first, std::string_view second) {
+  const std::string value = node.value_or<std::string>("");
+  return value == first || value == second;
+}
+
 bool has_type(const toml::node& node, KeyType type) {
   switch (type) {
     case text:
@@ -97,6 +103,8 @@ bool has_type(const toml::node& node, KeyType type) {
     case duration: return node.is_string() && parse_duration(node.value_or<std::string>("")).has_value();
     case text_or_false: return node.is_string() || (node.is_boolean() && !node.value_or(true));
     case texts: return all_texts(node);
+    case KeyType::cache_type: return is_one_of(node, "f16", "q8_0");
+    case offload: return is_one_of(node, "auto", "never");
   }
   return false;
 }
@@ -156,6 +164,21 @@ class Checker {
   std::string_view file_;
 };
 
+// Far above what memory could hold; a number beyond it is as good as that.
+constexpr std::int64_t largest_setting = 1 << 24;
+
+ModelSettings model_settings(const toml::table& table) {
+  const auto number = [&table](std::string_view key) {
+    return std::min(table[key].value_or(std::int64_t{0}), largest_setting);
+  };
+  ModelSettings settings;
+  settings.context = static_cast<std::uint32_t>(number("context"));
+  settings.slots = static_cast<int>(number("slots"));
+  settings.may_offload = table["offload"].value_or(std::string("auto")) != "never";
+  settings.cache_type = table["cache_type"].value_or(settings.cache_type);
+  return settings;
+}
+
 Config take_values(const toml::table& table) {
   Config config;
   config.keeper_listen = table.at_path("keeper.listen").value_or(config.keeper_listen);
@@ -163,6 +186,10 @@ Config take_values(const toml::table& table) {
       table.at_path("routing.max_queue").value_or(static_cast<std::int64_t>(config.max_queue)));
   if (const auto wait = table.at_path("routing.max_wait").value<std::string>()) {
     config.max_wait = parse_duration(*wait).value();
+  }
+  if (const toml::table* models = table["models"].as_table()) {
+    for (const auto& [name, node] : *models)
+      config.models.emplace(name.str(), model_settings(*node.as_table()));
   }
   return config;
 }
@@ -179,6 +206,8 @@ std::string_view key_type_name(KeyType type) {
     case size_range: return "a size like \">40B\" or \"7B..13B\"";
     case text_or_false: return "a text in quotes, or false";
     case texts: return "a list of texts";
+    case KeyType::cache_type: return "\"f16\" or \"q8_0\"";
+    case offload: return "\"auto\" or \"never\"";
   }
   return "";
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "domain/model_settings.h"
 
 #include <filesystem>
 #include <span>
@@ -15,9 +16,21 @@ struct Config {
   std::string keeper_listen = "127.0.0.1:7833";
   std::size_t max_queue = 256;
   Milliseconds max_wait{60'000};
+  ModelSettingsByName models = {};
 };
 
-enum class KeyType { text, integer, number, boolean, duration, size_range, text_or_false, texts };
+enum class KeyType {
+  text,
+  integer,
+  number,
+  boolean,
+  duration,
+  size_range,
+  text_or_false,
+  texts,
+  cache_type,
+  offload
+};
 [[nodiscard]] std::string_view key_type_name(KeyType type);
 
 struct ConfigKey {

@@ -68,10 +68,11 @@ TEST(Config, ReadsEveryKindOfTableAndTakesWhatIsInUse) {
 TEST(Config, AnEmptyFileIsTheTablesDefaults) {
   std::string text;
   for (const ConfigKey& key : config_keys()) {
-    if (!key.in_use) continue;
-    const bool quoted = key.type == KeyType::text || key.type == KeyType::duration;
+    // Of a model, and not said, it is the worker that says.
+    if (!key.in_use || key.standard.empty()) continue;
+    const bool quoted = key.type != KeyType::integer;
     const std::string quote = quoted ? "\"" : "";
-    text += cat(key.path, " = ", quote, key.standard, quote, "\n");
+    text += cat(replace_all(key.path, "*", "x"), " = ", quote, key.standard, quote, "\n");
   }
   const Result<Config> spelled_out = parse_config(text, "rbee.toml");
   const Result<Config> empty = parse_config("", "rbee.toml");
@@ -80,6 +81,8 @@ TEST(Config, AnEmptyFileIsTheTablesDefaults) {
   EXPECT_EQ(empty->keeper_listen, spelled_out->keeper_listen);
   EXPECT_EQ(empty->max_queue, spelled_out->max_queue);
   EXPECT_EQ(empty->max_wait, spelled_out->max_wait);
+  EXPECT_EQ(spelled_out->models.at("x").cache_type, ModelSettings{}.cache_type);
+  EXPECT_EQ(spelled_out->models.at("x").may_offload, ModelSettings{}.may_offload);
 }
 
 TEST(Config, AnUnknownKeyIsPlacedAndTheNearestNamed) {
@@ -97,6 +100,24 @@ TEST(Config, AWrongTypeIsPlacedAndTheRightOneNamed) {
   check_error("[routing]\ncpu_fallback = true\n", "2:16", "or false", "<15B");
   check_error("[routing]\nrules = 3\n", "2:1", "list of tables", "[[routing.rules]]");
   check_error("keeper = 3\n", "1:1", "'keeper' is a table", "[keeper]");
+}
+
+TEST(Config, WhatIsSaidOfAModelIsTakenByItsName) {
+  const Result<Config> got = parse_config(
+      "[models.\"llama-3.1-8b@Q4_K_M\"]\ncontext = 8192\nslots = 2\noffload = \"never\"\n"
+      "cache_type = \"q8_0\"\n",
+      "rbee.toml");
+  ASSERT_TRUE(got) << got.error().message;
+  const ModelSettings& settings = got->models.at("llama-3.1-8b@Q4_K_M");
+  EXPECT_EQ(settings.context, 8192U);
+  EXPECT_EQ(settings.slots, 2);
+  EXPECT_FALSE(settings.may_offload);
+  EXPECT_EQ(settings.cache_type, "q8_0");
+}
+
+TEST(Config, OfAFewWordsAnotherIsAnError) {
+  check_error("[models.x]\ncache_type = \"q4\"\n", "2:14", "\"f16\" or \"q8_0\"", "f16");
+  check_error("[models.x]\noffload = \"maybe\"\n", "2:11", "\"auto\" or \"never\"", "auto");
 }
 
 TEST(Config, BrokenTomlIsPlaced) {

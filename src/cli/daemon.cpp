@@ -86,7 +86,7 @@ Result<void> Daemon::start_hive(const DaemonPlan& plan) {
   return {};
 }
 
-Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config&) {
+Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) {
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
   keeper_runtime_.emplace(context_.clock, std::clamp(cores, 1, net::Runtime::most_loops));
   keeper::KeeperOptions options;
@@ -96,6 +96,7 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config&) {
   options.own_hive_socket = context_.paths.hive_socket.string();
   options.expect_own_hive = plan.hive;
   options.ready_model = plan.ready_model;
+  options.models = config.models;
   const Result<void> folder = make_folder(options.state_folder);
   if (!folder) return folder;
   keeper_ =

@@ -22,6 +22,8 @@ enum class Command {
   worker_remove,
   model_list,
   model_add,
+  model_fit,
+  model_info,
   infer,
   chat,
   engine_list,
@@ -64,6 +66,12 @@ struct Options {
   std::optional<std::uint32_t> context;
   std::optional<std::uint32_t> limit;
   bool no_benchmark = false;  // accepted; there is none yet
+
+  // model fit
+  std::string on;  // "cpu" or "gpu": a machine with such a device; empty: the system
+  std::optional<std::uint32_t> layers;
+  std::string cache_type;
+  std::string kv;
 
   std::string source;  // model add: a path
   std::string from;    // engine install: a folder

@@ -57,6 +57,8 @@ KeeperCommand keeper_command(Command command) {
     case Command::worker_remove: return run_worker_remove;
     case Command::model_list: return run_model_list;
     case Command::model_add: return run_model_add;
+    case Command::model_fit: return run_model_fit;
+    case Command::model_info: return run_model_info;
     case Command::infer: return run_infer;
     case Command::chat: return run_chat;
     case Command::logs: return run_logs;
@@ -66,6 +68,8 @@ KeeperCommand keeper_command(Command command) {
 
 Result<void> run_command(const Context& context) {
   if (const LocalCommand command = local_command(context.options.command)) return command(context);
+  if (context.options.command == Command::model_fit && !context.options.on.empty())
+    return run_fit_on(context);
   const Result<net::Endpoint> keeper = find_keeper(context.options, context.environment, context.paths);
   if (!keeper) return keeper.error();
   std::string key = context.options.key;

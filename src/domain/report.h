@@ -38,7 +38,8 @@ struct EngineReport {
   std::string socket;             // path of its unix socket; another after each restart
   std::uint64_t incarnation = 0;  // which start of it this is, from 1
   int slots = 0;
-  std::uint32_t context = 0;       // what one request may use, tokens
+  std::uint32_t context = 0;  // what one request may use, tokens
+  double offload = 1;         // the share of its layers that is where it belongs; the rest is on the host
   std::uint64_t memory_bytes = 0;  // taken, by its own log; 0 while not known
   double load_seconds = 0;
 };

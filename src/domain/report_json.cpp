@@ -31,6 +31,7 @@ Result<EngineReport> engine_from_json(const Json& json) {
   fields.read("context", engine.context);
   fields.read("memory_bytes", engine.memory_bytes);
   fields.read("load_seconds", engine.load_seconds);
+  engine.offload = get_number(json, "offload").value_or(1);
   if (fields.error()) return *fields.error();
   return engine;
 }
@@ -83,7 +84,8 @@ Json to_json(const EngineReport& engine) {
               {"slots", engine.slots},
               {"context", engine.context},
               {"memory_bytes", engine.memory_bytes},
-              {"load_seconds", engine.load_seconds}};
+              {"load_seconds", engine.load_seconds},
+              {"offload", engine.offload}};
 }
 
 Json to_json(const WorkerReport& worker) {

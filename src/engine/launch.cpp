@@ -15,7 +15,7 @@ constexpr int fewest_http_threads = 64;
 constexpr int spare_http_threads = 32;
 
 // -ngl counts from the last layer; no model has more, and with -fit off nothing is moved back.
-constexpr std::string_view all_layers = "99";
+constexpr std::uint32_t all_layers = 999;
 
 constexpr auto kept_names = std::to_array<std::string_view>(
     {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "USER", "RBEE_HOME", "HSA_OVERRIDE_GFX_VERSION"});
@@ -67,8 +67,9 @@ std::vector<std::string> engine_arguments(const EngineSpec& spec) {
   if (spec.backend == Backend::cpu) {
     add({"-dev", "none"});
   } else {
-    add({"-dev", spec.device, "-ngl", std::string(all_layers)});
+    add({"-dev", spec.device, "-ngl", cat(spec.device_layers.value_or(all_layers))});
   }
+  add({"-ctk", spec.cache_type, "-ctv", spec.cache_type});
   add({"-t", cat(spec.threads)});
   if (spec.use != EngineUse::text) {
     // A longer input than a batch is refused with a 500.

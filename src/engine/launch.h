@@ -29,6 +29,9 @@ struct EngineSpec {
   std::string visible_id = {};
   std::optional<int> ordinal = {};
   EngineUse use = EngineUse::text;
+  // How many layers lie on the device, the output counted first; nothing: all.
+  std::optional<std::uint32_t> device_layers = {};
+  std::string cache_type = "f16";  // of keys and values, as the engine writes it
   int slots = 1;
   std::uint32_t slot_context = 4096;  // tokens that one request may use
   int threads = 1;

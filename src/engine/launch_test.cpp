@@ -29,7 +29,8 @@ EngineSpec spec_on(Backend backend, std::string device) {
 TEST(Launch, EverythingThatMattersIsSaidOutright) {
   EXPECT_EQ(join(engine_arguments(spec_on(Backend::vulkan, "Vulkan0")), " "),
             "/packs/vulkan/llama-server -m /models/demo.gguf -a demo --host /run/e.sock -fit off -np 2 -kvu "
-            "--kv-unified-per-slot 512 -dev Vulkan0 -ngl 99 -t 3 --cache-ram 64 --threads-http 64 --metrics "
+            "--kv-unified-per-slot 512 -dev Vulkan0 -ngl 999 -ctk f16 -ctv f16 -t 3 --cache-ram 64 "
+            "--threads-http 64 --metrics "
             "--slots --no-webui --offline -lv 4 --log-jsonl");
 }
 

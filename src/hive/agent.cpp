@@ -33,6 +33,7 @@ Folders::Folders(const std::filesystem::path& state)
       logs(hive / "logs"),
       workers(hive / "workers.json"),
       engines(hive / "engines.json"),
+      corrections(hive / "corrections.json"),
       models(state / "models") {}
 
 Agent::Agent(net::Loop& loop, const Clock& clock, Random& random, std::shared_ptr<Log> log,
@@ -143,6 +144,7 @@ Result<void> Agent::start() {
   sweep_leftovers();
   machine_ = probe_machine(probe_settings());
   set_pools();
+  open_corrections();
   const Result<void> models = open_models();
   if (!models) return models.error();
   const Result<void> workers = restore_workers();
@@ -158,6 +160,9 @@ Result<void> Agent::start() {
                                            EngineRunner::Threads{*work_, *files_}, std::move(runner));
   runner_->on_change = [this] { changed(); };
   runner_->on_log = [this](const std::string& engine, std::string_view lines) { spread_log(engine, lines); };
+  runner_->on_measured = [this](const Load& load, const EngineRunner::Taken& taken) {
+    take_correction(load, taken);
+  };
   publish();
   net::Endpoint on;
   on.unix_path = folders_.socket.string();

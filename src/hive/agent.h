@@ -10,6 +10,7 @@
 #include "hive/hive.h"
 #include "hive/place.h"
 #include "hive/plan_deploy.h"
+#include "hive/plan_load.h"
 #include "hive/probe_machine.h"
 #include "hive/supervisor.h"
 #include "model/store.h"
@@ -32,8 +33,9 @@ struct Folders {
   std::filesystem::path socket;  // hive.sock
   std::filesystem::path run;     // engines' sockets
   std::filesystem::path logs;
-  std::filesystem::path workers;  // workers.json
-  std::filesystem::path engines;  // engines.json
+  std::filesystem::path workers;      // workers.json
+  std::filesystem::path engines;      // engines.json
+  std::filesystem::path corrections;  // corrections.json
   std::filesystem::path models;
 };
 
@@ -74,9 +76,19 @@ class Agent : public std::enable_shared_from_this<Agent> {
   net::Task<Result<std::string>> post_engine(std::string body);
   net::Task<Result<std::string>> post_model(std::string body);
   net::Task<Result<std::string>> delete_model(std::string id);
-  net::Task<Result<std::string>> load(std::string worker, std::string model_id);  // the engine's id
   net::Task<void> list_models();
   [[nodiscard]] Result<ModelFile> find_model(std::string_view id) const;
+
+  // load.cpp: which engines are asked for, and what would fit.
+  struct Facts;  // that only the disk and the drivers tell
+  [[nodiscard]] std::function<Facts()> look(Backend backend, std::string model_id) const;
+  net::Task<Result<std::string>> load(std::string worker, std::string model_id, LoadSettings settings);
+  [[nodiscard]] Result<std::string> plan_and_load(const Facts& facts, const std::string& worker,
+                                                  const ModelFile& model, const LoadSettings& settings,
+                                                  bool& may_come_free);
+  net::Task<Result<std::string>> post_fit(std::string body);
+  void open_corrections();
+  void take_correction(const Load& load, const EngineRunner::Taken& taken);
 
   // deploy.cpp: workers come into service.
   net::Task<void> post_workers(net::Exchange& exchange);
@@ -109,6 +121,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   Place place_;
   Machine machine_;
   Supervisor supervisor_;
+  Corrections corrections_;
   // The store is used on work_ only; models_ is what it listed last.
   std::shared_ptr<std::optional<model::ModelStore>> store_ =
       std::make_shared<std::optional<model::ModelStore>>();

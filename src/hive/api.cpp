@@ -3,8 +3,6 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "domain/model_name.h"
-#include "hive/plan_load.h"
 #include "model/model_parts.h"
 
 #include <nlohmann/json.hpp>
@@ -85,6 +83,10 @@ net::Task<Agent::Reply> Agent::reply(std::string method, std::string path, std::
     Result<std::string> text = co_await post_engine(body);
     co_return Reply{.status = 202, .text = std::move(text)};
   }
+  if (method == "POST" && path == "/fit") {
+    Result<std::string> text = co_await post_fit(body);
+    co_return Reply{.status = 200, .text = std::move(text)};
+  }
   if (method == "POST" && path == "/models") {
     Result<std::string> text = co_await post_model(body);
     co_return Reply{.status = 200, .text = std::move(text)};
@@ -137,55 +139,6 @@ Result<ModelFile> Agent::find_model(std::string_view id) const {
   }
   return Error{ErrorCode::unknown_model, cat("'", options_.name, "' has no model '", id, "'."),
                did_you_mean(id, ids)};
-}
-
-// The header is read anew at each load: the file may have been replaced since it was added.
-net::Task<Result<std::string>> Agent::load(std::string worker, std::string model_id) {
-  const Result<std::string> there = supervisor_.engine_of(worker, model_id, clock_.now());
-  if (!there || !there->empty()) co_return there;
-  const Result<ModelFile> known = find_model(model_id);
-  if (!known) co_return known.error();
-  const Backend backend = supervisor_.find_worker(worker)->backend;
-  using Header = Result<model::GgufHeader>;
-  std::function<Header()> read = [store = store_, model_id, backend, folder = options_.engines_folder,
-                                  on_path = options_.server_on_path]() -> Header {
-    const auto pack = engine::find_pack(folder, backend, on_path);
-    if (!pack) return pack.error();
-    const Result<ModelFile> file = (*store)->find(model_id);
-    if (!file) return file.error();
-    Result<model::ModelParts> parts = model::read_model(file->path);
-    if (!parts) return parts.error();
-    return std::move(parts->header);
-  };
-  const Header header = co_await work_->run(loop_, std::move(read));
-  if (stopping_ || !runner_) co_return closing();
-  if (!header) {
-    if (header.error().code == ErrorCode::bad_model_file) co_await list_models();
-    co_return header.error();
-  }
-  const WorkerSpec* spec = supervisor_.find_worker(worker);
-  if (spec == nullptr) co_return supervisor_.engine_of(worker, model_id, clock_.now());
-  Load load = plan_load(*header, *known, *spec, supervisor_.ledger());
-  load.engine_id = runner_->new_engine_id(model_id);
-  Result<std::string> engine = supervisor_.load(std::move(load), clock_.now());
-  runner_->pump();
-  co_return engine;
-}
-
-net::Task<Result<std::string>> Agent::post_engine(std::string body) {
-  const Result<Json> json = parse_json(body);
-  if (!json) co_return json.error();
-  const Result<std::string> worker = wanted_string(*json, "worker");
-  if (!worker) co_return worker.error();
-  const Result<std::string> model = wanted_string(*json, "model");
-  if (!model) co_return model.error();
-  const Result<std::string> id = co_await load(*worker, *model);
-  if (!id) co_return id.error();
-  Json answer;
-  for (const EngineReport& engine : report().engines) {
-    if (engine.id == *id) answer["engine"] = to_json(engine);
-  }
-  co_return dump_json(answer);
 }
 
 net::Task<void> Agent::list_models() {

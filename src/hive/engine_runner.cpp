@@ -10,6 +10,7 @@
 #include "hive/plan_load.h"
 #include "hive/prepare_engine.h"
 #include "hive/state_files.h"
+#include "model/fit_json.h"
 
 #include <algorithm>
 #include <map>
@@ -19,6 +20,10 @@
 
 namespace rbee::hive {
 namespace {
+
+std::optional<std::uint32_t> device_layers(const Load& load) {
+  return load.layers < load.of_layers ? std::optional(load.layers) : std::nullopt;
+}
 
 net::Task<void> ask_health(net::Loop& loop, std::string socket, Milliseconds within,
                            std::function<void(event::Health)> answered) {
@@ -205,19 +210,22 @@ void EngineRunner::Impl::launch(const std::string& id, std::uint64_t incarnation
   if (engine->ended_early)
     return gone(id, incarnation, event::StartFailed{"it was told to end before it began."});
   if (!prepared) return gone(id, incarnation, event::StartFailed{prepared.error().message});
-  const engine::EngineSpec spec{.server = prepared->server,
-                                .model = load->model.path,
-                                .alias = load->model.id,
-                                .backend = load->backend,
-                                .device = engine_device_name(load->backend),
-                                .visible_id = prepared->visible_id,
-                                .ordinal = prepared->ordinal,
-                                .use = load->use,
-                                .slots = load->slots,
-                                .slot_context = load->context,
-                                .threads = engine_threads(load->backend, options.usable_cpus),
-                                .socket = engine->socket,
-                                .cache_ram_mib = prompt_cache_mib};
+  const engine::EngineSpec spec{
+      .server = prepared->server,
+      .model = load->model.path,
+      .alias = load->model.id,
+      .backend = load->backend,
+      .device = engine_device_name(load->backend),
+      .visible_id = prepared->visible_id,
+      .ordinal = prepared->ordinal,
+      .use = load->use,
+      .device_layers = device_layers(*load),
+      .cache_type = std::string(model::cache_type_name(load->cache)),
+      .slots = load->slots,
+      .slot_context = load->context,
+      .threads = engine_threads(load->backend, options.usable_cpus, load->layers == load->of_layers),
+      .socket = engine->socket,
+      .cache_ram_mib = prompt_cache_mib};
   engine::ChildRequest request;
   request.arguments = engine::engine_arguments(spec);
   request.environment = engine::engine_environment(spec, options.environment);
@@ -375,6 +383,11 @@ void EngineRunner::Impl::measure(const std::string& id, RunningEngine& engine) {
     needs.push_back({device == "CPU" ? std::string(ram_pool) : load->pool, bytes});
   }
   supervisor.measured(id, needs, total);
+  if (!owner->on_measured) return;
+  Taken taken;
+  for (const auto& [device, bytes] : engine.reader.memory_bytes())
+    (device == "CPU" ? taken.host : taken.device) += bytes;
+  owner->on_measured(*load, taken);
 }
 
 void EngineRunner::Impl::save_records() {

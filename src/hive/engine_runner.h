@@ -50,6 +50,13 @@ class EngineRunner {
   std::function<void()> on_change = {};
   std::function<void(const std::string& engine, std::string_view lines)> on_log = {};
 
+  // What an engine's log says that it took, once it listens.
+  struct Taken {
+    std::uint64_t device = 0;
+    std::uint64_t host = 0;
+  };
+  std::function<void(const Load& load, const Taken& taken)> on_measured = {};
+
   [[nodiscard]] std::string new_engine_id(std::string_view model_id);
   // Empty while it has none.
   [[nodiscard]] std::string socket_of(const std::string& engine) const;

@@ -126,5 +126,44 @@ TEST(Ledger, NeverMoreIsReservedThanThePoolHas) {
   }
 }
 
+TEST(Ledger, MemoryThatAnotherProgramTookIsARefusalWithTheNumbers) {
+  Ledger ledger;
+  ledger.set_pool("card", 24 * GB);
+  ledger.see_free("card", 10 * GB);
+  const Result<void> refused = ledger.reserve(asker("a"), {{"card", 12 * GB}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(
+      refused.error().message,
+      "'llama-70b' needs 12.0 GB; 'worker-x' has 10.0 GB free, and 14.0 GB that other programs hold now.");
+  EXPECT_TRUE(ledger.fits_but_for_seen({{"card", 12 * GB}}));
+  EXPECT_FALSE(ledger.fits_but_for_seen({{"card", 25 * GB}}));
+  ledger.forget_seen();
+  EXPECT_TRUE(ledger.reserve(asker("a"), {{"card", 12 * GB}}));
+}
+
+TEST(Ledger, WhatIsPromisedAndNotYetTakenIsNotFreeThoughTheDeviceSaysSo) {
+  Ledger ledger;
+  ledger.set_pool("card", 24 * GB);
+  EXPECT_TRUE(ledger.reserve(asker("loading"), {{"card", 20 * GB}}));
+  ledger.see_free("card", 24 * GB);
+  EXPECT_EQ(ledger.free("card"), 4 * GB);
+  // Once it has it, the device counts it too.
+  ledger.correct("loading", {{"card", 19 * GB}});
+  ledger.see_free("card", 5 * GB);
+  EXPECT_EQ(ledger.free("card"), 5 * GB);
+}
+
+TEST(Ledger, ADeviceThatHasNotGivenMemoryBackYetHasItNot) {
+  Ledger ledger;
+  ledger.set_pool("card", 24 * GB);
+  EXPECT_TRUE(ledger.reserve(asker("gone"), {{"card", 20 * GB}}));
+  ledger.correct("gone", {{"card", 20 * GB}});
+  ledger.release("gone");
+  ledger.see_free("card", 4 * GB);
+  EXPECT_EQ(ledger.free("card"), 4 * GB);
+  ledger.see_free("card", 24 * GB);
+  EXPECT_EQ(ledger.free("card"), 24 * GB);
+}
+
 }  // namespace
 }  // namespace rbee::hive

@@ -1,32 +1,45 @@
 // What an engine for a model on a worker is started with, and what memory it will take. Pure.
 #pragma once
 
+#include "hive/corrections.h"
 #include "hive/supervisor.h"
+#include "model/fit.h"
 #include "model/gguf.h"
 
 namespace rbee::hive {
 
-// Of each engine, where the worker does not say: what llama-server takes by itself.
-inline constexpr int default_slots = 4;
-// What one request may use, where neither worker nor model say less: enough for long chats, while four
-// slots of it still fit beside a model of 8 billion parameters on a card of 24 GB.
-inline constexpr std::uint32_t largest_default_context = 32768;
-// Where the file does not say what the model was trained with.
-inline constexpr std::uint32_t unknown_context = 4096;
-// Below this a default context is not lowered to make a model fit: a chat would soon be at its end.
-inline constexpr std::uint32_t smallest_default_context = 2048;
 // Host memory in which the engine keeps prompts that were pushed out of a slot; its own default is 8 GiB,
 // which nobody counts. This holds some 2,000 tokens of an 8B model, thousands of a small one.
 inline constexpr std::uint64_t prompt_cache_mib = 256;
 
-// The context of a worker that names none is lowered by halves while only that keeps it from fitting.
-// `load.needs` may still not fit: the ledger refuses it.
+// What is said of a model beyond what its worker says ([models."..."] of rbee.toml): it wins over the worker.
+struct LoadSettings {
+  std::uint32_t context = 0;  // 0: the worker's, or the default
+  int slots = 0;
+  model::CacheType cache = model::CacheType::f16;
+  bool unified = true;  // asked of a plan only: engines are started that way
+  bool may_offload = true;
+};
+
+// What there is for the models of a worker: of its pools what is free, or all of it where idle engines give
+// way. The host's part of it is without the prompt cache.
+enum class RoomOf { free_now, all };
+[[nodiscard]] model::Room room_of(const WorkerSpec& worker, const Ledger& ledger, RoomOf which);
+
+[[nodiscard]] model::Fit plan_fit(const model::GgufHeader& header, const WorkerSpec& worker,
+                                  const LoadSettings& settings, const model::Room& room,
+                                  const Corrections& corrections);
+
+// A context that nobody names is lowered by halves while only that keeps the model from fitting; then layers
+// stay on the host, where that may be. `load.needs` may still not fit: the ledger refuses it.
 [[nodiscard]] Load plan_load(const model::GgufHeader& header, const ModelFile& file, const WorkerSpec& worker,
-                             const Ledger& ledger);
+                             const Ledger& ledger, const LoadSettings& settings = {},
+                             const Corrections& corrections = {});
 
 // The engine's host threads. Two engines whose threads outnumber the cores were measured 30 to 45 times
-// slower than one (their barriers spin), so a core is left to everything else, and a device needs few.
-[[nodiscard]] int engine_threads(Backend backend, double usable_cpus);
+// slower than one (their barriers spin), so a core is left to everything else, and a device needs few:
+// `all_on_device` says that no layer is computed on the host.
+[[nodiscard]] int engine_threads(Backend backend, double usable_cpus, bool all_on_device = true);
 
 // What a batch of a prompt may take before it was ever measured, at 10 GFLOP/s: one slow core.
 [[nodiscard]] Milliseconds first_batch_estimate(std::uint64_t params);

@@ -1,5 +1,7 @@
 #include "hive/plan_load.h"
 
+#include "base/text.h"
+
 #include <gtest/gtest.h>
 
 namespace rbee::hive {
@@ -49,8 +51,8 @@ std::uint64_t sum(const std::vector<Need>& needs) {
 
 TEST(PlanLoad, TheContextIsTheModelsOwnUpToALimit) {
   EXPECT_EQ(planned(8192, worker(0, 0)).context, 8192U);
-  EXPECT_EQ(planned(131072, worker(0, 0)).context, largest_default_context);
-  EXPECT_EQ(planned(0, worker(0, 0)).context, unknown_context);
+  EXPECT_EQ(planned(131072, worker(0, 0)).context, model::largest_default_context);
+  EXPECT_EQ(planned(0, worker(0, 0)).context, model::unknown_context);
 }
 
 TEST(PlanLoad, AWorkersContextCountsButNeverBeyondTheTrainedOne) {
@@ -59,7 +61,7 @@ TEST(PlanLoad, AWorkersContextCountsButNeverBeyondTheTrainedOne) {
 }
 
 TEST(PlanLoad, SlotsAreTheWorkersOrTheDefault) {
-  EXPECT_EQ(planned(8192, worker(0, 0)).slots, default_slots);
+  EXPECT_EQ(planned(8192, worker(0, 0)).slots, model::default_slots);
   EXPECT_EQ(planned(8192, worker(1, 0)).slots, 1);
 }
 
@@ -110,6 +112,63 @@ TEST(PlanLoad, AModelOnACardNeedsBothPools) {
   ASSERT_EQ(load.needs.size(), 2U);
   EXPECT_EQ(load.needs.at(0).pool, "device GPU-1");
   EXPECT_EQ(load.needs.at(1).pool, "ram");
+}
+
+TEST(PlanLoad, WhatAModelSaysWinsOverItsWorker) {
+  Ledger ledger;
+  ledger.set_pool("ram", std::uint64_t{1} << 40);
+  const LoadSettings settings{.context = 4096, .slots = 2, .cache = model::CacheType::q8_0};
+  const Load load = plan_load(header(32768), {}, worker(8, 16384), ledger, settings);
+  EXPECT_EQ(load.context, 4096U);
+  EXPECT_EQ(load.slots, 2);
+  EXPECT_EQ(load.cache, model::CacheType::q8_0);
+}
+
+// Ten layers of 100 MB each.
+model::GgufHeader ten_layers() {
+  model::GgufHeader made = header(4096);
+  made.metadata["llama.block_count"] = std::int64_t{10};
+  for (int i = 0; i < 10; ++i) {
+    model::Tensor tensor;
+    tensor.name = cat("blk.", i, ".ffn_norm.weight");
+    tensor.bytes = 100'000'000;
+    made.tensors.push_back(tensor);
+  }
+  return made;
+}
+
+TEST(PlanLoad, LayersThatACardCannotHoldStayOnTheHostUnlessThatIsForbidden) {
+  WorkerSpec card = worker(1, 0);
+  card.backend = Backend::vulkan;
+  card.pool = "device GPU-1";
+  Ledger ledger;
+  ledger.set_pool("ram", std::uint64_t{1} << 40);
+  ledger.set_pool("device GPU-1", 900'000'000);
+  const Load part = plan_load(ten_layers(), {}, card, ledger);
+  EXPECT_GT(part.layers, 1U);
+  EXPECT_LT(part.layers, part.of_layers);
+  EXPECT_EQ(part.of_layers, 11U);
+  EXPECT_LE(part.needs.at(0).bytes, 900'000'000U);
+  const Load whole = plan_load(ten_layers(), {}, card, ledger, {.may_offload = false});
+  EXPECT_EQ(whole.layers, whole.of_layers);
+  EXPECT_GT(whole.needs.at(0).bytes, 900'000'000U);
+}
+
+TEST(PlanLoad, WhatEnginesTookMoreThanPlannedIsPlannedTheNextTime) {
+  Ledger ledger;
+  ledger.set_pool("ram", std::uint64_t{1} << 40);
+  Corrections corrections;
+  const Load before = plan_load(ten_layers(), {}, worker(1, 0), ledger, {}, corrections);
+  EXPECT_TRUE(corrections.note("llama", Backend::cpu, {0, 0},
+                               {before.estimated_host, before.estimated_host / 10 * 11}));
+  const Load after = plan_load(ten_layers(), {}, worker(1, 0), ledger, {}, corrections);
+  EXPECT_NEAR(static_cast<double>(sum(after.needs) - sum(before.needs)),
+              static_cast<double>(before.estimated_host) / 10, 100.0);
+  EXPECT_NEAR(static_cast<double>(after.estimated_host), static_cast<double>(before.estimated_host), 100.0);
+}
+
+TEST(EngineThreads, LayersOnTheHostNeedTheCores) {
+  EXPECT_EQ(engine_threads(Backend::vulkan, 16, false), 15);
 }
 
 TEST(EngineThreads, LeaveACoreToOthers) {

@@ -8,6 +8,10 @@
 namespace rbee::hive {
 namespace {
 
+double offload_of(const Load& load) {
+  return load.of_layers == 0 ? 1 : static_cast<double>(load.layers) / static_cast<double>(load.of_layers);
+}
+
 bool is_ending(LifeState state) {
   return state == LifeState::draining || state == LifeState::stopping || state == LifeState::gone;
 }
@@ -266,6 +270,7 @@ std::vector<EngineReport> Supervisor::engine_reports() const {
                        .incarnation = engine.life.incarnation(),
                        .slots = engine.load.slots,
                        .context = engine.load.context,
+                       .offload = offload_of(engine.load),
                        .memory_bytes = engine.memory_bytes,
                        .load_seconds = engine.life.load_seconds()});
   }

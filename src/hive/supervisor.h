@@ -9,6 +9,7 @@
 #include "engine/launch.h"
 #include "hive/engine_life.h"
 #include "hive/ledger.h"
+#include "model/memory.h"
 
 #include <functional>
 #include <map>
@@ -43,7 +44,15 @@ struct Load {
   engine::EngineUse use = engine::EngineUse::text;
   int slots = 1;
   std::uint32_t context = 0;  // of one request
+  model::CacheType cache = model::CacheType::f16;
+  // Where they belong, of how many, as the engine counts them (-ngl); fewer than all: the rest is on the
+  // host beside a device.
+  std::uint32_t layers = 0;
+  std::uint32_t of_layers = 0;
   std::vector<Need> needs = {};
+  // What the header alone says that the engine's log will tell of, before any correction.
+  std::uint64_t estimated_device = 0;
+  std::uint64_t estimated_host = 0;
   // Part of the needs that the engine's log does not tell of: stays beside what is measured.
   std::vector<Need> unlogged = {};
 };

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "keeper/fit.h"
 #include "keeper/catch_up.h"
 #include "keeper/relay.h"
 
@@ -253,6 +254,7 @@ net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, 
     case RouteId::model_add:
     case RouteId::model_remove:
     case RouteId::logs: handling = pass_to_hive(core, exchange, std::move(routed)); break;
+    case RouteId::fit: handling = answer_fit(core, exchange); break;
     case RouteId::metrics: {
       const Snapshot snapshot = core->placing->snapshot();
       std::string text = core->metrics.text(snapshot.running, snapshot.waiting);

@@ -57,7 +57,7 @@ Json models_of(const Snapshot& snapshot, const FleetWorker& worker,
     list.push_back({{"name", file.id},
                     {"quant", file.quant},
                     {"loaded", loaded != engines.end()},
-                    {"offload", loaded == engines.end() ? Json(nullptr) : Json(1.0)},
+                    {"offload", report == nullptr ? Json(nullptr) : Json(report->offload)},
                     {"context", report == nullptr ? Json(nullptr) : Json(report->context)},
                     {"speed", nullptr}});
   }

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "domain/model_name.h"
 #include "keeper/admin.h"
 #include "keeper/core.h"
 #include "keeper/dispatch.h"
@@ -47,9 +48,27 @@ net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
   co_await handling;
 }
 
+// What the configuration says of that model, by any of its names.
+void add_settings(const Core& core, std::string_view model_id, Json& wanted) {
+  if (core.options.models.empty()) return;
+  for (const ModelFile& file : core.placing->models()) {
+    if (file.id != model_id) continue;
+    for (const auto& [name, settings] : core.options.models) {
+      if (!answers_to(file, name)) continue;
+      if (settings.context != 0) wanted["context"] = settings.context;
+      if (settings.slots != 0) wanted["slots"] = settings.slots;
+      if (!settings.may_offload) wanted["offload"] = "never";
+      wanted["cache_type"] = settings.cache_type;
+    }
+    return;
+  }
+}
+
 // Asks the hive for a load; a refusal, or silence, is the scheduler's next event.
 net::Task<void> ask_load(std::shared_ptr<Core> core, net::Loop& loop, routing::Load load) {
-  const std::string body = dump_json(Json{{"worker", load.worker}, {"model", load.model_id}});
+  Json wanted{{"worker", load.worker}, {"model", load.model_id}};
+  add_settings(*core, load.model_id, wanted);
+  const std::string body = dump_json(wanted);
   net::ClientRequest request{.method = "POST",
                              .target = "/engines",
                              .headers = {{"Content-Type", "application/json"}},

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "domain/model_settings.h"
 #include "net/stream.h"
 
 #include <filesystem>
@@ -23,6 +24,7 @@ struct KeeperOptions {
   std::string version;
   std::string own_hive_socket = {};  // of the hive of the same home; empty: there is none
   bool expect_own_hive = false;      // not ready before its first report
+  ModelSettingsByName models = {};   // the configuration's
   std::string ready_model = {};      // not ready before this model is known; empty: any
 };
 

@@ -49,6 +49,7 @@ constexpr auto table = std::to_array<Route>({
     {"POST", "/api/v1/workers/{worker}/stop", worker_stop,
      "Stops a worker when it is idle, until it is started."},
     {"GET", "/api/v1/models", models, "The models, with where they are and where they are loaded."},
+    {"POST", "/api/v1/fit", fit, "Where a model would fit, whole or in part, and what it would need."},
     {"GET", "/api/v1/logs", logs, "The engines' logs, of ?hive=&worker=; follow=1 goes on."},
 });
 

@@ -27,6 +27,7 @@ enum class RouteId {
   worker_stop,
   worker_remove,
   models,
+  fit,
   model_add,
   model_remove,
   logs,

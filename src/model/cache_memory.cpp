@@ -7,7 +7,6 @@ namespace rbee::model {
 namespace {
 
 constexpr std::uint64_t cell_granularity = 256;  // the engine rounds contexts up to this
-constexpr std::uint64_t micro_batch = 512;       // its default for -ub
 constexpr std::uint64_t most_layers = 4096;
 constexpr std::int64_t largest_factor = 1 << 20;
 // More than any memory, and far enough below 2^64 that sums of a few stay true.
@@ -214,37 +213,48 @@ CacheShape cache_shape(const MemoryPlan& plan) {
   return CacheShape{padded(plan.context), slots};
 }
 
-std::uint64_t cache_bytes(const GgufHeader& header, const MemoryPlan& plan) {
+std::vector<std::uint64_t> cache_bytes_of_layers(const GgufHeader& header, const MemoryPlan& plan) {
   const Family& family = family_of(header);
-  if (family.no_cache) return 0;
   const Layers layers(header, family);
+  std::vector<std::uint64_t> bytes(static_cast<std::size_t>(layers.count()), 0);
+  if (family.no_cache) return bytes;
   const CacheShape shape = cache_shape(plan);
   const std::uint64_t slots = static_cast<std::uint64_t>(std::max(plan.slots, 1));
-  const std::uint64_t batch = std::min(micro_batch, shape.cells * shape.streams);
-  const std::uint64_t windows = layers.window() * (plan.unified ? slots : 1);
-  const std::uint64_t window_cells = padded(std::min(shape.cells, windows + batch));
-  std::uint64_t bytes = 0;
+  const std::uint64_t window_cells = cells_of_windows(header, plan);
   for (std::uint64_t i = 0; i < layers.count(); ++i) {
+    std::uint64_t& layer = bytes[static_cast<std::size_t>(i)];
     if (layers.keeps_cells(i)) {
       const std::uint64_t cells = layers.is_windowed(i) ? window_cells : shape.cells;
-      bytes += saturated(saturated(shape.streams, cells), layers.cell_bytes(i, plan.cache));
+      layer += saturated(saturated(shape.streams, cells), layers.cell_bytes(i, plan.cache));
     }
-    if (layers.keeps_state(i)) bytes += saturated(slots, layers.state_bytes());
-    bytes = std::min(bytes, absurd_bytes);
+    if (layers.keeps_state(i)) layer += saturated(slots, layers.state_bytes());
+    layer = std::min(layer, absurd_bytes);
   }
   return bytes;
 }
 
-bool is_plain_attention(const GgufHeader& header) {
-  const Family& family = family_of(header);
-  return family.recurrent == Recurrent::never && !family.no_cache && header.architecture != "gemma3n" &&
-         header.architecture != "t5" && header.architecture != "qwen3vl";
+std::uint64_t cells_of_windows(const GgufHeader& header, const MemoryPlan& plan) {
+  const Layers layers(header, family_of(header));
+  if (layers.window() == 0) return 0;
+  const CacheShape shape = cache_shape(plan);
+  const std::uint64_t slots = static_cast<std::uint64_t>(std::max(plan.slots, 1));
+  const std::uint64_t windows = layers.window() * (plan.unified ? slots : 1);
+  return padded(
+      std::min(shape.cells, windows + std::min<std::uint64_t>(plan.batch, shape.cells * shape.streams)));
+}
+
+std::uint64_t state_bytes_of_slot(const GgufHeader& header) {
+  return Layers(header, family_of(header)).state_bytes();
+}
+
+std::uint64_t layers_with_work(const GgufHeader& header) { return Layers(header, family_of(header)).count(); }
+
+bool keeps_state(const GgufHeader& header, std::uint64_t layer) {
+  return Layers(header, family_of(header)).keeps_state(layer);
 }
 
 bool is_encoder(const GgufHeader& header) { return header.architecture.find("bert") != std::string::npos; }
 
 bool has_attention(const GgufHeader& header) { return family_of(header).recurrent != Recurrent::always; }
-
-bool has_windows(const GgufHeader& header) { return Layers(header, family_of(header)).window() != 0; }
 
 }  // namespace rbee::model

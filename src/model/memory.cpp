@@ -1,17 +1,18 @@
 #include "model/memory.h"
 
 #include "model/cache_memory.h"
+#include "model/compute_memory.h"
+#include "model/layer_tensors.h"
 
 #include <algorithm>
+#include <array>
 
 namespace rbee::model {
 namespace {
 
 constexpr std::uint64_t MiB = 1u << 20;
-// The engine's default for -ub, which rbee leaves alone: tokens computed in one go.
-constexpr std::uint64_t micro_batch = 512;
-// Positions, cell numbers and the like, which a GPU is handed through the host: 12 to 94 kB were seen.
-constexpr std::uint64_t small_inputs_bytes = 128u << 10;
+// More than any memory, and far enough below 2^64 that sums of a few stay true.
+constexpr std::uint64_t absurd_bytes = 1ull << 60;
 // Buffers of the engine pad each tensor to this (ggml's alignment of every backend that was measured).
 constexpr std::uint64_t buffer_alignment = 32;
 // The process itself: 88 MiB resident with the 1M-parameter demo model, mostly libraries, of which its
@@ -35,96 +36,120 @@ std::uint64_t padded(std::uint64_t bytes) {
   return (bytes + buffer_alignment - 1) / buffer_alignment * buffer_alignment;
 }
 
-// Inputs are looked up row by row, which the engine does on the host whatever -ngl says.
-bool stays_on_host(const Tensor& tensor) {
-  return tensor.name == "token_embd.weight" || tensor.name == "per_layer_token_embd.weight";
+// The engine's own classes (src/llama-arch.cpp, LLM_TENSOR_LAYER_INPUT): looked up row by row, which is done
+// on the host whatever -ngl says.
+bool is_input(const Tensor& tensor) {
+  constexpr std::array<std::string_view, 4> names = {"token_embd.weight", "per_layer_token_embd.weight",
+                                                     "position_embd.weight", "token_types.weight"};
+  return std::find(names.begin(), names.end(), tensor.name) != names.end();
 }
 
-void add_weights(const GgufHeader& header, bool gpu, Need& need) {
+// Where the engine puts what (src/llama-model.cpp, load_tensors): -ngl counts the output first, then the
+// layers from the last one down.
+class Placement {
+ public:
+  Placement(const GgufHeader& header, const MemoryPlan& plan)
+      : layers_(bounded_number(header, header.own("block_count"))), loaded_(layers_with_work(header)) {
+    const std::uint64_t all = layers_ + 1;
+    const std::uint64_t asked = std::min<std::uint64_t>(plan.gpu_layers.value_or(all), all);
+    first_on_device_ = plan.backend == Backend::cpu ? all : all - asked;
+  }
+  [[nodiscard]] bool is_loaded(const Tensor& tensor) const {
+    const std::optional<LayerTensor> place = layer_tensor(tensor.name);
+    return !place || place->layer < loaded_ || place->layer >= layers_;
+  }
+  [[nodiscard]] bool layer_on_device(std::uint64_t layer) const { return layer >= first_on_device_; }
+  [[nodiscard]] bool output_on_device() const { return first_on_device_ <= layers_; }
+  [[nodiscard]] bool on_device(const Tensor& tensor) const {
+    if (is_input(tensor) || !output_on_device()) return false;
+    const std::optional<LayerTensor> place = layer_tensor(tensor.name);
+    return !place || layer_on_device(place->layer);
+  }
+  [[nodiscard]] bool is_split() const { return output_on_device() && first_on_device_ > 0; }
+
+ private:
+  std::uint64_t layers_;
+  std::uint64_t loaded_;
+  std::uint64_t first_on_device_ = 0;
+};
+
+void add_weights(const GgufHeader& header, const MemoryPlan& plan, const Placement& placement, Need& need) {
   for (const Tensor& tensor : header.tensors) {
-    PoolNeed& pool = gpu && !stays_on_host(tensor) ? need.device : need.host;
+    if (!placement.is_loaded(tensor)) continue;
+    const bool device = placement.on_device(tensor) && !is_kept_from_device(tensor, plan.backend);
+    PoolNeed& pool = device ? need.device : need.host;
     pool.weights += padded(tensor.bytes);
   }
-  // A model without an output matrix uses its embeddings for it: on a GPU it needs them there as well, and
+  // A model without an output matrix uses its embeddings for it: on a device it needs them there as well, and
   // these two families keep a second copy on the CPU too.
   const bool copies_on_host = header.architecture == "gemma3n" || header.architecture == "gemma4";
   const Tensor* embedding = header.find_tensor("token_embd.weight");
   if (embedding == nullptr || header.find_tensor("output.weight") != nullptr || is_encoder(header)) return;
-  if (gpu) {
+  if (placement.output_on_device()) {
     need.device.weights += padded(embedding->bytes);
   } else if (copies_on_host) {
     need.host.weights += padded(embedding->bytes);
   }
 }
 
-// The widths that a graph's largest tensors have, in elements of one token.
-struct Widths {
-  std::uint64_t embedding = 0;
-  std::uint64_t feed_forward = 0;
-  std::uint64_t attention = 0;
-  std::uint64_t experts = 0;
-};
-
-std::uint64_t number(const GgufHeader& header, std::string_view key, std::uint64_t otherwise = 0) {
-  return bounded_number(header, header.own(key), otherwise);
-}
-
-Widths widths_of(const GgufHeader& header) {
-  Widths widths;
-  widths.embedding = number(header, "embedding_length");
-  const std::uint64_t used = number(header, "expert_used_count");
-  const std::uint64_t layers = std::max<std::uint64_t>(1, number(header, "block_count", 1));
-  for (std::uint64_t i = 0; i < layers; ++i) {
-    const auto of_layer = [&](std::string_view key) {
-      return bounded_number_of_layer(header, header.own(key), i);
-    };
-    widths.feed_forward = std::max(widths.feed_forward, of_layer("feed_forward_length"));
-    const std::uint64_t heads = of_layer("attention.head_count");
-    const std::uint64_t head =
-        number(header, "attention.key_length", heads == 0 ? 0 : widths.embedding / heads);
-    widths.attention = std::max({widths.attention, widths.embedding, heads * head});
+std::uint64_t largest_weight_on_host(const GgufHeader& header, const Placement& placement) {
+  std::uint64_t most = 0;
+  for (const Tensor& tensor : header.tensors) {
+    const bool in_layer = layer_tensor(tensor.name).has_value();
+    if (in_layer && placement.is_loaded(tensor) && !placement.on_device(tensor))
+      most = std::max(most, tensor.bytes);
   }
-  // Old mixtures of experts give the width of one expert as that of the layer.
-  const bool expert_width = header.integer(header.own("expert_feed_forward_length")).has_value();
-  if (!expert_width && used > 1) widths.feed_forward *= used;
-  widths.feed_forward =
-      std::max({widths.feed_forward, used * number(header, "expert_feed_forward_length"),
-                number(header, "expert_shared_feed_forward_length"), number(header, "ssm.inner_size")});
-  widths.experts = used * widths.embedding;
-  return widths;
-}
-
-// R = 4*ubatch*(2F + 8W + E) is near the upper end for dense and mixture models, which take 0.36 to 1.2 of
-// it; others were seen up to 1.8. Which of the two a model is cannot be told from sizes alone.
-std::uint64_t graph_bytes(const GgufHeader& header) {
-  const Widths widths = widths_of(header);
-  const std::uint64_t elements = 2 * widths.feed_forward + 8 * widths.attention + widths.experts;
-  const std::uint64_t rule = 4 * micro_batch * elements;
-  if (header.architecture == "t5") return 3 * rule;  // encoder and decoder in one graph
-  return is_plain_attention(header) ? rule + rule / 5 : 2 * rule;
+  return most;
 }
 
 }  // namespace
 
 std::uint64_t PoolNeed::total() const { return weights + cache + compute + output + projector + overhead; }
 
+std::uint64_t PoolNeed::logged() const { return total() - overhead; }
+
+bool is_known_architecture(const GgufHeader& header) {
+  constexpr auto known = std::to_array<std::string_view>(
+      {"apertus",    "arcee",       "baichuan",    "bailingmoe2", "bert",
+       "bloom",      "cohere2",     "command-r",   "dbrx",        "deepseek",
+       "deepseek2",  "deepseek32",  "dots1",       "ernie4_5",    "ernie4_5-moe",
+       "exaone4",    "falcon",      "falcon-h1",   "gemma",       "gemma-embedding",
+       "gemma2",     "gemma3",      "gemma3n",     "gemma4",      "glm4",
+       "glm4moe",    "gpt-oss",     "gpt2",        "granite",     "granitehybrid",
+       "granitemoe", "hunyuan-moe", "internlm2",   "jamba",       "lfm2",
+       "llada",      "llama",       "llama4",      "mamba",       "mamba2",
+       "minicpm",    "mistral3",    "modern-bert", "mpt",         "nemotron",
+       "nemotron_h", "nomic-bert",  "olmo2",       "olmoe",       "phi2",
+       "phi3",       "qwen2",       "qwen2moe",    "qwen2vl",     "qwen3",
+       "qwen35",     "qwen3moe",    "qwen3next",   "qwen3vl",     "rwkv6",
+       "rwkv7",      "seed_oss",    "smollm3",     "stablelm",    "starcoder2",
+       "t5"});
+  return std::find(known.begin(), known.end(), header.architecture) != known.end();
+}
+
 Need memory_need(const GgufHeader& header, const MemoryPlan& plan) {
-  const bool gpu = plan.backend != Backend::cpu;
   const std::uint64_t slots = static_cast<std::uint64_t>(std::max(plan.slots, 1));
-  const CacheShape shape = cache_shape(plan);
+  const Placement placement(header, plan);
   Need need;
-  add_weights(header, gpu, need);
-  PoolNeed& computing = gpu ? need.device : need.host;
-  computing.cache = cache_bytes(header, plan);
-  // The mask: two bytes for each token of the batch and each cell of one stream, once more with windows.
-  const std::uint64_t masks = has_attention(header) ? (has_windows(header) ? 2 : 1) : 0;
-  const std::uint64_t mask = 2 * micro_batch * shape.cells * masks;
-  computing.compute = graph_bytes(header) + mask;
-  if (gpu)
-    need.host.compute = 4 * micro_batch * 2 * number(header, "embedding_length") + mask + small_inputs_bytes;
+  add_weights(header, plan, placement, need);
+  std::uint64_t largest_host_cache = 0;
+  const std::vector<std::uint64_t> cache = cache_bytes_of_layers(header, plan);
+  for (std::size_t i = 0; i < cache.size(); ++i) {
+    PoolNeed& pool = placement.layer_on_device(i) ? need.device : need.host;
+    pool.cache = std::min(pool.cache + cache[i], absurd_bytes);
+    if (!placement.layer_on_device(i)) largest_host_cache = std::max(largest_host_cache, cache[i]);
+  }
+  MemoryPlan computing = plan;
+  if (!placement.output_on_device()) computing.backend = Backend::cpu;
+  const bool split = placement.is_split();
+  const ComputeNeed compute =
+      compute_need(header, computing, split ? largest_weight_on_host(header, placement) : 0,
+                   split ? largest_host_cache : 0);
+  need.device.compute = compute.device;
+  need.host.compute = compute.host;
   need.host.output = 4 * header.vocabulary * slots;
   need.host.overhead = process_bytes + bytes_per_token_text * header.vocabulary;
-  if (gpu) need.device.overhead = driver_bytes(plan.backend);
+  if (plan.backend != Backend::cpu) need.device.overhead = driver_bytes(plan.backend);
   return need;
 }
 

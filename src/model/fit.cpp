@@ -1,0 +1,192 @@
+#include "model/fit.h"
+
+#include "model/cache_memory.h"
+#include "model/layer_tensors.h"
+
+#include <algorithm>
+
+namespace rbee::model {
+namespace {
+
+// The engine rounds contexts up to this.
+constexpr std::uint32_t context_step = 256;
+
+std::uint32_t context_of(const GgufHeader& header, const FitSettings& settings) {
+  // Beyond the trained context the engine would allocate memory that no slot may use.
+  const std::uint32_t own = header.context_train > 0 ? header.context_train : unknown_context;
+  return std::min(settings.context > 0 ? settings.context : largest_default_context, own);
+}
+
+// What was taken beyond the plan is put down to what is computed in.
+void correct(PoolNeed& pool, double factor) {
+  if (factor > 1)
+    pool.compute += static_cast<std::uint64_t>(static_cast<double>(pool.logged()) * (factor - 1));
+}
+
+class Search {
+ public:
+  Search(const GgufHeader& header, const FitSettings& settings, const Room& room)
+      : header_(header), settings_(settings), room_(room), all_(all_layers(header)) {}
+
+  Fit run() {
+    const std::uint32_t wanted = context_of(header_, settings_);
+    fit_.of_layers = all_;
+    if (!try_contexts(wanted, [this](std::uint32_t context) { return try_layers(context, all_); }) &&
+        !(settings_.may_offload && room_.backend != Backend::cpu && !room_.is_one &&
+          try_contexts(wanted, [this](std::uint32_t context) { return try_part(context); }))) {
+      refuse(wanted);
+    }
+    return fit_;
+  }
+
+ private:
+  [[nodiscard]] MemoryPlan plan(std::uint32_t context, std::uint32_t layers) const {
+    MemoryPlan made{.context = context,
+                    .slots = settings_.slots,
+                    .cache = settings_.cache,
+                    .unified = settings_.unified,
+                    .backend = room_.backend};
+    made.batch = std::max(made.batch, std::min(context, settings_.longest_batch));
+    if (layers < all_) made.gpu_layers = layers;
+    return made;
+  }
+  [[nodiscard]] Need need_of(const MemoryPlan& made) const {
+    Need need = memory_need(header_, made);
+    correct(need.device, settings_.device_factor);
+    correct(need.host, settings_.host_factor);
+    return need;
+  }
+  [[nodiscard]] bool holds(const Need& need) const {
+    if (room_.is_one || room_.backend == Backend::cpu)
+      return need.device.total() + need.host.total() <= room_.host;
+    return need.device.total() <= room_.device && need.host.total() <= room_.host;
+  }
+
+  // A context that nobody asked for is lowered by halves while only that keeps the model from fitting.
+  template <class Try>
+  bool try_contexts(std::uint32_t wanted, Try attempt) {
+    for (std::uint32_t context = wanted;; context /= 2) {
+      if (attempt(context)) return true;
+      if (settings_.context != 0 || context / 2 < smallest_default_context) return false;
+    }
+  }
+
+  bool try_layers(std::uint32_t context, std::uint32_t layers) {
+    const MemoryPlan made = plan(context, layers);
+    const Need need = need_of(made);
+    if (!holds(need)) return false;
+    fit_.fits = layers == all_ ? Fits::whole : Fits::part;
+    fit_.layers = room_.backend == Backend::cpu ? 0 : layers;
+    fit_.context = context;
+    fit_.need = need;
+    fit_.have = room_.is_one || room_.backend == Backend::cpu ? room_.host : room_.device;
+    fit_.speed = speed(made);
+    fit_.longest_context = longest_context(layers);
+    return true;
+  }
+
+  // The most layers that the device holds, where the host holds the rest: each more needs more of the one
+  // and less of the other.
+  bool try_part(std::uint32_t context) {
+    std::uint32_t fewest = 1;
+    std::uint32_t most = all_ - 1;
+    while (fewest < most) {
+      const std::uint32_t middle = (fewest + most + 1) / 2;
+      if (need_of(plan(context, middle)).device.total() <= room_.device) {
+        fewest = middle;
+      } else {
+        most = middle - 1;
+      }
+    }
+    return most >= 1 && try_layers(context, fewest);
+  }
+
+  [[nodiscard]] std::uint32_t longest_context(std::uint32_t layers) const {
+    const std::uint32_t own = header_.context_train > 0 ? header_.context_train : unknown_context;
+    std::uint32_t fewest = fit_.context / context_step;
+    std::uint32_t most = std::max(own / context_step, fewest);
+    while (fewest < most) {
+      const std::uint32_t middle = fewest + (most - fewest + 1) / 2;
+      if (holds(need_of(plan(middle * context_step, layers)))) {
+        fewest = middle;
+      } else {
+        most = middle - 1;
+      }
+    }
+    return std::max(fewest * context_step, fit_.context);
+  }
+
+  void refuse(std::uint32_t wanted) {
+    fit_.context = wanted;
+    fit_.need = need_of(plan(wanted, all_));
+    const std::uint64_t device = fit_.need.device.total();
+    const std::uint64_t host = fit_.need.host.total();
+    const bool one = room_.is_one || room_.backend == Backend::cpu;
+    fit_.short_of_host = one || device <= room_.device;
+    fit_.have = fit_.short_of_host ? room_.host : room_.device;
+    const std::uint64_t asked = one ? device + host : fit_.short_of_host ? host : device;
+    fit_.short_by = asked - std::min(asked, fit_.have);
+  }
+
+  [[nodiscard]] std::optional<double> speed(const MemoryPlan& made) const {
+    const TokenReads reads = reads_of_token(header_, made);
+    double seconds = 0;
+    if (reads.device > 0) {
+      if (room_.device_bandwidth == 0) return std::nullopt;
+      seconds += static_cast<double>(reads.device) / static_cast<double>(room_.device_bandwidth);
+    }
+    if (reads.host > 0) {
+      if (room_.host_bandwidth == 0) return std::nullopt;
+      seconds += static_cast<double>(reads.host) / static_cast<double>(room_.host_bandwidth);
+    }
+    return seconds > 0 ? std::optional(1 / seconds) : std::nullopt;
+  }
+
+  const GgufHeader& header_;
+  const FitSettings& settings_;
+  const Room& room_;
+  std::uint32_t all_;
+  Fit fit_;
+};
+
+}  // namespace
+
+std::string_view fits_name(Fits fits) {
+  switch (fits) {
+    case Fits::whole: return "whole";
+    case Fits::part: return "part";
+    case Fits::no: return "no";
+  }
+  return "no";
+}
+
+std::uint32_t all_layers(const GgufHeader& header) {
+  return static_cast<std::uint32_t>(bounded_number(header, header.own("block_count"))) + 1;
+}
+
+Fit fit_model(const GgufHeader& header, const FitSettings& settings, const Room& room) {
+  return Search(header, settings, room).run();
+}
+
+TokenReads reads_of_token(const GgufHeader& header, const MemoryPlan& plan) {
+  const std::uint64_t experts = bounded_number(header, header.own("expert_count"));
+  const std::uint64_t used = std::min(bounded_number(header, header.own("expert_used_count")), experts);
+  const std::uint64_t loaded = layers_with_work(header);
+  const std::uint32_t all = all_layers(header);
+  const std::uint32_t on_device =
+      plan.backend == Backend::cpu ? 0 : std::min(plan.gpu_layers.value_or(all), all);
+  const Tensor* output = header.find_tensor("output.weight");
+  if (output == nullptr) output = header.find_tensor("token_embd.weight");
+  TokenReads reads;
+  if (output != nullptr && !is_encoder(header)) (on_device > 0 ? reads.device : reads.host) += output->bytes;
+  for (const Tensor& tensor : header.tensors) {
+    const std::optional<LayerTensor> place = layer_tensor(tensor.name);
+    if (!place || place->layer >= loaded) continue;
+    const bool is_expert = place->kind.ends_with("_exps") && experts > 0;
+    const std::uint64_t bytes = is_expert ? tensor.bytes / experts * used : tensor.bytes;
+    (place->layer >= all - on_device ? reads.device : reads.host) += bytes;
+  }
+  return reads;
+}
+
+}  // namespace rbee::model
