@@ -150,6 +150,7 @@ Result<void> Agent::start() {
                                            EngineRunner::Threads{*work_, *files_}, std::move(runner));
   runner_->on_change = [this] { changed(); };
   runner_->on_log = [this](const std::string& engine, std::string_view lines) { spread_log(engine, lines); };
+  open_downloads();
   publish();
   net::Endpoint on;
   on.unix_path = folders_.socket.string();
@@ -170,6 +171,7 @@ HiveReport Agent::report() const {
                     .workers = supervisor_.worker_reports(),
                     .engines = supervisor_.engine_reports(),
                     .models = models_};
+  if (downloads_) report.downloads = downloads_->list();
   for (EngineReport& engine : report.engines) {
     if (runner_) engine.socket = runner_->socket_of(engine.id);
   }
@@ -243,6 +245,7 @@ void Agent::close() {
   cancel_installs_->store(true);
   server_.reset();
   runner_.reset();
+  downloads_.reset();
   place_ = Place();
 }
 

@@ -29,6 +29,18 @@ enum class RouteId {
   models,
   model_add,
   model_remove,
+  model_verify,
+  model_stop,
+  downloads,
+  download,
+  download_cancel,
+  import,
+  ollama_tags,
+  ollama_version,
+  ollama_ps,
+  ollama_show,
+  ollama_pull,
+  ollama_delete,
   logs,
 };
 

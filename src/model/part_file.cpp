@@ -19,7 +19,7 @@ namespace {
 // Some spans of 40 characters: four connections never leave more than a few dozen.
 constexpr std::size_t largest_journal_bytes = 1u << 20;
 // A kill loses no more than what came since; each save makes the disk write out what it has.
-constexpr Milliseconds between_saves{1'000};
+constexpr Milliseconds between_saves{500};
 constexpr Milliseconds between_looks{100};
 constexpr std::size_t hash_piece_bytes = 1u << 20;
 
@@ -63,17 +63,16 @@ std::optional<PartState> PartFile::read_journal(const Paths& paths) {
   if (!text) return std::nullopt;
   const Result<Json> json = parse_json(*text);
   if (!json) return std::nullopt;
-  std::optional<PartState> state = part_state_from_json(*json);
-  if (!state) return std::nullopt;
-  if (!state->sha256.empty()) return state;  // the file may have been moved to its place already
-  // The file must reach as far as the journal says: the last byte that is there tells.
-  std::uint64_t needed = state->bytes;
-  if (!state->missing.empty() && state->missing.back().to == state->bytes)
-    needed = state->missing.back().from;
+  return part_state_from_json(*json);
+}
+
+bool PartFile::has_data_of(const PartState& state, const Paths& paths) {
+  std::uint64_t needed = state.bytes;
+  const bool end_is_missing = !state.missing.empty() && state.missing.back().to == state.bytes;
+  if (end_is_missing) needed = state.missing.back().from;
   std::error_code failure;
   const std::uintmax_t there = std::filesystem::file_size(paths.data, failure);
-  if (failure || there < needed) return std::nullopt;
-  return state;
+  return !failure && there >= needed;
 }
 
 Result<std::unique_ptr<PartFile>> PartFile::open(Paths paths, const Clock& clock) {
@@ -191,7 +190,7 @@ void PartFile::save(std::unique_lock<std::mutex>& lock) {
 
 void PartFile::work() {
   std::unique_lock lock(mutex_);
-  Instant saved = clock_.now();
+  std::optional<Instant> saved;
   while (!ending_) {
     std::uint64_t pieces = 0;
     while (!ending_ && pieces < 64 && hash_some(lock)) ++pieces;
@@ -205,7 +204,7 @@ void PartFile::work() {
       news_.notify_all();
       continue;
     }
-    if (unsaved_ && clock_.now() - saved >= between_saves) {
+    if (unsaved_ && (!saved || clock_.now() - *saved >= between_saves)) {
       save(lock);
       saved = clock_.now();
     }

@@ -38,8 +38,10 @@ class PartFile {
     std::filesystem::path data;
     std::filesystem::path journal;
   };
-  // What an earlier try left; nothing where there is nothing to go on with.
+  // What an earlier try left; nothing where the journal is damaged or absent.
   [[nodiscard]] static std::optional<PartState> read_journal(const Paths& paths);
+  // Whether the data reaches as far as the journal says.
+  [[nodiscard]] static bool has_data_of(const PartState& state, const Paths& paths);
 
   // Opens or makes the file; `clock` must outlive it. Fails with io_failed or no_space.
   [[nodiscard]] static Result<std::unique_ptr<PartFile>> open(Paths paths, const Clock& clock);

@@ -46,7 +46,7 @@ std::string sha256_of(std::string_view text) {
   return hash.finish();
 }
 
-Result<std::string> sha256_of_file(const std::filesystem::path& path) {
+Result<std::string> sha256_of_file(const std::filesystem::path& path, std::atomic<std::uint64_t>* done) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), std::fclose);
   if (!file) return io_error(cat("'", path.string(), "' cannot be opened"), errno);
   Sha256 hash;
@@ -54,6 +54,7 @@ Result<std::string> sha256_of_file(const std::filesystem::path& path) {
   while (true) {
     const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get());
     hash.add({buffer.data(), got});
+    if (done != nullptr) *done += got;
     if (got < buffer.size()) break;
   }
   if (std::ferror(file.get()) != 0) return io_error(cat("'", path.string(), "' cannot be read"), errno);

@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -26,8 +28,9 @@ class Sha256 {
 };
 
 [[nodiscard]] std::string sha256_of(std::string_view text);
-// Reads all of it. Fails with io_failed.
-[[nodiscard]] Result<std::string> sha256_of_file(const std::filesystem::path& path);
+// Reads all of it; `done` counts the bytes. Fails with io_failed.
+[[nodiscard]] Result<std::string> sha256_of_file(const std::filesystem::path& path,
+                                                 std::atomic<std::uint64_t>* done = nullptr);
 // 64 hex digits, lower case: the only thing that a network may say and a file is named by.
 [[nodiscard]] bool is_sha256(std::string_view text);
 

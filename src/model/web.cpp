@@ -234,7 +234,8 @@ Transfer::Start start_of(const FileOrder& order, const PartFile::Paths& paths) {
   Transfer::Start start{
       .what = cat("'", without_query(order.url), "'"), .bytes = order.bytes, .pinned = !order.sha256.empty()};
   const std::optional<PartState> before = PartFile::read_journal(paths);
-  const bool same = before && before->url == order.url && (!order.bytes || *order.bytes == before->bytes);
+  const bool same = before && before->url == order.url && (!order.bytes || *order.bytes == before->bytes) &&
+                    PartFile::has_data_of(*before, paths);
   if (!same) {
     throw_away(paths);
     return start;
@@ -283,7 +284,5 @@ Result<FileDone> fetch_file(const FileOrder& order, const PartFile::Paths& paths
   if (worthless) throw_away(paths);
   return fetched;
 }
-
-void start_web() { ::curl_global_init(CURL_GLOBAL_DEFAULT); }
 
 }  // namespace rbee::model

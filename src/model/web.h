@@ -43,7 +43,4 @@ struct FileDone {
                                           const std::function<void(const FileProgress&)>& on_progress,
                                           const KeepOn& keep_on);
 
-// Once for the process, before any of these; main.cpp's first thread.
-void start_web();
-
 }  // namespace rbee::model
