@@ -31,6 +31,7 @@ WRAPPED = [
     (("iostream",), re.compile(r"\.cpp$"), "<ostream> or <string> in a header"),
     (("spdlog/",), re.compile(r"^base/[^/]+\.cpp$"), '"base/log.h"'),
     (("SQLiteCpp/", "sqlite3.h"), re.compile(r"^keeper/"), "keeper's state"),
+    (("curl/",), re.compile(r"^model/[^/]+\.(cpp|h)$"), "model/web.h"),
     (("CLI/", "toml++/"), re.compile(r"^cli/"), "src/cli"),
 ]
 

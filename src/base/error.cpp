@@ -20,6 +20,7 @@ constexpr auto table = std::to_array<ErrorInfo>({
     {unknown_model, "unknown_model", 404, 4, "See `rbee model list`; `rbee model add NAME FILE` adds one."},
     {unknown_name, "unknown_name", 404, 4, "See `rbee status` for the names there are."},
     {name_taken, "name_taken", 409, 4, "Choose another name, or remove the one that has it."},
+    {in_use, "in_use", 409, 4, "`rbee stop M` ends what uses it."},
     {no_worker, "no_worker", 503, 4, "`rbee worker deploy` puts a device in service."},
     {queue_full, "queue_full", 429, 4, "Try again in a moment, or add a worker."},
     {worker_lost, "worker_lost", 502, 1, "Send the request again; `rbee status` says what happened."},

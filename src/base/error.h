@@ -21,6 +21,7 @@ enum class ErrorCode {
   unknown_model,
   unknown_name,
   name_taken,
+  in_use,
   no_worker,
   queue_full,
   worker_lost,

@@ -53,6 +53,8 @@ class Grammar {
     add_models();
     add_questions();
     add_engines();
+    add_ollama();
+    add_completion();
   }
 
   CLI::App& root() { return root_; }
@@ -157,7 +159,33 @@ class Grammar {
 
   void add_models() {
     CLI::App& model = group("model", "Models of the hives", "model list");
-    command(model, Command::model_list, "list", "List the models", "model list --json");
+    CLI::App& list = command(model, Command::model_list, "list", "List the models", "model list --catalog");
+    CLI::Option* catalog = list.add_flag("--catalog", o_.catalog, "Those that rbee knows by a short name");
+    list.add_flag("--check", o_.check, "Ask the hub whether it has them")->needs(catalog);
+    CLI::App& search =
+        command(model, Command::model_search, "search",
+                "Look in the catalog, and on the hub where there is a network", "model search gemma");
+    search.add_option("TEXT", o_.source, "What to look for")->required();
+    add_download(command(model, Command::model_download, "download", "Fetch a model",
+                         "model download llama-3.1-8b-q4 --hive gaming-pc"));
+    CLI::App& cancel = command(model, Command::model_cancel, "cancel",
+                               "End a download and throw away what has come", "model cancel llama-3.1-8b");
+    add_model_of_hive(cancel);
+    CLI::App& copy = command(model, Command::model_copy, "copy", "Copy a model between hives",
+                             "model copy mistral-7b --from a --to b");
+    copy.add_option("M", o_.model, "The model")->required();
+    copy.add_option("--from", o_.from, "From this hive")->type_name("H")->required();
+    copy.add_option("--to", o_.to, "To this hive")->type_name("H")->required();
+    CLI::App& import =
+        command(model, Command::model_import, "import",
+                "Link what Ollama, LM Studio, the Hugging Face tools or llama.cpp have fetched",
+                "model import ~/models");
+    import.add_option("DIR", o_.source, "Look in this folder only");
+    import.add_option("--hive", o_.hive, "On this hive")->type_name("H");
+    add_model_of_hive(command(model, Command::model_verify, "verify", "Compare a model with its checksum",
+                              "model verify mistral-7b-q4_k_m"));
+    add_model_of_hive(
+        command(model, Command::model_remove, "remove", "Remove a model", "model remove mistral-7b-q4_k_m"));
     add_fit(model);
     CLI::App& about = command(model, Command::model_info, "info", "What a model is, by its file",
                               "model info llama-3.1-8b");
@@ -165,7 +193,8 @@ class Grammar {
     CLI::App& add = command(model, Command::model_add, "add", "Make a GGUF file known under a name",
                             "model add llama-3.1-8b ./llama-3.1-8b-q4_k_m.gguf");
     add.add_option("NAME", o_.model, "Name of the model")->required();
-    add.add_option("SOURCE", o_.source, "Path of the file")->required();
+    add.add_option("SOURCE", o_.source, "Path of the file, a model that is there, or where to fetch it")
+        ->required();
     add.add_option("--hive", o_.hive, "On this hive")->type_name("H");
   }
 
@@ -189,6 +218,46 @@ class Grammar {
     fit.add_option("--kv", o_.kv, "A cache for each slot, or one for all (unified)")
         ->type_name("split|unified")
         ->check(CLI::IsMember({"split", "unified"}, CLI::ignore_case).description(""));
+  }
+
+  void add_model_of_hive(CLI::App& app) {
+    app.add_option("M", o_.model, "The model")->required();
+    app.add_option("--hive", o_.hive, "On this hive")->type_name("H");
+  }
+
+  void add_download(CLI::App& app) {
+    add_model_of_hive(app);
+    app.add_option("--quant", o_.quant, "Its quantization: Q4_K_M, Q8_0 ..., or auto")->type_name("Q");
+    app.add_flag("--allow-private", o_.allow_private, "Also http, and addresses of private networks");
+  }
+
+  void add_ollama() {
+    CLI::App& run = command(root_, Command::run, "run", "Talk to a model, or ask it one question",
+                            "run llama-3.2-1b \"Why is the sky blue?\"");
+    run.add_option("M", o_.model, "The model")->required();
+    run.add_option("PROMPT", o_.prompt, "One question");
+    add_sampling(run);
+    add_download(command(root_, Command::model_download, "pull", "Fetch a model", "pull llama-3.2-1b"));
+    command(root_, Command::model_list, "ls", "List the models", "ls");
+    command(root_, Command::ps, "ps", "List the models that are loaded", "ps");
+    CLI::App& show = command(root_, Command::show, "show", "What a model is", "show llama-3.2-1b");
+    show.add_option("M", o_.model, "The model")->required();
+    add_model_of_hive(command(root_, Command::model_remove, "rm", "Remove a model", "rm llama-3.2-1b"));
+    add_model_of_hive(
+        command(root_, Command::stop, "stop", "End the engines of a model", "stop llama-3.2-1b"));
+    CLI::App& serve = command(root_, Command::up, "serve", "The same as `rbee up`", "serve");
+    serve.add_option("--port", o_.port, "Port for clients (7833; 0: any free one)")->type_name("PORT");
+  }
+
+  void add_completion() {
+    CLI::App& completion = command(root_, Command::completion, "completion",
+                                   "Print what makes a shell complete rbee's commands and names",
+                                   "completion bash > ~/.local/share/bash-completion/completions/rbee");
+    completion.add_option("SHELL", o_.shell, "bash, zsh or fish")->required();
+    // What those scripts call; the words that were typed come behind "--".
+    CLI::App& complete = command(root_, Command::complete, "__complete", "", "__complete -- mod");
+    complete.group("");
+    complete.add_option("WORDS", o_.words, "The words of the line");
   }
 
   void add_questions() {
@@ -257,7 +326,7 @@ std::vector<std::string> flag_names(const CLI::App& app) {
 std::vector<std::string> command_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    names.push_back(command->get_name());
+    if (!command->get_group().empty()) names.push_back(command->get_name());
   }
   return names;
 }
@@ -315,6 +384,40 @@ Result<CommandLine> parse_command_line(std::span<const std::string> words) {
     return usage_error(root, failure);
   }
   return line;
+}
+
+Completion complete_command_line(std::span<const std::string> words) {
+  Options options;
+  Grammar grammar(options);
+  const CLI::App* at = &grammar.root();
+  const std::string typed = words.empty() ? "" : words.back();
+  std::string before;
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    before = words[i];
+    for (const CLI::App* next : at->get_subcommands([](const CLI::App*) { return true; })) {
+      if (next->get_name() == words[i]) {
+        at = next;
+        break;
+      }
+    }
+  }
+  const auto of_name = [](const std::string& name) {
+    if (name == "M" || name == "--model" || name == "-m") return NameKind::model;
+    if (name == "W" || name == "--worker") return NameKind::worker;
+    if (name == "H" || name == "--hive" || name == "--from" || name == "--to") return NameKind::hive;
+    return NameKind::none;
+  };
+  if (const NameKind kind = of_name(before); before.starts_with('-') && kind != NameKind::none)
+    return {{}, kind};
+  if (before == "--backend") return {{"cuda", "metal", "rocm", "vulkan", "cpu"}, NameKind::none};
+  if (typed.starts_with('-')) return {flag_names(*at), NameKind::none};
+  if (at->get_name() == "completion") return {{"bash", "zsh", "fish"}, NameKind::none};
+  Completion found{command_names(*at), NameKind::none};
+  for (const CLI::Option* option : at->get_options()) {
+    if (!option->get_positional()) continue;
+    if (const NameKind kind = of_name(option->get_name(true)); kind != NameKind::none) found.kind = kind;
+  }
+  return found;
 }
 
 }  // namespace rbee::cli

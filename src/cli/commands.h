@@ -41,6 +41,7 @@ struct Context {
 [[nodiscard]] Result<void> run_engine_remove(const Context& context);
 // `model fit --on`: asks no keeper.
 [[nodiscard]] Result<void> run_fit_on(const Context& context);
+[[nodiscard]] Result<void> run_completion(const Context& context);
 // Without a keeper it prints what the log of this home has.
 [[nodiscard]] Result<void> run_logs(const Context& context, AdminClient& client);
 
@@ -57,6 +58,20 @@ struct Context {
 [[nodiscard]] Result<void> run_model_add(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_model_fit(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_model_info(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_model_search(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_model_download(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_model_cancel(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_model_copy(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_model_import(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_model_verify(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_model_remove(const Context& context, AdminClient& client);
+// What Ollama's users type.
+[[nodiscard]] Result<void> run_run(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_ps(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_show(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_stop(const Context& context, AdminClient& client);
+// Prints what the line that is being typed may go on with.
+[[nodiscard]] Result<void> run_complete(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_infer(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_chat(const Context& context, AdminClient& client);
 

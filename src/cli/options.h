@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace rbee::cli {
 
@@ -24,6 +25,19 @@ enum class Command {
   model_add,
   model_fit,
   model_info,
+  model_search,
+  model_download,
+  model_cancel,
+  model_copy,
+  model_import,
+  model_verify,
+  model_remove,
+  run,
+  ps,
+  show,
+  stop,
+  completion,
+  complete,
   infer,
   chat,
   engine_list,
@@ -73,8 +87,15 @@ struct Options {
   std::string cache_type;
   std::string kv;
 
-  std::string source;  // model add: a path
-  std::string from;    // engine install: a folder
+  std::string source;  // model add: a path, or where to fetch it; model import: a folder
+  std::string quant;
+  std::string to;              // model copy: a hive
+  bool allow_private = false;  // model download
+  bool catalog = false;        // model list
+  bool check = false;
+  std::string shell;               // completion
+  std::vector<std::string> words;  // of a line that is being typed
+  std::string from;                // engine install: a folder; model copy: a hive
 
   // infer, chat
   std::string prompt;

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/line_input.h"
+#include "cli/model_source.h"
 
 #include <nlohmann/json.hpp>
 
@@ -62,6 +63,7 @@ Result<void> run_infer(const Context& context, AdminClient& client) {
 }
 
 Result<void> run_chat(const Context& context, AdminClient& client) {
+  if (const Result<void> there = offer_download(context, client); !there) return there;
   LineInput input(context.environment.stdin_terminal && context.environment.stdout_terminal);
   if (context.environment.stdin_terminal)
     context.out.note(cat("Talking to ", context.options.model, "; Ctrl-D ends it."));

@@ -37,6 +37,7 @@ LocalCommand local_command(Command command) {
     case Command::hive: return run_hive;
     case Command::detect: return run_detect;
     case Command::doctor: return run_doctor;
+    case Command::completion: return run_completion;
     case Command::engine_list: return run_engine_list;
     case Command::engine_install: return run_engine_install;
     case Command::engine_verify: return run_engine_verify;
@@ -59,6 +60,18 @@ KeeperCommand keeper_command(Command command) {
     case Command::model_add: return run_model_add;
     case Command::model_fit: return run_model_fit;
     case Command::model_info: return run_model_info;
+    case Command::model_search: return run_model_search;
+    case Command::model_download: return run_model_download;
+    case Command::model_cancel: return run_model_cancel;
+    case Command::model_copy: return run_model_copy;
+    case Command::model_import: return run_model_import;
+    case Command::model_verify: return run_model_verify;
+    case Command::model_remove: return run_model_remove;
+    case Command::run: return run_run;
+    case Command::ps: return run_ps;
+    case Command::show: return run_show;
+    case Command::stop: return run_stop;
+    case Command::complete: return run_complete;
     case Command::infer: return run_infer;
     case Command::chat: return run_chat;
     case Command::logs: return run_logs;

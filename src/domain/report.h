@@ -25,6 +25,19 @@ struct ModelFile {
   std::string sha256;  // empty while it is not known
 };
 
+// A model on its way to a hive.
+struct DownloadReport {
+  std::string id;                // the canonical name of its source: "hf:owner/repo:Q4_K_M"
+  std::string name;              // what the model will be called
+  std::string state;             // "waiting", "asking", "fetching", "checking", "done", "failed", "cancelled"
+  std::string reason;            // of "failed"
+  std::uint64_t bytes = 0;       // of all its files; 0 while that is not known
+  std::uint64_t done_bytes = 0;  // never shrinks
+  std::uint64_t bytes_per_s = 0;
+  std::optional<std::uint64_t> seconds_left;
+  std::string model_id;  // of "done"
+};
+
 enum class EngineState { starting, ready, stopping, failed };
 [[nodiscard]] std::string_view engine_state_name(EngineState state);
 
@@ -71,9 +84,11 @@ struct HiveReport {
   std::vector<WorkerReport> workers;
   std::vector<EngineReport> engines;
   std::vector<ModelFile> models;
+  std::vector<DownloadReport> downloads = {};
 };
 
 [[nodiscard]] Json to_json(const ModelFile& file);
+[[nodiscard]] Json to_json(const DownloadReport& download);
 [[nodiscard]] Json to_json(const EngineReport& engine);
 [[nodiscard]] Json to_json(const WorkerReport& worker);
 [[nodiscard]] Json to_json(const HiveReport& report);

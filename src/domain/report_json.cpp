@@ -36,6 +36,22 @@ Result<EngineReport> engine_from_json(const Json& json) {
   return engine;
 }
 
+Result<DownloadReport> download_from_json(const Json& json) {
+  DownloadReport download;
+  FieldReader fields(json, "a download");
+  fields.require("id", download.id);
+  fields.require("name", download.name);
+  fields.read("state", download.state);
+  fields.read("reason", download.reason);
+  fields.read("bytes", download.bytes);
+  fields.read("done_bytes", download.done_bytes);
+  fields.read("bytes_per_s", download.bytes_per_s);
+  fields.read("seconds_left", download.seconds_left);
+  fields.read("model", download.model_id);
+  if (fields.error()) return *fields.error();
+  return download;
+}
+
 }  // namespace
 
 std::string_view engine_state_name(EngineState state) {
@@ -71,6 +87,18 @@ Json to_json(const ModelFile& file) {
               {"architecture", file.architecture},
               {"context_train", file.context_train},
               {"sha256", file.sha256}};
+}
+
+Json to_json(const DownloadReport& download) {
+  return Json{{"id", download.id},
+              {"name", download.name},
+              {"state", download.state},
+              {"reason", download.reason},
+              {"bytes", download.bytes},
+              {"done_bytes", download.done_bytes},
+              {"bytes_per_s", download.bytes_per_s},
+              {"seconds_left", download.seconds_left ? Json(*download.seconds_left) : Json(nullptr)},
+              {"model", download.model_id}};
 }
 
 Json to_json(const EngineReport& engine) {
@@ -110,7 +138,8 @@ Json to_json(const HiveReport& report) {
               {"machine", to_json(report.machine)},
               {"workers", list_json(report.workers)},
               {"engines", list_json(report.engines)},
-              {"models", list_json(report.models)}};
+              {"models", list_json(report.models)},
+              {"downloads", list_json(report.downloads)}};
 }
 
 Result<ModelFile> model_file_from_json(const Json& json) {
@@ -160,6 +189,7 @@ Result<HiveReport> report_from_json(const Json& json) {
   fields.read_objects("workers", report.workers, worker_from_json);
   fields.read_objects("engines", report.engines, engine_from_json);
   fields.read_objects("models", report.models, model_file_from_json);
+  fields.read_objects("downloads", report.downloads, download_from_json);
   if (fields.error()) return *fields.error();
   return report;
 }

@@ -163,6 +163,7 @@ Result<void> Agent::start() {
   runner_->on_measured = [this](const Load& load, const EngineRunner::Taken& taken) {
     take_correction(load, taken);
   };
+  open_downloads();
   publish();
   net::Endpoint on;
   on.unix_path = folders_.socket.string();
@@ -183,6 +184,7 @@ HiveReport Agent::report() const {
                     .workers = supervisor_.worker_reports(),
                     .engines = supervisor_.engine_reports(),
                     .models = models_};
+  if (downloads_) report.downloads = downloads_->list();
   for (EngineReport& engine : report.engines) {
     if (runner_) engine.socket = runner_->socket_of(engine.id);
   }
@@ -256,6 +258,7 @@ void Agent::close() {
   cancel_installs_->store(true);
   server_.reset();
   runner_.reset();
+  downloads_.reset();
   place_ = Place();
 }
 

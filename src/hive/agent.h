@@ -13,6 +13,7 @@
 #include "hive/plan_load.h"
 #include "hive/probe_machine.h"
 #include "hive/supervisor.h"
+#include "model/downloads.h"
 #include "model/store.h"
 #include "net/server.h"
 
@@ -106,6 +107,16 @@ class Agent : public std::enable_shared_from_this<Agent> {
   net::Task<void> probe_again();
   [[nodiscard]] ProbeSettings probe_settings() const;
 
+  // model_api.cpp: models that come, are checked, found and taken away.
+  void open_downloads();
+  net::Task<void> post_downloads(net::Exchange& exchange);
+  net::Task<void> verify_model(net::Exchange& exchange, std::string id);
+  net::Task<Result<std::string>> post_import(std::string body);
+  [[nodiscard]] Result<std::string> cancel_download(const std::string& body);
+  [[nodiscard]] Result<std::string> stop_model(const std::string& id);
+  [[nodiscard]] Result<void> check_unused(const std::string& id) const;
+  net::Task<void> take_in(ModelFile file);
+
   // logs.cpp
   net::Task<void> get_logs(net::Exchange& exchange);
   void spread_log(const std::string& engine, std::string_view lines);
@@ -136,10 +147,13 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::shared_ptr<EventHub> events_ = std::make_shared<EventHub>();
   std::shared_ptr<EngineLogs> logs_;
   std::vector<std::weak_ptr<Follower>> followers_;
-  // Loads and probes, installs (minutes), and small writes wait for each other only among themselves.
+  // Loads and probes, installs (minutes), checksums (minutes), and small writes wait for each other only
+  // among themselves.
   std::unique_ptr<net::BlockingThread> work_ = std::make_unique<net::BlockingThread>();
   std::unique_ptr<net::BlockingThread> installs_ = std::make_unique<net::BlockingThread>();
   std::unique_ptr<net::BlockingThread> files_ = std::make_unique<net::BlockingThread>();
+  std::unique_ptr<net::BlockingThread> checks_ = std::make_unique<net::BlockingThread>();
+  std::unique_ptr<model::Downloads> downloads_;  // stores by work_
   std::unique_ptr<EngineRunner> runner_;
   std::unique_ptr<net::HttpServer> server_;
 };

@@ -43,7 +43,7 @@ net::Task<void> respond(net::Exchange& exchange, int status, Result<std::string>
 
 }  // namespace
 
-// The three whose answer is a stream answer for themselves; all others give a status and one JSON text.
+// Those whose answer is a stream answer for themselves; all others give a status and one JSON text.
 net::Task<void> Agent::answer(std::shared_ptr<Agent> self, net::Exchange& exchange) {
   if (!self || !self->runner_) {
     Result<std::string> nothing = closing();
@@ -58,6 +58,11 @@ net::Task<void> Agent::answer(std::shared_ptr<Agent> self, net::Exchange& exchan
     co_await self->get_logs(exchange);
   } else if (method == "POST" && path == "/workers") {
     co_await self->post_workers(exchange);
+  } else if (method == "POST" && path == "/downloads") {
+    co_await self->post_downloads(exchange);
+  } else if (method == "POST" && path.starts_with("/models/") && path.ends_with("/verify")) {
+    std::string id = segments_of(path).at(1);
+    co_await self->verify_model(exchange, std::move(id));
   } else {
     const Result<std::string_view> body = co_await exchange.read_body();
     Reply reply;
@@ -91,6 +96,14 @@ net::Task<Agent::Reply> Agent::reply(std::string method, std::string path, std::
     Result<std::string> text = co_await post_model(body);
     co_return Reply{.status = 200, .text = std::move(text)};
   }
+  if (method == "POST" && path == "/imports") {
+    Result<std::string> text = co_await post_import(body);
+    co_return Reply{.status = 200, .text = std::move(text)};
+  }
+  if (method == "POST" && path == "/downloads/cancel")
+    co_return Reply{.status = 200, .text = cancel_download(body)};
+  if (method == "POST" && first == "models" && parts.size() == 3 && parts.at(2) == "stop")
+    co_return Reply{.status = 202, .text = stop_model(parts.at(1))};
   if (method == "DELETE" && first == "models" && names_one) {
     Result<std::string> text = co_await delete_model(parts.at(1));
     co_return Reply{.status = 200, .text = std::move(text)};
@@ -146,42 +159,6 @@ net::Task<void> Agent::list_models() {
   std::vector<ModelFile> models = co_await work_->run(loop_, std::move(list));
   models_ = std::move(models);
   changed();
-}
-
-net::Task<Result<std::string>> Agent::post_model(std::string body) {
-  const Result<Json> json = parse_json(body);
-  if (!json) co_return json.error();
-  const Result<std::string> name = wanted_string(*json, "name");
-  if (!name) co_return name.error();
-  const Result<std::string> path = wanted_string(*json, "path");
-  if (!path) co_return path.error();
-  std::function<Result<ModelFile>()> add = [store = store_, name = *name,
-                                            path = *path]() -> Result<ModelFile> {
-    if (!std::filesystem::path(path).is_absolute()) {
-      return Error{ErrorCode::bad_request, cat("'", path, "' is no absolute path.")};
-    }
-    return (*store)->add(name, path);
-  };
-  const Result<ModelFile> added = co_await work_->run(loop_, std::move(add));
-  if (!added) co_return added.error();
-  co_await list_models();
-  if (!runner_) co_return closing();
-  supervisor_.forgive_model(added->id);
-  runner_->pump();
-  Json answer;
-  answer["model"] = to_json(*added);
-  co_return dump_json(answer);
-}
-
-net::Task<Result<std::string>> Agent::delete_model(std::string id) {
-  std::function<Result<void>()> remove = [store = store_, id] { return (*store)->remove(id); };
-  const Result<void> removed = co_await work_->run(loop_, std::move(remove));
-  if (!removed) co_return removed.error();
-  co_await list_models();
-  if (!runner_) co_return closing();
-  supervisor_.forget_model(id, clock_.now());
-  runner_->pump();
-  co_return std::string("{}");
 }
 
 }  // namespace rbee::hive

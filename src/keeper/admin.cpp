@@ -131,6 +131,13 @@ Result<Errand> errand_of(const Snapshot& snapshot, const Routed& routed, std::st
     case RouteId::model_add: return Errand{name, "/models"};
     case RouteId::model_remove:
       return Errand{name, cat("/models/", net::percent_encode(routed.names.back()))};
+    case RouteId::model_verify:
+      return Errand{name, cat("/models/", net::percent_encode(routed.names.back()), "/verify")};
+    case RouteId::model_stop:
+      return Errand{name, cat("/models/", net::percent_encode(routed.names.back()), "/stop")};
+    case RouteId::download: return Errand{name, "/downloads"};
+    case RouteId::download_cancel: return Errand{name, "/downloads/cancel"};
+    case RouteId::import: return Errand{name, "/imports"};
     default: break;
   }
   const Result<std::string> hive = hive_of_worker(snapshot, name);
@@ -228,6 +235,7 @@ Result<Json> list(const Core& core, const Routed& routed, std::string_view query
     case RouteId::workers: return workers_answer(snapshot, query);
     case RouteId::worker: return worker_json(snapshot, routed.names.front());
     case RouteId::models: return Json{{"models", models_json(snapshot)}};
+    case RouteId::downloads: return Json{{"downloads", downloads_json(snapshot)}};
     default: return Json{{"status", "ok"}};
   }
 }
@@ -253,6 +261,11 @@ net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, 
     case RouteId::worker_remove:
     case RouteId::model_add:
     case RouteId::model_remove:
+    case RouteId::model_verify:
+    case RouteId::model_stop:
+    case RouteId::download:
+    case RouteId::download_cancel:
+    case RouteId::import:
     case RouteId::logs: handling = pass_to_hive(core, exchange, std::move(routed)); break;
     case RouteId::fit: handling = answer_fit(core, exchange); break;
     case RouteId::metrics: {

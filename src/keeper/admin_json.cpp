@@ -141,6 +141,18 @@ Result<Json> worker_json(const Snapshot& snapshot, const std::string& name) {
   return worker;
 }
 
+Json downloads_json(const Snapshot& snapshot) {
+  Json list = Json::array();
+  for (const HiveView& hive : snapshot.hives) {
+    for (const DownloadReport& download : hive.report.downloads) {
+      Json row = to_json(download);
+      row["hive"] = hive.name;
+      list.push_back(std::move(row));
+    }
+  }
+  return list;
+}
+
 Json models_json(const Snapshot& snapshot) {
   struct Entry {
     const ModelFile* file;

@@ -17,6 +17,7 @@ struct WorkerFilter {
 [[nodiscard]] Json workers_json(const Snapshot& snapshot, const WorkerFilter& filter);
 // With its engines. Fails with unknown_name.
 [[nodiscard]] Result<Json> worker_json(const Snapshot& snapshot, const std::string& name);
+[[nodiscard]] Json downloads_json(const Snapshot& snapshot);
 [[nodiscard]] Json models_json(const Snapshot& snapshot);
 // The machine of a hive, with its workers. Fails with unknown_name, or unreachable before its first report.
 [[nodiscard]] Result<Json> machine_json(const Snapshot& snapshot, const std::string& hive);

@@ -10,6 +10,7 @@
 #include "keeper/gateway.h"
 #include "keeper/hive_link.h"
 #include "keeper/host_check.h"
+#include "keeper/ollama.h"
 #include "routing/least_loaded.h"
 
 #include <nlohmann/json.hpp>
@@ -43,6 +44,8 @@ net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
     handling = show_model(core, exchange, routed->names.front());
   else if (routed->id == RouteId::engine)
     handling = ask_engine_of_model(core, exchange);
+  else if (is_of_ollama(routed->id))
+    handling = answer_as_ollama(core, exchange, routed->id);
   else
     handling = administer(core, exchange, *routed);
   co_await handling;

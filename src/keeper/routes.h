@@ -30,6 +30,18 @@ enum class RouteId {
   fit,
   model_add,
   model_remove,
+  model_verify,
+  model_stop,
+  downloads,
+  download,
+  download_cancel,
+  import,
+  ollama_tags,
+  ollama_version,
+  ollama_ps,
+  ollama_show,
+  ollama_pull,
+  ollama_delete,
   logs,
 };
 

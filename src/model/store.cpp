@@ -68,10 +68,16 @@ Result<ModelStore> ModelStore::open(const std::filesystem::path& folder) {
     store.files_.push_back(std::move(*file));
   }
   std::sort(store.files_.begin(), store.files_.end(), by_id);
+  store.sweep();
   return store;
 }
 
 Result<ModelFile> ModelStore::add(std::string_view name, const std::filesystem::path& path) {
+  return put(name, path, {});
+}
+
+Result<ModelFile> ModelStore::put(std::string_view name, const std::filesystem::path& path,
+                                  const std::string& sha256) {
   if (Result<void> good = check_name(name); !good) return good.error();
   std::error_code failure;
   // Links are followed, so that one file has one path whatever way it was named.
@@ -87,14 +93,18 @@ Result<ModelFile> ModelStore::add(std::string_view name, const std::filesystem::
                  .params = model->header.params,
                  .architecture = model->header.architecture,
                  .context_train = model->header.context_train,
-                 .sha256 = {}};
+                 .sha256 = sha256};
+  return enter(std::move(file));
+}
+
+Result<ModelFile> ModelStore::enter(ModelFile file) {
   std::vector<ModelFile> files = files_;
   const auto known = std::find_if(files.begin(), files.end(),
                                   [&](const ModelFile& one) { return equal_ignoring_case(one.id, file.id); });
   if (known == files.end()) {
     files.push_back(file);
   } else if (known->path == file.path) {
-    if (known->bytes == file.bytes) return *known;
+    if (known->bytes == file.bytes && (file.sha256.empty() || known->sha256 == file.sha256)) return *known;
     *known = file;  // the same file, written anew since
   } else {
     return Error{ErrorCode::name_taken,
@@ -120,6 +130,7 @@ Result<void> ModelStore::remove(std::string_view id) {
   }
   if (Result<void> saved = save(files); !saved) return saved;
   files_ = std::move(files);
+  sweep();
   return {};
 }
 

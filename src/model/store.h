@@ -1,8 +1,10 @@
-// The models that a hive holds: a list of GGUF files, kept in models.json of the store's folder.
+// The models that a hive holds: names to GGUF files, kept in models.json of the store's folder.
 //
-// A file stays where the user has it; the store remembers what it is and checks at each listing that it
-// is still there with the size it had. Not safe from several threads; add() and open() read files and
-// block, list() only looks at sizes.
+// What was fetched lies in blobs/, each file under its sha256, one copy however many names it has; a split
+// model is a folder of sets/ with links to its parts, named as the engine wants them. A file that a user
+// added stays where it is; the store remembers what it is and checks at each listing that it is still there
+// with the size it had. Not safe from several threads; add() and open() read files and block, list() only
+// looks at sizes.
 #pragma once
 
 #include "base/error.h"
@@ -33,7 +35,22 @@ class ModelStore {
   // what is before it; else the id is the name with the quantization appended. Adding the same again
   // changes nothing. Fails with bad_model_file, bad_request (the name), name_taken, io_failed.
   [[nodiscard]] Result<ModelFile> add(std::string_view name, const std::filesystem::path& path);
-  // Forgets it; the file stays. Fails with unknown_model.
+  // The same of files that lie in blobs/ already, by their checksums in the order of their parts.
+  [[nodiscard]] Result<ModelFile> add_blobs(std::string_view name, const std::vector<std::string>& sha256s);
+  // A file of another program: a hard link in the store where the file system allows one, so that it stays
+  // when that program lets go of it; else the file where it is. `sha256` empty: unknown.
+  [[nodiscard]] Result<ModelFile> import(std::string_view name, const std::filesystem::path& path,
+                                         const std::string& sha256);
+  // Another name for the same file. Fails with unknown_model, name_taken.
+  [[nodiscard]] Result<ModelFile> add_alias(std::string_view name, std::string_view id);
+  // A checksum that was computed of it. Fails with unknown_model.
+  [[nodiscard]] Result<void> set_sha256(std::string_view id, const std::string& sha256);
+  [[nodiscard]] std::filesystem::path blob_path(const std::string& sha256) const;
+  [[nodiscard]] std::filesystem::path downloads_folder() const { return folder_ / "downloads"; }
+  // Removes files of the store that no name leads to and no download waits with; at start, and after what
+  // came was no model.
+  void sweep() const;
+  // Forgets it; a file of the store goes with its last name, a user's own stays. Fails with unknown_model.
   [[nodiscard]] Result<void> remove(std::string_view id);
 
   [[nodiscard]] Listing list() const;
@@ -46,6 +63,11 @@ class ModelStore {
  private:
   explicit ModelStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
   [[nodiscard]] Result<void> save(const std::vector<ModelFile>& files) const;
+  [[nodiscard]] Result<ModelFile> put(std::string_view name, const std::filesystem::path& path,
+                                      const std::string& sha256);
+  [[nodiscard]] Result<ModelFile> enter(ModelFile file);
+  [[nodiscard]] bool is_in_a_set(const std::filesystem::path& blob) const;
+  [[nodiscard]] Result<std::filesystem::path> make_set(const std::vector<std::string>& sha256s) const;
   [[nodiscard]] std::vector<std::string> known_ids() const;
 
   std::filesystem::path folder_;

@@ -1,0 +1,303 @@
+#include "keeper/ollama.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "domain/model_name.h"
+#include "keeper/admin_json.h"
+#include "model/source.h"
+#include "net/client.h"
+#include "net/sse.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <ctime>
+
+namespace rbee::keeper {
+namespace {
+
+constexpr Milliseconds hive_answers_within{60'000};
+// Its events come several times a second.
+constexpr Milliseconds longest_silence{60'000};
+
+// Ollama's errors are one text: {"error": "..."}.
+net::Task<void> refuse_as_ollama(net::Exchange& exchange, Error error) {
+  const int status = info(error.code).http_status;
+  std::string text = dump_json(Json{{"error", cat(error.message, " ", hint_of(error))}});
+  net::Task<Result<void>> responding = exchange.respond_json(status, std::move(text));
+  const Result<void> ignored = co_await responding;
+  static_cast<void>(ignored);
+}
+
+net::Task<void> respond(net::Exchange& exchange, Result<Json> json) {
+  if (!json) {
+    net::Task<void> refusing = refuse_as_ollama(exchange, json.error());
+    co_await refusing;
+    co_return;
+  }
+  std::string text = dump_json(*json);
+  net::Task<Result<void>> responding = exchange.respond_json(200, std::move(text));
+  const Result<void> ignored = co_await responding;
+  static_cast<void>(ignored);
+}
+
+std::string size_text(std::uint64_t params) {
+  const auto count = static_cast<double>(params);
+  return params < 1'000'000'000 ? cat(fixed(count / 1e6, 1), "M") : cat(fixed(count / 1e9, 1), "B");
+}
+
+Json details_json(const ModelFile& file) {
+  return {{"parent_model", ""},
+          {"format", "gguf"},
+          {"family", file.architecture},
+          {"families", Json::array({file.architecture})},
+          {"parameter_size", size_text(file.params)},
+          {"quantization_level", file.quant}};
+}
+
+Json row_json(const ModelFile& file) {
+  return {{"name", file.id},
+          {"model", file.id},
+          {"size", file.bytes},
+          {"digest", file.sha256},
+          {"details", details_json(file)}};
+}
+
+// Its own time is not kept, so every model has that of the keeper's start.
+std::string date_text(std::int64_t unix_ms) {
+  const std::time_t seconds = static_cast<std::time_t>(unix_ms / 1000);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[32];
+  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text, size};
+}
+
+Json tags_json(const Core& core) {
+  Json list = Json::array();
+  for (const ModelFile& file : core.placing->models()) {
+    Json row = row_json(file);
+    row["modified_at"] = date_text(core.started_unix_ms);
+    list.push_back(std::move(row));
+  }
+  return {{"models", std::move(list)}};
+}
+
+Json ps_json(const Core& core) {
+  const Snapshot snapshot = core.placing->snapshot();
+  Json list = Json::array();
+  for (const HiveView& hive : snapshot.hives) {
+    for (const EngineReport& engine : hive.report.engines) {
+      if (engine.state != EngineState::ready) continue;
+      const auto file = std::ranges::find(hive.report.models, engine.model_id, &ModelFile::id);
+      if (file == hive.report.models.end()) continue;
+      Json row = row_json(*file);
+      row["expires_at"] = nullptr;
+      row["size_vram"] = engine.memory_bytes;
+      row["context_length"] = engine.context;
+      list.push_back(std::move(row));
+    }
+  }
+  return {{"models", std::move(list)}};
+}
+
+Result<Json> parse_body(const Result<std::string_view>& body) {
+  if (!body) return body.error();
+  return parse_json(*body);
+}
+
+Result<std::string> model_of(const Result<Json>& body) {
+  if (!body) return body.error();
+  std::optional<std::string> name = get_string(*body, "model");
+  if (!name) name = get_string(*body, "name");
+  if (!name || name->empty()) return Error{ErrorCode::bad_request, "The field 'model' is missing.", {}, {}};
+  return std::move(*name);
+}
+
+// "name:latest" is Ollama's spelling of a name without a tag.
+Result<ModelFile> find_model(const Core& core, std::string_view asked) {
+  constexpr std::string_view latest = ":latest";
+  if (asked.ends_with(latest)) asked.remove_suffix(latest.size());
+  std::vector<std::string> names;
+  for (const ModelFile& file : core.placing->models()) {
+    if (answers_to(file, asked)) return file;
+    names.push_back(file.id);
+  }
+  return Error{ErrorCode::unknown_model, cat("There is no model '", asked, "'."), did_you_mean(asked, names)};
+}
+
+Result<Json> show_json(const Core& core, const Result<Json>& body) {
+  const Result<std::string> name = model_of(body);
+  if (!name) return name.error();
+  const Result<ModelFile> file = find_model(core, *name);
+  if (!file) return file.error();
+  const std::string& family = file->architecture;
+  Json facts{{"general.architecture", family},
+             {"general.parameter_count", file->params},
+             {cat(family, ".context_length"), file->context_train}};
+  return Json{{"modelfile", ""},
+              {"parameters", ""},
+              {"template", ""},
+              {"details", details_json(*file)},
+              {"model_info", std::move(facts)},
+              {"capabilities", Json::array({"completion"})},
+              {"modified_at", date_text(core.started_unix_ms)}};
+}
+
+net::Task<Result<net::ClientExchange>> ask_hive(std::shared_ptr<Core> core, net::Loop& loop,
+                                                std::string method, std::string target, std::string body) {
+  net::ClientRequest request{.method = std::move(method), .target = std::move(target), .body = body};
+  if (!body.empty()) request.headers.add("Content-Type", "application/json");
+  net::Endpoint to = core->own_hive;
+  net::Task<Result<net::ClientExchange>> sending = net::ClientExchange::send(
+      loop, std::move(to), std::move(request), hive_answers_within, hive_answers_within);
+  Result<net::ClientExchange> sent = co_await sending;
+  if (!sent) co_return Error{ErrorCode::unreachable, "The hive does not answer.", {}, {}};
+  if (sent->head().status < 400) co_return sent;
+  constexpr std::size_t largest_error_bytes = 65536;
+  net::Task<Result<std::string>> reading = sent->read_all(largest_error_bytes, hive_answers_within);
+  const Result<std::string> text = co_await reading;
+  const Result<Json> json = text ? parse_json(*text) : text.error();
+  if (!json) co_return json.error();
+  co_return error_from_json(*json);
+}
+
+// A name without a colon or a slash may be the catalog's; "llama3.2:1b" is Ollama's own where it is not.
+std::string source_of(const std::string& name) {
+  const Result<model::Source> known = model::parse_source(name, "", model::catalog());
+  if (known) return name;
+  return cat("ollama:", name);
+}
+
+net::Task<void> pull(std::shared_ptr<Core> core, net::Exchange& exchange, std::string name, bool streamed,
+                     bool insecure) {
+  std::string body = dump_json(Json{{"source", source_of(name)}, {"allow_private", insecure}});
+  std::string method = "POST";
+  std::string target = "/downloads";
+  net::Task<Result<net::ClientExchange>> asking =
+      ask_hive(core, exchange.loop(), std::move(method), std::move(target), std::move(body));
+  Result<net::ClientExchange> hive = co_await asking;
+  if (!hive) {
+    net::Task<void> refusing = refuse_as_ollama(exchange, hive.error());
+    co_await refusing;
+    co_return;
+  }
+  if (streamed) {
+    net::Headers headers{{"Content-Type", "application/x-ndjson"}};
+    net::Task<Result<void>> starting = exchange.start(200, std::move(headers));
+    const Result<void> started = co_await starting;
+    if (!started) co_return;
+  }
+  net::SseReader reader;
+  std::string last;
+  bool failed = false;
+  while (true) {
+    net::Task<Result<std::string_view>> reading = hive->read_some(longest_silence);
+    const Result<std::string_view> bytes = co_await reading;
+    if (!bytes || bytes->empty()) break;
+    const Result<void> fed = reader.feed(*bytes);
+    if (!fed) break;
+    std::string lines;
+    while (const std::optional<net::SseEvent> event = reader.next()) {
+      const std::string line = pull_line(event->event, event->data);
+      if (!line.empty()) last = line;
+      failed = failed || event->event == "error";
+      lines += line;
+    }
+    if (!streamed || lines.empty()) continue;
+    net::Task<Result<void>> writing = exchange.write(lines);
+    const Result<void> written = co_await writing;
+    if (!written) co_return;
+  }
+  if (streamed) {
+    net::Task<Result<void>> finishing = exchange.finish();
+    const Result<void> ignored = co_await finishing;
+    static_cast<void>(ignored);
+    co_return;
+  }
+  const int status = failed ? 500 : 200;
+  net::Task<Result<void>> responding = exchange.respond_json(status, last);
+  const Result<void> ignored = co_await responding;
+  static_cast<void>(ignored);
+}
+
+net::Task<void> remove(std::shared_ptr<Core> core, net::Exchange& exchange, std::string id) {
+  std::string method = "DELETE";
+  std::string target = cat("/models/", net::percent_encode(id));
+  std::string no_body;
+  net::Task<Result<net::ClientExchange>> asking =
+      ask_hive(core, exchange.loop(), std::move(method), std::move(target), std::move(no_body));
+  const Result<net::ClientExchange> hive = co_await asking;
+  Result<Json> answer = Json::object();
+  if (!hive) answer = hive.error();
+  net::Task<void> responding = respond(exchange, std::move(answer));
+  co_await responding;
+}
+
+}  // namespace
+
+bool is_of_ollama(RouteId route) {
+  switch (route) {
+    case RouteId::ollama_tags:
+    case RouteId::ollama_version:
+    case RouteId::ollama_ps:
+    case RouteId::ollama_show:
+    case RouteId::ollama_pull:
+    case RouteId::ollama_delete: return true;
+    default: return false;
+  }
+}
+
+std::string pull_line(std::string_view event, std::string_view data) {
+  const Result<Json> json = parse_json(data);
+  if (!json) return {};
+  if (event == "result") return "{\"status\":\"success\"}\n";
+  if (event == "error") {
+    const Error error = error_from_json(*json);
+    return cat(dump_json(Json{{"error", cat(error.message, " ", hint_of(error))}}), "\n");
+  }
+  if (event != "progress") return {};
+  const std::string state = get_string(*json, "state").value_or("");
+  const std::int64_t total = get_int(*json, "total").value_or(0);
+  if (state == "checking") return "{\"status\":\"verifying sha256 digest\"}\n";
+  if (state != "fetching" || total <= 0) return "{\"status\":\"pulling manifest\"}\n";
+  return cat(dump_json(Json{{"status", "pulling model"},
+                            {"digest", ""},
+                            {"total", total},
+                            {"completed", get_int(*json, "done").value_or(0)}}),
+             "\n");
+}
+
+net::Task<void> answer_as_ollama(std::shared_ptr<Core> core, net::Exchange& exchange, RouteId route) {
+  net::Task<Result<std::string_view>> reading = exchange.read_body();
+  const Result<std::string_view> body = co_await reading;
+  const bool needs_body =
+      route == RouteId::ollama_show || route == RouteId::ollama_pull || route == RouteId::ollama_delete;
+  const Result<Json> json = needs_body ? parse_body(body) : Result<Json>(Json());
+  net::Task<void> handling;
+  const Result<std::string> name = needs_body ? model_of(json) : Result<std::string>(std::string());
+  if (!name) {
+    handling = refuse_as_ollama(exchange, name.error());
+  } else if (route == RouteId::ollama_pull) {
+    const bool streamed = get_bool(*json, "stream").value_or(true);
+    const bool insecure = get_bool(*json, "insecure").value_or(false);
+    handling = pull(core, exchange, *name, streamed, insecure);
+  } else if (route == RouteId::ollama_delete) {
+    const Result<ModelFile> file = find_model(*core, *name);
+    if (file)
+      handling = remove(core, exchange, file->id);
+    else
+      handling = refuse_as_ollama(exchange, file.error());
+  } else if (route == RouteId::ollama_show) {
+    handling = respond(exchange, show_json(*core, json));
+  } else if (route == RouteId::ollama_ps) {
+    handling = respond(exchange, ps_json(*core));
+  } else if (route == RouteId::ollama_version) {
+    handling = respond(exchange, Json{{"version", core->options.version}});
+  } else {
+    handling = respond(exchange, tags_json(*core));
+  }
+  co_await handling;
+}
+
+}  // namespace rbee::keeper

@@ -1,0 +1,216 @@
+#include "model/part_file.h"
+
+#include "base/file.h"
+#include "base/text.h"
+
+#include <nlohmann/json.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <functional>
+
+namespace rbee::model {
+namespace {
+
+// Some spans of 40 characters: four connections never leave more than a few dozen.
+constexpr std::size_t largest_journal_bytes = 1u << 20;
+// A kill loses no more than what came since; each save makes the disk write out what it has.
+constexpr Milliseconds between_saves{500};
+constexpr Milliseconds between_looks{100};
+constexpr std::size_t hash_piece_bytes = 1u << 20;
+
+}  // namespace
+
+Json to_json(const PartState& state) {
+  Json missing = Json::array();
+  for (const Span& span : state.missing) missing.push_back(Json::array({span.from, span.to}));
+  return {{"url", state.url},
+          {"bytes", state.bytes},
+          {"etag", state.etag},
+          {"missing", std::move(missing)},
+          {"sha256", state.sha256}};
+}
+
+std::optional<PartState> part_state_from_json(const Json& json) {
+  const std::optional<std::string> url = get_string(json, "url");
+  const std::optional<std::int64_t> bytes = get_int(json, "bytes");
+  if (!url || !bytes || *bytes <= 0 || !json.contains("missing")) return std::nullopt;
+  PartState state{.url = *url,
+                  .bytes = static_cast<std::uint64_t>(*bytes),
+                  .etag = get_string(json, "etag").value_or(""),
+                  .missing = {},
+                  .sha256 = get_string(json, "sha256").value_or("")};
+  if (!state.sha256.empty() && !is_sha256(state.sha256)) return std::nullopt;
+  std::uint64_t before = 0;
+  for (const Json& span : get_array(json, "missing")) {
+    if (!span.is_array() || span.size() != 2 || !span[0].is_number_unsigned() ||
+        !span[1].is_number_unsigned())
+      return std::nullopt;
+    const Span one{span[0].get<std::uint64_t>(), span[1].get<std::uint64_t>()};
+    if (one.from >= one.to || one.from < before || one.to > state.bytes) return std::nullopt;
+    before = one.to;
+    state.missing.push_back(one);
+  }
+  return state;
+}
+
+std::optional<PartState> PartFile::read_journal(const Paths& paths) {
+  const Result<std::string> text = read_file(paths.journal, largest_journal_bytes);
+  if (!text) return std::nullopt;
+  const Result<Json> json = parse_json(*text);
+  if (!json) return std::nullopt;
+  return part_state_from_json(*json);
+}
+
+bool PartFile::has_data_of(const PartState& state, const Paths& paths) {
+  std::uint64_t needed = state.bytes;
+  const bool end_is_missing = !state.missing.empty() && state.missing.back().to == state.bytes;
+  if (end_is_missing) needed = state.missing.back().from;
+  std::error_code failure;
+  const std::uintmax_t there = std::filesystem::file_size(paths.data, failure);
+  return !failure && there >= needed;
+}
+
+Result<std::unique_ptr<PartFile>> PartFile::open(Paths paths, const Clock& clock) {
+  const int file = ::open(paths.data.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return io_error(cat("'", paths.data.string(), "' cannot be opened"), errno);
+  return std::unique_ptr<PartFile>(new PartFile(std::move(paths), clock, file));
+}
+
+PartFile::PartFile(Paths paths, const Clock& clock, int file)
+    : paths_(std::move(paths)), clock_(clock), file_(file), thread_([this] { work(); }) {}
+
+PartFile::~PartFile() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  news_.notify_all();
+  thread_.join();
+  ::close(file_);
+}
+
+Result<void> PartFile::write(std::uint64_t at, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return io_error(cat("'", paths_.data.string(), "' cannot be written"), errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+    at += static_cast<std::uint64_t>(written);
+  }
+  return {};
+}
+
+void PartFile::note(PartState state, std::uint64_t front) {
+  bool more_to_hash = false;
+  {
+    const std::lock_guard lock(mutex_);
+    state_ = std::move(state);
+    more_to_hash = front > front_;
+    front_ = front;
+    unsaved_ = true;
+  }
+  if (more_to_hash) news_.notify_all();
+}
+
+Result<void> PartFile::restart() {
+  const std::lock_guard lock(mutex_);
+  ++generation_;
+  hashed_ = 0;
+  front_ = 0;
+  state_ = PartState{};
+  unsaved_ = false;
+  std::error_code ignored;
+  std::filesystem::remove(paths_.journal, ignored);
+  if (::ftruncate(file_, 0) != 0)
+    return io_error(cat("'", paths_.data.string(), "' cannot be emptied"), errno);
+  return {};
+}
+
+std::uint64_t PartFile::hashed_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return hashed_;
+}
+
+Result<std::string> PartFile::finish(std::uint64_t bytes, const std::function<bool()>& keep_on) {
+  std::unique_lock lock(mutex_);
+  finish_at_ = bytes;
+  front_ = bytes;
+  news_.notify_all();
+  while (sha256_.empty() && !failure_) {
+    news_.wait_for(lock, between_looks);
+    if (!keep_on()) return Error{ErrorCode::cancelled, "The download was cancelled.", {}, {}};
+  }
+  if (failure_) return *failure_;
+  return sha256_;
+}
+
+// One piece; false where there is none now. The lock is let go while it reads and hashes.
+bool PartFile::hash_some(std::unique_lock<std::mutex>& lock) {
+  if (hashed_ >= front_ || failure_) return false;
+  if (hashed_ == 0) hash_ = Sha256();
+  const std::uint64_t at = hashed_;
+  const std::uint64_t generation = generation_;
+  std::string piece(std::min<std::uint64_t>(front_ - at, hash_piece_bytes), '\0');
+  lock.unlock();
+  const ssize_t got = ::pread(file_, piece.data(), piece.size(), static_cast<off_t>(at));
+  const int failure = errno;
+  if (got > 0) hash_.add(std::string_view(piece).substr(0, static_cast<std::size_t>(got)));
+  lock.lock();
+  if (generation != generation_) return true;
+  if (got <= 0) {
+    failure_ = got < 0
+                   ? io_error(cat("'", paths_.data.string(), "' cannot be read"), failure)
+                   : Error{ErrorCode::io_failed, cat("'", paths_.data.string(), "' was cut by somebody.")};
+    return false;
+  }
+  hashed_ = at + static_cast<std::uint64_t>(got);
+  return true;
+}
+
+void PartFile::save(std::unique_lock<std::mutex>& lock) {
+  const PartState state = state_;
+  const std::uint64_t generation = generation_;
+  unsaved_ = false;
+  lock.unlock();
+  const bool synced = ::fdatasync(file_) == 0;
+  const int failure = errno;
+  lock.lock();
+  if (generation != generation_ || state.bytes == 0) return;
+  // Under the lock, so that no restart comes between; it takes a millisecond.
+  const Result<void> written =
+      synced ? write_file(paths_.journal, dump_json(to_json(state)))
+             : Result<void>(io_error(cat("'", paths_.data.string(), "' cannot be synced"), failure));
+  if (!written && !failure_) failure_ = written.error();
+}
+
+void PartFile::work() {
+  std::unique_lock lock(mutex_);
+  std::optional<Instant> saved;
+  while (!ending_) {
+    std::uint64_t pieces = 0;
+    while (!ending_ && pieces < 64 && hash_some(lock)) ++pieces;
+    if (finish_at_ && hashed_ == *finish_at_ && sha256_.empty() && !failure_) {
+      const std::string sha256 = hashed_ == 0 ? Sha256().finish() : hash_.finish();
+      state_.missing.clear();
+      state_.bytes = *finish_at_;
+      state_.sha256 = sha256;
+      save(lock);
+      sha256_ = sha256;
+      news_.notify_all();
+      continue;
+    }
+    if (unsaved_ && (!saved || clock_.now() - *saved >= between_saves)) {
+      save(lock);
+      saved = clock_.now();
+    }
+    if (pieces == 0) news_.wait_for(lock, between_looks);
+  }
+  if (unsaved_ && sha256_.empty()) save(lock);
+}
+
+}  // namespace rbee::model

@@ -1,0 +1,107 @@
+#include "base/text.h"
+#include "model/curl_request.h"
+#include "model/web.h"
+
+#include <curl/curl.h>
+
+namespace rbee::model {
+namespace {
+
+constexpr std::size_t largest_document_bytes = 32u << 20;
+constexpr int longest_poll_ms = 100;
+// A document is asked for so often, with a poll's time more between tries each time.
+constexpr int most_tries = 4;
+
+struct Answer {
+  int status = 0;
+  std::string body = {};
+  std::string failure = {};
+};
+
+using Multi = std::unique_ptr<CURLM, void (*)(CURLM*)>;
+
+// One try, with its redirects. Fails where another one would fail as well.
+Result<Answer> ask_once(const std::string& url, const WebSettings& settings, const std::string& accept,
+                        const KeepOn& keep_on) {
+  Answer answer;
+  const Multi multi(::curl_multi_init(), [](CURLM* one) { ::curl_multi_cleanup(one); });
+  CurlRequest request(
+      settings,
+      [&](const AnswerHead& head) {
+        answer.status = head.status;
+        return true;
+      },
+      [&](std::string_view bytes) {
+        answer.body += bytes;
+        return answer.body.size() <= largest_document_bytes;
+      });
+  if (const Result<void> aimed = request.aim(url, "", accept); !aimed) return aimed.error();
+  ::curl_multi_add_handle(multi.get(), request.handle());
+  Result<Answer> outcome = Error{ErrorCode::cancelled, "The download was cancelled.", {}, {}};
+  while (keep_on()) {
+    int running = 0;
+    ::curl_multi_perform(multi.get(), &running);
+    int left = 0;
+    const CURLMsg* message = ::curl_multi_info_read(multi.get(), &left);
+    if (message == nullptr) {
+      ::curl_multi_poll(multi.get(), nullptr, 0, longest_poll_ms, nullptr);
+      continue;
+    }
+    const CURLcode code = message->data.result;
+    ::curl_multi_remove_handle(multi.get(), request.handle());
+    if (request.refused()) {
+      return Error{ErrorCode::not_allowed,
+                   cat("'", without_query(request.url()), "' leads into a private network."),
+                   "--allow-private allows addresses of private networks."};
+    }
+    if (code == CURLE_OK) {
+      const Result<bool> followed = request.follow();
+      if (!followed) return followed.error();
+      if (*followed) {
+        ::curl_multi_add_handle(multi.get(), request.handle());
+        continue;
+      }
+      request.tell_head();
+    }
+    answer.failure = request.failure_text(code);
+    return answer;
+  }
+  ::curl_multi_remove_handle(multi.get(), request.handle());
+  return outcome;
+}
+
+void wait_a_little(int tries, const KeepOn& keep_on) {
+  const Multi multi(::curl_multi_init(), [](CURLM* one) { ::curl_multi_cleanup(one); });
+  for (int i = 0; i < tries * 5 && keep_on(); ++i)
+    ::curl_multi_poll(multi.get(), nullptr, 0, longest_poll_ms, nullptr);
+}
+
+}  // namespace
+
+Result<std::string> get_document(const std::string& url, const WebSettings& settings,
+                                 const std::string& accept, const KeepOn& keep_on) {
+  std::string why;
+  for (int tries = 1; tries <= most_tries; ++tries) {
+    Result<Answer> answer = ask_once(url, settings, accept, keep_on);
+    if (!answer) return answer.error();
+    const int status = answer->status;
+    if (answer->failure.empty() && status == 200) return std::move(answer->body);
+    const bool settled = answer->failure.empty() && status != 429 && status < 500;
+    if (settled && (status == 401 || status == 403)) {
+      return Error{ErrorCode::not_allowed,
+                   cat("The server refuses '", without_query(url), "' (status ", status, ")."),
+                   "It does not exist, or is gated: set HF_TOKEN in the hive's environment."};
+    }
+    if (settled && status == 404) {
+      return Error{ErrorCode::unknown_model, cat("There is no '", without_query(url), "'."),
+                   "`rbee model search TEXT` lists what there is."};
+    }
+    why = answer->failure.empty() ? cat("it answers with status ", status) : answer->failure;
+    if (settled) break;
+    if (tries < most_tries) wait_a_little(tries, keep_on);
+  }
+  return Error{ErrorCode::unreachable, cat("'", without_query(url), "' cannot be read: ", why, "."),
+               "Check the network of the hive's machine, and its proxy."};
+}
+
+}  // namespace rbee::model

@@ -1,0 +1,284 @@
+// Models come from a hub that behaves, and from one that lies; what is in the store is right after each.
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { demoFile, Rbee, until } from './support/rbee.mjs';
+import { LyingHub, modelOf, sha256 } from './support/lying_hub.mjs';
+
+const size = 24 << 20;
+const bytes = modelOf(size);
+const right = sha256(bytes);
+const times = (count, lie) => {
+  let seen = 0;
+  return (request, response, file) => (seen++ < count ? lie(request, response, file) : false);
+};
+const status = (code, headers = {}, body = 'no') => (request, response) => {
+  response.writeHead(code, headers).end(body);
+  return true;
+};
+
+describe('download', () => {
+  let hub, other, system, hive;
+  before(async () => {
+    other = await LyingHub.start({ 'far.gguf': { bytes: modelOf(size, 9) } });
+    hub = await LyingHub.start({});
+    const { url } = hub;
+    system = await Rbee.start({ demo: false, env: { HF_ENDPOINT: url, HF_TOKEN: 'hf_secret', no_proxy: '*' } });
+    [hive] = (await system.admin('hives')).hives;
+  });
+  after(async () => {
+    await system?.stop();
+    await hub?.stop();
+    await other?.stop();
+  });
+
+  const folder = (name) => path.join(system.home, 'models', name);
+  const listed = (name) => (existsSync(folder(name)) ? readdirSync(folder(name)) : []);
+  const pull = (name, more = []) =>
+    system.run(['model', 'download', `hf:o/r/${name}`, '--allow-private', '--json', ...more]);
+  // One download of a file with that behaviour; the files of different tests differ, or they would be one.
+  let seed = 100;
+  async function fetched(behaviour, { source = null } = {}) {
+    const name = `m${++seed}-Q8_0.gguf`;
+    const file = { bytes: modelOf(size, seed), ...behaviour };
+    hub.files = { [name]: file };
+    const from = source ? `${hub.url}/o/r/resolve/main/${name}` : `hf:o/r/${name}`;
+    const result = await system.run(['model', 'download', from, '--allow-private', '--json']);
+    return { result, file, name, json: result.stdout ? result.json() : null };
+  }
+  async function comesWhole(behaviour, options) {
+    const { result, file, json, name } = await fetched(behaviour, options);
+    assert.equal(result.code, 0, result.stdout + result.stderr);
+    const wanted = sha256(file.bytes);
+    assert.equal(json.model.sha256, wanted);
+    assert.equal(sha256(readFileSync(folder(`blobs/${wanted}.gguf`))), wanted);
+    assert.deepEqual(listed('downloads'), []);
+    return name;
+  }
+  async function fails(behaviour, code, options) {
+    const { result, json } = await fetched(behaviour, options);
+    assert.notEqual(result.code, 0);
+    assert.equal(json.error.code, code, result.stdout);
+    assert.match(json.error.hint, /\S/);
+    return json.error;
+  }
+
+  test('a file comes over several ranges at once, and its checksum is known', async () => {
+    const name = await comesWhole({});
+    assert.ok(hub.asked(name).length >= 2, `${hub.asked(name).length} requests`);
+    const { models } = await system.json(['model', 'list']);
+    assert.ok(models.every((model) => model.hives.includes(hive.name)));
+  });
+
+  test('without a checksum the one that came is kept', () => comesWhole({ sha256: null, etag: '"x"' }, { source: 'url' }));
+  test('a server without ranges', () => comesWhole({ ranges: false }));
+  test('a server that forgets ranges in the middle', () =>
+    comesWhole({
+      answer: (request, response, file) => {
+        if (hub.requests.filter(({ url }) => url.includes('/resolve/')).length % 3 === 0) file.ranges = false;
+        hub.send(request, response, file, { most: 6 << 20 });
+        return true;
+      },
+      ranges: true,
+    }).catch((failure) => {
+      // Six MB of a file without ranges are all that ever comes: that is given up, with the reason.
+      assert.match(failure.message, /times in a row/);
+    }));
+  test('connections that are cut', () =>
+    comesWhole({ answer: (request, response, file) => (hub.send(request, response, file, { most: 3 << 20 }), true) }));
+  test('server errors that pass', () => comesWhole({ answer: times(2, status(500)) }));
+  test('429 with Retry-After', async () => {
+    const began = Date.now();
+    await comesWhole({ answer: times(1, status(429, { 'retry-after': '2' })) });
+    assert.ok(Date.now() - began >= 2000);
+  });
+  test('a file that changes between ranges is begun anew', async () => {
+    const late = modelOf(size, 4242);
+    await comesWhole(
+      {
+        sha256: null, etag: '"old"',
+        answer: times(2, (request, response, file) => {
+          hub.send(request, response, file, { most: 2 << 20 });
+          if (file.etag === '"old"' && Number(/=(\d+)/.exec(request.headers.range)[1]) > 0)
+            Object.assign(file, { etag: '"new"', bytes: late });
+          return true;
+        }),
+      },
+      { source: 'url' });
+  });
+  test('a redirect is followed, and the token stays with the hub', async () => {
+    hub.files = { 'far.gguf': {
+      bytes: other.files['far.gguf'].bytes,
+      answer: status(302, { location: `${other.url}/far.gguf` }, ''),
+    } };
+    const result = await pull('far.gguf');
+    assert.equal(result.code, 0, result.stdout);
+    assert.ok(hub.asked('far.gguf').every(({ headers }) => headers.authorization === 'Bearer hf_secret'));
+    assert.ok(other.requests.length > 0);
+    assert.ok(other.requests.every(({ headers }) => headers.authorization === undefined));
+  });
+
+  test('a web page', () => fails({ answer: status(200, { 'content-type': 'text/html' }) }, 'bad_model_file'));
+  test('another text', () =>
+    fails({ sha256: null, answer: status(200, {}, 'not found, sorry') }, 'bad_model_file', { source: 'url' }));
+  test('401 and 403 name the token', async () => {
+    for (const code of [401, 403]) assert.match((await fails({ answer: status(code) }, 'not_allowed')).hint, /HF_TOKEN/);
+  });
+  test('404', () => fails({ answer: status(404) }, 'unknown_model'));
+  test('another size than the hub says', () => fails({ size: size - 4 }, 'bad_model_file'));
+  test('a wrong checksum throws away what came', async () => {
+    await fails({ sha256: 'a'.repeat(64) }, 'bad_model_file');
+    assert.deepEqual(listed('downloads'), []);
+    assert.ok(!listed('blobs').includes(`${'a'.repeat(64)}.gguf`));
+  });
+  test('a shard that is missing is named', async () => {
+    hub.files = { 's-Q8_0-00001-of-00002.gguf': { bytes } };
+    const { error } = (await pull('s-Q8_0-00001-of-00002.gguf')).json();
+    assert.equal(error.code, 'unknown_model');
+    assert.match(error.message, /Part 2 of 2/);
+  });
+  test('http and private addresses need a leave', async () => {
+    const asked = hub.requests.length;
+    const result = await system.run(['model', 'download', `${hub.url}/x.gguf`, '--json']);
+    assert.equal(result.json().error.code, 'not_allowed');
+    assert.match(result.json().error.hint, /--allow-private/);
+    assert.equal(hub.requests.length, asked);
+  });
+  test('names that are none become no path', async () => {
+    for (const name of ['../../x', 'hf:../..', 'hf:o/r/../../x.gguf', 'a'.repeat(300), '🐝', 'a:b@c', 'hf:o']) {
+      const result = await system.run(['model', 'download', name, '--json']);
+      assert.ok([1, 4].includes(result.code), result.stdout);
+      assert.ok(['bad_request', 'unknown_model', 'bad_model_file', 'io_failed'].includes(result.json().error.code), result.stdout);
+    }
+  });
+
+  test('however many ask, it is one download; others see it; cancel ends it', async () => {
+    const name = `m${++seed}-Q8_0.gguf`;
+    hub.files = { [name]: { bytes: modelOf(size, seed), pace: 64 << 10 } };
+    const asks = [pull(name), pull(name), pull(name)];
+    const seen = await until('it is on its way', async () => {
+      const { downloads } = await system.admin('downloads');
+      return downloads.find((one) => one.state === 'fetching' && one.done_bytes > 0 && one.bytes === size);
+    });
+    assert.equal(seen.hive, hive.name);
+    const trees = hub.requests.filter(({ url }) => url.startsWith('/api/models/')).length;
+    await system.json(['model', 'cancel', `hf:o/r/${name}`]);
+    for (const result of await Promise.all(asks)) assert.equal(result.json().error.code, 'cancelled');
+    assert.equal(trees, hub.requests.filter(({ url }) => url.startsWith('/api/models/')).length);
+    assert.deepEqual(listed('downloads'), []);
+  });
+
+  test('a download survives the end of its hive by SIGKILL, and goes on by itself', async () => {
+    const name = `m${++seed}-Q8_0.gguf`;
+    const file = { bytes: modelOf(size, seed), pace: 128 << 10 };
+    hub.files = { [name]: file };
+    const asked = pull(name);
+    await until('a part is there', async () =>
+      (await system.admin('downloads')).downloads.some((one) => one.done_bytes > size / 4 && one.state === 'fetching'));
+    system.child.kill('SIGKILL');
+    await until('it has ended', () => system.ended);
+    await asked;
+    const { home, env } = system;
+    const sent = hub.sent;
+    delete file.pace;
+    system = await Rbee.start({ home, env, demo: false });
+    const wanted = sha256(file.bytes);
+    await until('the model is there', async () =>
+      (await system.admin('models')).models.some((model) => model.sha256 === wanted));
+    assert.ok(hub.sent - sent < size, `${hub.sent - sent} bytes were sent again`);
+  });
+
+  test('verify, another name, and removal', async () => {
+    const name = await comesWhole({});
+    const id = name.replace('-Q8_0.gguf', '-q8_0');
+    assert.match((await system.json(['model', 'verify', id])).model.sha256, /^[0-9a-f]{64}$/);
+    await system.json(['model', 'add', 'other-name', id]);
+    const { sha256: sum } = (await system.json(['model', 'list'])).models.find((one) => one.id === id);
+    await system.json(['model', 'remove', id]);
+    assert.ok(existsSync(folder(`blobs/${sum}.gguf`)));
+    writeFileSync(folder(`blobs/${sum}.gguf`), Buffer.concat([readFileSync(folder(`blobs/${sum}.gguf`)).subarray(0, -1), Buffer.from('x')]));
+    assert.equal((await system.run(['model', 'verify', 'other-name', '--json'])).json().error.code, 'bad_model_file');
+    await system.json(['rm', 'other-name']);
+    assert.ok(!existsSync(folder(`blobs/${sum}.gguf`)));
+  });
+
+  test('what other programs have is linked, not copied', async () => {
+    const theirs = path.join(system.home, 'theirs');
+    mkdirSync(path.join(theirs, 'deep'), { recursive: true });
+    const file = path.join(theirs, 'deep', 'Their-Model-Q8_0.gguf');
+    writeFileSync(file, modelOf(1 << 20, 77));
+    const ollama = path.join(system.home, 'ollama');
+    const blob = modelOf(1 << 20, 78);
+    mkdirSync(path.join(ollama, 'blobs'), { recursive: true });
+    mkdirSync(path.join(ollama, 'manifests/registry.ollama.ai/library/tiny'), { recursive: true });
+    writeFileSync(path.join(ollama, 'blobs', `sha256-${sha256(blob)}`), blob);
+    const layers = [{ mediaType: 'application/vnd.ollama.image.model', digest: `sha256:${sha256(blob)}` }];
+    writeFileSync(path.join(ollama, 'manifests/registry.ollama.ai/library/tiny/1b'), JSON.stringify({ layers }));
+    const [first] = (await system.json(['model', 'import', theirs])).imported;
+    assert.equal(first.name, 'their-model');
+    assert.equal(statSync(first.path).ino, statSync(file).ino);
+    const [second] = (await system.json(['model', 'import', ollama])).imported;
+    assert.equal(second.name, 'tiny-1b');
+    assert.equal(second.sha256, sha256(blob));
+    const { skipped } = await system.json(['model', 'import', path.join(system.home, 'nowhere')]);
+    assert.match(skipped[0].reason, /no such folder/);
+  });
+
+  test("Ollama's API: pull, tags, show, delete", async () => {
+    const name = `m${++seed}-Q8_0.gguf`;
+    hub.files = { [name]: { bytes: modelOf(size, seed) } };
+    const ask = (what, method, body) =>
+      fetch(`${system.address}/api/${what}`, { method, body: body && JSON.stringify(body) });
+    const lines = (await (await ask('pull', 'POST', { model: `hf:o/r/${name}`, insecure: true })).text()).trim().split('\n');
+    assert.equal(JSON.parse(lines.at(-1)).status, 'success', lines.at(-1));
+    const id = name.replace('-Q8_0.gguf', '-q8_0');
+    const { models } = await (await ask('tags', 'GET')).json();
+    assert.equal(models.find((model) => model.name === id).size, size);
+    const shown = await (await ask('show', 'POST', { model: id })).json();
+    assert.equal(shown.details.quantization_level, 'Q8_0');
+    assert.equal((await ask('show', 'POST', { model: 'none' })).status, 404);
+    assert.equal((await ask('delete', 'DELETE', { model: id })).status, 200);
+    assert.equal((await ask('show', 'POST', { model: id })).status, 404);
+  });
+
+  test('the catalog, a search and near names', async () => {
+    const { models } = await system.json(['model', 'list', '--catalog']);
+    assert.ok(models.some((model) => model.name === 'llama-3.1-70b' && model.checked === null));
+    hub.files = {};
+    const found = await system.json(['model', 'search', 'mistral']);
+    assert.ok(found.catalog.some((model) => model.name === 'mistral-7b'));
+    const { error } = (await system.run(['pull', 'lama-3.1-8b', '--json'])).json();
+    assert.match(error.hint, /llama-3\.1-8b/);
+    const offered = await system.run(['run', 'llama-3.2-1b', 'hello', '--json']);
+    assert.match(offered.json().error.hint, /model download/);
+  });
+
+  test('completion knows commands, flags and names', async () => {
+    for (const shell of ['bash', 'zsh', 'fish'])
+      assert.match((await system.run(['completion', shell])).stdout, /__complete/);
+    const said = async (...words) => (await system.run(['__complete', '--', ...words])).stdout.split('\n');
+    assert.ok((await said('mod')).includes('model'));
+    assert.ok((await said('model', 'dow')).includes('download'));
+    assert.ok((await said('model', 'download', '--h')).includes('--hive'));
+    assert.ok((await said('model', 'download', '--hive', '')).includes(hive.name));
+    assert.ok((await said('pull', 'mistral-7')).includes('mistral-7b'));
+  });
+});
+
+test('a model in use cannot be removed', async () => {
+  const system = await Rbee.start();
+  try {
+    const id = await system.model();
+    assert.equal((await system.run(['infer', '-m', id, '-p', 'hi', '--max-tokens', '2'])).code, 0);
+    const result = await system.run(['model', 'remove', id, '--json']);
+    assert.equal(result.code, 4);
+    assert.equal(result.json().error.code, 'in_use');
+    assert.equal((await system.json(['ps'])).models.length, 1);
+    await system.json(['stop', id]);
+    await until('it is let go', async () => (await system.run(['rm', id, '--json'])).code === 0);
+    assert.ok(existsSync(demoFile));
+  } finally {
+    await system.stop();
+  }
+});
