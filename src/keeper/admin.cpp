@@ -3,8 +3,8 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
-#include "keeper/fit.h"
 #include "keeper/catch_up.h"
+#include "keeper/fit.h"
 #include "keeper/relay.h"
 
 #include <nlohmann/json.hpp>
