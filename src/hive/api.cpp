@@ -24,13 +24,6 @@ std::vector<std::string> segments_of(std::string_view path) {
   return segments;
 }
 
-Result<std::string> wanted_string(const Json& json, std::string_view key) {
-  std::optional<std::string> value = get_string(json, key);
-  if (!value || value->empty())
-    return Error{ErrorCode::bad_request, cat("The field '", key, "' is missing.")};
-  return std::move(*value);
-}
-
 net::Task<void> respond(net::Exchange& exchange, int status, Result<std::string> text) {
   if (text) {
     std::string json = std::move(*text);

@@ -1,5 +1,6 @@
 // Loads: what is asked for, whether it fits right now, and what would fit.
 #include "hive/agent.h"
+#include "hive/wanted_field.h"
 
 #include "base/file.h"
 #include "base/json.h"
@@ -24,13 +25,6 @@ constexpr std::size_t largest_corrections_bytes = 1u << 20;
 // Far above any context and any number of slots that memory could hold.
 constexpr std::int64_t largest_context = 1 << 24;
 constexpr std::int64_t most_slots = 1 << 12;
-
-Result<std::string> wanted_string(const Json& json, std::string_view key) {
-  std::optional<std::string> value = get_string(json, key);
-  if (!value || value->empty())
-    return Error{ErrorCode::bad_request, cat("The field '", key, "' is missing.")};
-  return std::move(*value);
-}
 
 // 0 where the field is absent.
 Result<std::int64_t> small_number(const Json& json, std::string_view key, std::int64_t most) {
@@ -70,8 +64,7 @@ struct Agent::Facts {
 // The header is read anew at each load, since the file may have been replaced after it was added; and so is
 // what is free, since other programs take and give without asking.
 std::function<Agent::Facts()> Agent::look(Backend backend, std::string model_id) const {
-  const ProbeSettings probe{options_.probe_root, options_.engines_folder, options_.server_on_path,
-                            options_.environment};
+  const ProbeSettings probe = probe_settings();
   return [store = store_, model_id = std::move(model_id), backend, probe]() -> Facts {
     Facts facts;
     const auto pack = engine::find_pack(probe.engines_folder, backend, probe.server_on_path);

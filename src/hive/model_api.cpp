@@ -1,6 +1,7 @@
 // What the hive's API does with models: they are made known, fetched, imported, checked and taken away.
 #include "hive/agent.h"
 #include "hive/import_models.h"
+#include "hive/wanted_field.h"
 
 #include "base/json.h"
 #include "base/text.h"
@@ -55,13 +56,6 @@ Result<model::DownloadRequest> parse_download(const Result<std::string_view>& bo
   const auto request = model::download_request_from_json(*json);
   if (!request) return Error{ErrorCode::bad_request, "The field 'source' is missing.", {}, {}};
   return *request;
-}
-
-Result<std::string> wanted_string(const Json& json, std::string_view key) {
-  std::optional<std::string> value = get_string(json, key);
-  if (!value || value->empty())
-    return Error{ErrorCode::bad_request, cat("The field '", key, "' is missing.")};
-  return std::move(*value);
 }
 
 }  // namespace

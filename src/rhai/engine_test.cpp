@@ -1,0 +1,320 @@
+#include "rhai/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace rbee::rhai {
+namespace {
+
+using testing::HasSubstr;
+
+struct Worker {
+  Value id;
+  std::int64_t vram = 0;
+};
+
+// An engine with a type of the host, which counts how often properties are read.
+struct Host {
+  explicit Host(Settings settings = {}) : engine(std::move(settings)) {
+    HostType type;
+    type.name = "worker";
+    type.properties.push_back({"id", [](const void* w) { return static_cast<const Worker*>(w)->id; }});
+    type.properties.push_back({"vram", [this](const void* w) {
+                                 ++reads;
+                                 return Value::integer(static_cast<const Worker*>(w)->vram);
+                               }});
+    worker_type = &engine.add_type(std::move(type));
+  }
+  Value worker(std::string_view id, std::int64_t vram) const {
+    return Value::host(*worker_type, std::make_shared<Worker>(Worker{Value::string(id), vram}));
+  }
+  Engine engine;
+  const HostType* worker_type = nullptr;
+  int reads = 0;
+};
+
+// What the script gives, or the kind of its error and the sentence.
+std::string result(std::string_view script, Settings settings = {}) {
+  Engine engine(std::move(settings));
+  const Compiled compiled = engine.compile(script);
+  if (!compiled.ok()) return compiled.error.parse_kind + ": " + compiled.error.message;
+  const Outcome outcome = engine.run(*compiled.program);
+  return outcome.ok ? to_debug(outcome.value) : outcome.error.kind + ": " + outcome.error.message;
+}
+
+Settings limited() {
+  Settings settings;
+  settings.limits.operations = 100'000;
+  settings.limits.string_bytes = 10'000;
+  settings.limits.array_items = 1'000;
+  settings.limits.map_items = 1'000;
+  return settings;
+}
+
+TEST(Engine, CallsAFunctionByNameWithArguments) {
+  Engine engine;
+  const Compiled program = engine.compile("fn twice(x) { x * 2 }");
+  ASSERT_TRUE(program.ok());
+  const Value arguments[] = {Value::integer(21)};
+  EXPECT_EQ(to_debug(engine.call(*program.program, "twice", arguments).value), "42");
+}
+
+TEST(Engine, SaysWhichFunctionIsMissingWhereTheScriptHasNone) {
+  Engine engine;
+  const Compiled program = engine.compile("fn route_request(a) { a }");
+  ASSERT_TRUE(program.ok());
+  const Value arguments[] = {Value::integer(1), Value::array()};
+  const Outcome outcome = engine.call(*program.program, "route_request", arguments);
+  EXPECT_EQ(outcome.error.kind, "ErrorFunctionNotFound");
+  EXPECT_THAT(outcome.error.message, HasSubstr("route_request (i64, array)"));
+}
+
+TEST(Engine, ListsFunctionsWithTheirParameters) {
+  Engine engine;
+  const Compiled program = engine.compile("private fn a() {} fn route_request(request, workers) { () }");
+  ASSERT_TRUE(program.ok());
+  const std::vector<FunctionInfo> list = Engine::functions(*program.program);
+  ASSERT_EQ(list.size(), 2U);
+  EXPECT_TRUE(list[0].is_private);
+  EXPECT_EQ(list[1].name, "route_request");
+  EXPECT_THAT(list[1].parameters, testing::ElementsAre("request", "workers"));
+}
+
+TEST(Engine, FunctionsSeeConstantsOfAnEarlierRunOfTheirScript) {
+  Engine engine;
+  const Compiled program = engine.compile("const LIMIT = 7; fn limit() { global::LIMIT }");
+  ASSERT_TRUE(program.ok());
+  EXPECT_EQ(engine.call(*program.program, "limit", {}).error.kind, "ErrorVariableNotFound");
+  ASSERT_TRUE(engine.run(*program.program).ok);
+  EXPECT_EQ(to_debug(engine.call(*program.program, "limit", {}).value), "7");
+}
+
+TEST(Engine, AScopeIsReadAndLeftAsTheScriptLeavesIt) {
+  Engine engine;
+  Scope scope;
+  scope.set("x", Value::integer(1));
+  const Compiled program = engine.compile("x += 1; let y = x * 10; y", scope);
+  ASSERT_TRUE(program.ok());
+  const Outcome outcome = engine.run(*program.program, scope);
+  EXPECT_EQ(to_debug(outcome.value), "20");
+  EXPECT_EQ(to_debug(*scope.find("x")), "2");
+  EXPECT_EQ(to_debug(*scope.find("y")), "20");
+}
+
+TEST(Engine, AConstantOfTheScopeCannotBeChanged) {
+  Engine engine;
+  Scope scope;
+  scope.set("limit", Value::array(), true);
+  EXPECT_EQ(engine.compile("limit = 2", scope).error.parse_kind, "AssignmentToConstant");
+  const Compiled program = engine.compile("limit.push(1)", scope);
+  ASSERT_TRUE(program.ok());
+  EXPECT_EQ(engine.run(*program.program, scope).error.kind, "ErrorNonPureMethodCallOnConstant");
+}
+
+TEST(HostObjects, AreReadInPlaceAndOnlyWhatIsAskedFor) {
+  Host host;
+  const Compiled program = host.engine.compile("fn big(ws) { ws.filter(|w| w.vram > 40).map(|w| w.id) }");
+  ASSERT_TRUE(program.ok());
+  const Value arguments[] = {Value::array({host.worker("a", 24), host.worker("b", 80)})};
+  EXPECT_EQ(to_debug(host.engine.call(*program.program, "big", arguments).value), R"(["b"])");
+  EXPECT_EQ(host.reads, 2);
+}
+
+TEST(HostObjects, AnUnknownPropertyIsAnErrorThatNamesTheNearest) {
+  Host host;
+  const Compiled program = host.engine.compile("fn f(w) { w.vramm }");
+  ASSERT_TRUE(program.ok());
+  const Value arguments[] = {host.worker("a", 24)};
+  const Outcome outcome = host.engine.call(*program.program, "f", arguments);
+  EXPECT_EQ(outcome.error.kind, "ErrorDotExpr");
+  EXPECT_THAT(outcome.error.message, HasSubstr("vramm"));
+  EXPECT_THAT(outcome.error.message, HasSubstr("'vram'"));
+}
+
+TEST(HostObjects, BecomeMapsOfTheScriptWhereItWritesToThem) {
+  Host host;
+  const Compiled program =
+      host.engine.compile("fn f(w) { let copy = w; copy.vram += 1; [w.vram, copy.vram, type_of(copy)] }");
+  ASSERT_TRUE(program.ok());
+  const Value arguments[] = {host.worker("a", 24)};
+  EXPECT_EQ(to_debug(host.engine.call(*program.program, "f", arguments).value), R"([24, 25, "map"])");
+}
+
+TEST(HostFunctions, AreCalledByTheTypesOfTheirArguments) {
+  Engine engine;
+  engine.add_function("half", {mask(Type::integer)},
+                      [](NativeCall& call) { return call.give(Value::integer(call[0].as_int() / 2)); });
+  engine.add_function("half", {mask(Type::string)},
+                      [](NativeCall& call) { return call.fail(ErrorKind::arithmetic, "no half of a text"); });
+  const Compiled good = engine.compile("half(8) + 9.half()");
+  EXPECT_EQ(to_debug(engine.run(*good.program).value), "8");
+  const Compiled bad = engine.compile("half(\"x\")");
+  EXPECT_EQ(engine.run(*bad.program).error.message, "no half of a text");
+  const Compiled none = engine.compile("half(true)");
+  EXPECT_EQ(engine.run(*none.program).error.message, "Function not found: half (bool)");
+}
+
+TEST(Sinks, GetWhatPrintAndDebugSay) {
+  std::vector<std::string> lines;
+  Settings settings;
+  settings.print = [&lines](std::string_view text) { lines.emplace_back(text); };
+  settings.debug = [&lines](std::string_view text, Position at) {
+    lines.push_back(std::to_string(at.line) + ": " + std::string(text));
+  };
+  result("print(\"a\");\ndebug(\"b\");", settings);
+  EXPECT_THAT(lines, testing::ElementsAre("a", "2: \"b\""));
+}
+
+TEST(Time, IsWhatTheHostSays) {
+  Settings settings;
+  std::int64_t now = 0;
+  settings.now_us = [&now] { return now += 1'500'000; };
+  EXPECT_EQ(result("let t = timestamp(); t.elapsed", settings), "1.5");
+  EXPECT_EQ(result("timestamp().elapsed"), "0.0");
+}
+
+TEST(Errors, ShowTheLineWithACaretAndTheCalls) {
+  Engine engine;
+  const Compiled program =
+      engine.compile("fn inner(x) {\n  x / 0\n}\nfn outer() { inner(1) }\nouter()", {}, "routing.rhai");
+  ASSERT_TRUE(program.ok());
+  const Outcome outcome = engine.run(*program.program);
+  EXPECT_EQ(outcome.error.text,
+            "ErrorArithmetic: Division by zero: 1 / 0\n"
+            "  --> routing.rhai:2:5\n"
+            "  |   x / 0\n"
+            "  |     ^\n"
+            "in call to function 'inner' (line 4, position 14)\n"
+            "in call to function 'outer' (line 5, position 1)");
+}
+
+TEST(Errors, OfSyntaxShowTheirLineToo) {
+  Engine engine;
+  EXPECT_EQ(engine.compile("let x = 1;\nlet = 2;", {}, "a.rhai").error.text,
+            "ErrorParsing: Expecting name of a variable\n"
+            "  --> a.rhai:2:5\n"
+            "  | let = 2;\n"
+            "  |     ^");
+}
+
+TEST(Limits, EndlessLoopsEnd) {
+  for (const char* script :
+       {"loop { }", "while true { }", "for i in 0..9223372036854775807 { }",
+        "let x = 0; do { x += 1 } while true;", "[1].map(|x| { loop { } })", "fn f() { loop { } } f()"}) {
+    EXPECT_THAT(result(script, limited()), HasSubstr("ErrorTooManyOperations")) << script;
+  }
+}
+
+TEST(Limits, WorkOfCallbacksIsBoundedThoughItIsNotCounted) {
+  EXPECT_THAT(result("let a = []; a.pad(1000, 1); a.map(|x| a.map(|y| a.map(|z| 1)))", limited()),
+              testing::AnyOf(HasSubstr("ErrorTooManyOperations"), HasSubstr("ErrorDataRace")));
+  EXPECT_THAT(result("let a = []; a.pad(1000, 1); let b = a; let c = a; a.map(|x| { b.map(|y| { c.map(|z| "
+                     "1); 1 }); 1 })",
+                     limited()),
+              HasSubstr("ErrorTooManyOperations"));
+}
+
+TEST(Limits, EndlessRecursionEnds) {
+  for (const char* script : {"fn f() { f() } f()", "fn f(x) { [x].map(|y| f(y)) } f(1)",
+                             "let f = Fn(\"g\"); fn g(h) { h.call(h) } f.call(f)",
+                             "fn f(s) { eval(s) } f(\"f(s)\")", "fn m() { this.m() } 1.m()"}) {
+    EXPECT_THAT(result(script, limited()), HasSubstr("ErrorStackOverflow")) << script;
+  }
+  Settings deep;
+  deep.limits.call_levels = 1'000'000;
+  deep.limits.operations = 10'000'000;
+  EXPECT_THAT(result("fn f(x) { [x].map(|y| f(y)) } f(1)", deep), HasSubstr("ErrorStackOverflow"));
+  EXPECT_THAT(result("fn f(x) { 1 + f(x + 1) } f(1)", deep), HasSubstr("ErrorStackOverflow"));
+}
+
+TEST(Limits, WhatGrowsWithoutEndIsStopped) {
+  for (const char* script :
+       {"let s = \"a\"; loop { s += s; }", "let a = [1]; loop { a += a; }", "let a = []; loop { a.push(a); }",
+        "let m = #{}; let i = 0; loop { m[`k${i}`] = i; i += 1; }", "let b = blob(); loop { b.push(1); }",
+        "let s = \"\"; s.pad(1000000000000, 'x')", "let a = []; a.pad(1000000000000, 0)",
+        "blob(1000000000000)", "let s = \"aa\"; loop { s.replace(\"a\", \"aa\"); }",
+        "let a = [1]; loop { a = [a, a]; }"}) {
+    EXPECT_THAT(result(script, limited()), HasSubstr("ErrorDataTooLarge")) << script;
+  }
+}
+
+TEST(Limits, SharedPartsDoNotMakePrintingOrComparingEndless) {
+  EXPECT_THAT(
+      result(
+          "let a = [1]; for i in 0..60 { a = [a, a]; } let b = [1]; for i in 0..60 { b = [b, b]; } a == b"),
+      HasSubstr("ErrorTooManyOperations"));
+}
+
+TEST(Values, NestedAMillionDeepAreFreedWithoutRecursion) {
+  EXPECT_EQ(result("let a = []; for i in 0..1000000 { a = [a]; } a.len()"), "1");
+  EXPECT_EQ(result("let m = #{}; for i in 0..300000 { m = #{m: m}; } m.len()"), "1");
+}
+
+TEST(Values, RingsOfClosuresAreFreed) {
+  // Nothing to see here but for the leak checker of the debug build.
+  EXPECT_EQ(result("let a = []; let f = || a; a.push(f); 1"), "1");
+  EXPECT_EQ(result("let a = []; let f = || a; a.push(f); throw 1"), "ErrorRuntime: Runtime error: 1");
+  EXPECT_THAT(result("let a = []; let f = || a; a.push(f); f"), HasSubstr("Fn"));
+}
+
+TEST(Values, AreCopiedWhenWrittenAndNotBefore) {
+  EXPECT_EQ(result("let a = [1, [2]]; let b = a; b[1].push(3); [a, b]"), "[[1, [2]], [1, [2, 3]]]");
+  EXPECT_EQ(result("let m = #{l: [1]}; let n = m; n.l[0] = 9; [m.l[0], n.l[0]]"), "[1, 9]");
+  EXPECT_EQ(result("let s = \"a\"; let t = s; t += \"b\"; [s, t]"), R"(["a", "ab"])");
+}
+
+TEST(BadScripts, OfAnyDepthAreRefusedNotFatal) {
+  Settings open;
+  open.limits.expression_depth = 0;
+  open.limits.function_expression_depth = 0;
+  const auto repeat = [](std::string_view text, int times) {
+    std::string out;
+    for (int i = 0; i < times; ++i) out += text;
+    return out;
+  };
+  for (const std::string& script :
+       {repeat("(", 100'000), repeat("{", 100'000), repeat("[", 100'000), repeat("-", 100'000),
+        repeat("#{a:", 100'000), repeat("if true {", 100'000), repeat("|x|", 100'000),
+        repeat("a.", 100'000) + "b", repeat("a[", 100'000), repeat("1+", 100'000) + "1",
+        repeat("`${", 100'000), repeat("fn f() {", 100'000), repeat("a??", 100'000) + "b",
+        repeat("switch 1 { 1 => ", 100'000), repeat("else if x {}", 100'000)}) {
+    Engine engine(open);
+    EXPECT_FALSE(engine.compile(script).ok()) << script.substr(0, 20);
+  }
+  EXPECT_EQ(result(repeat("/*", 100'000) + "1"), "()");
+}
+
+TEST(BadScripts, BrokenUtf8IsNamedWithItsPlace) {
+  Engine engine;
+  const Compiled compiled = engine.compile("let a = 1;\nlet b = \"\xff\";");
+  EXPECT_EQ(compiled.error.message, "The script is not UTF-8");
+  EXPECT_EQ(compiled.error.position.line, 2U);
+}
+
+TEST(BadScripts, NumbersOutOfRangeAreFloatsOrErrors) {
+  EXPECT_EQ(result("99999999999999999999"), "1e20");
+  EXPECT_EQ(result("0xfffffffffffffffff"), "BadInput/MalformedNumber: Invalid number: 'fffffffffffffffff'");
+  EXPECT_EQ(result("1e999"), "inf");
+}
+
+TEST(BadScripts, TenMegabytesAreRefusedUnlessTheHostWantsThem) {
+  std::string script;
+  while (script.size() < 10'000'000) script += "let x = 1 + 2;\n";
+  EXPECT_EQ(result(script).substr(0, 40), "LiteralTooLarge: The script has 10000005");
+  std::string large;
+  while (large.size() < 1'000'000) large += "let x = 1 + 2;\n";
+  EXPECT_EQ(result(large + "x"), "3");
+}
+
+TEST(BadScripts, NamesThatTheParserMakesOutliveIt) {
+  EXPECT_EQ(result("a_long_module_name::another_long_one::x"),
+            "ErrorModuleNotFound: Module not found: a_long_module_name::another_long_one");
+}
+
+TEST(Leftovers, AreErrorsOfTheirOwn) {
+  EXPECT_EQ(result("import \"x\" as y;"), "ErrorModuleNotFound: Module not found: x");
+  EXPECT_EQ(result("sleep(1)"), "ErrorRuntime: Runtime error: sleep is not available here");
+}
+
+}  // namespace
+}  // namespace rbee::rhai

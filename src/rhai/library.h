@@ -1,0 +1,54 @@
+// Words that the parts of the library share.
+#pragma once
+
+#include "rhai/machine.h"
+#include "rhai/registry.h"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace rbee::rhai {
+
+inline constexpr TypeMask t_int = mask(Type::integer);
+inline constexpr TypeMask t_float = mask(Type::floating);
+inline constexpr TypeMask t_number = t_int | t_float;
+inline constexpr TypeMask t_bool = mask(Type::boolean);
+inline constexpr TypeMask t_char = mask(Type::character);
+inline constexpr TypeMask t_string = mask(Type::string);
+inline constexpr TypeMask t_text = t_string | t_char;
+inline constexpr TypeMask t_array = mask(Type::array);
+inline constexpr TypeMask t_map = mask(Type::map);
+inline constexpr TypeMask t_blob = mask(Type::blob);
+inline constexpr TypeMask t_range = mask(Type::range) | mask(Type::range_inclusive);
+inline constexpr TypeMask t_function = mask(Type::function);
+inline constexpr TypeMask t_callback = t_function | t_string;  // a function's name will do
+inline constexpr TypeMask t_time = mask(Type::timestamp);
+
+// Begin and length of what a script means by (start, length) in something of `size` items: a negative start
+// counts from the end, and what lies outside is cut off.
+struct Span {
+  std::size_t begin = 0;
+  std::size_t count = 0;
+};
+[[nodiscard]] inline Span span_of(std::int64_t start, std::int64_t length, std::size_t size) {
+  const auto n = static_cast<std::int64_t>(size);
+  const std::int64_t begin = start < 0 ? std::max<std::int64_t>(0, start + n) : std::min(start, n);
+  const std::int64_t count = std::clamp<std::int64_t>(length, 0, n - begin);
+  return {static_cast<std::size_t>(begin), static_cast<std::size_t>(count)};
+}
+[[nodiscard]] inline Span span_of(const Value& range, std::size_t size) {
+  const RangeObject& r = range.range_object();
+  const std::int64_t from = std::max<std::int64_t>(r.from, 0);
+  std::int64_t to = std::max(r.to, from);
+  if (range.is(Type::range_inclusive) && r.to >= from && to < INT64_MAX) ++to;
+  return span_of(from, to - from, size);
+}
+// The item that an index means; false where there is none.
+[[nodiscard]] inline bool item_index(std::int64_t index, std::size_t size, std::size_t& at) {
+  const auto n = static_cast<std::int64_t>(size);
+  if (index < 0 ? index < -n : index >= n) return false;
+  at = static_cast<std::size_t>(index < 0 ? index + n : index);
+  return true;
+}
+
+}  // namespace rbee::rhai

@@ -1,0 +1,579 @@
+#include "rhai/machine.h"
+
+#include "rhai/host.h"
+#include "rhai/operators.h"
+
+#include <algorithm>
+
+// Labels as values: a jump table per instruction predicts better than one for all.
+#pragma GCC diagnostic ignored "-Wpedantic"
+
+namespace rbee::rhai {
+
+#define OPERATION(name) label_##name
+#define NEXT goto* labels[static_cast<std::size_t>((++ip)->op)]
+#define AGAIN goto* labels[static_cast<std::size_t>(ip->op)]
+#define SAVE frames_[depth_ - 1].pc = ip
+#define LOAD_FRAME                          \
+  do {                                      \
+    const Frame& top = frames_[depth_ - 1]; \
+    function = top.function;                \
+    R = top.base;                           \
+    K = function->constants.data();         \
+    ip = top.pc;                            \
+  } while (false)
+
+#define ARITHMETIC(name, right, builtin, symbol, token)                        \
+  OPERATION(name) : {                                                          \
+    const Value& x = R[ip->b];                                                 \
+    const Value& y = right;                                                    \
+    if (x.is_int() && y.is_int()) {                                            \
+      std::int64_t r;                                                          \
+      if (!builtin(x.as_int(), y.as_int(), &r)) {                              \
+        R[ip->a].set_int(r);                                                   \
+        NEXT;                                                                  \
+      }                                                                        \
+    } else if (x.is_float() && y.is_float()) {                                 \
+      R[ip->a].set_float(x.as_float() symbol y.as_float());                    \
+      NEXT;                                                                    \
+    } else if (x.is_float() && y.is_int()) {                                   \
+      R[ip->a].set_float(x.as_float() symbol static_cast<double>(y.as_int())); \
+      NEXT;                                                                    \
+    } else if (x.is_int() && y.is_float()) {                                   \
+      R[ip->a].set_float(static_cast<double>(x.as_int()) symbol y.as_float()); \
+      NEXT;                                                                    \
+    }                                                                          \
+    SAVE;                                                                      \
+    if (!binary_step(*ip, token, R, y)) goto failed;                           \
+    NEXT;                                                                      \
+  }
+
+#define DIVISION(name, right, symbol, token)          \
+  OPERATION(name) : {                                 \
+    const Value& x = R[ip->b];                        \
+    const Value& y = right;                           \
+    if (x.is_int() && y.is_int() && y.as_int() > 0) { \
+      R[ip->a].set_int(x.as_int() symbol y.as_int()); \
+      NEXT;                                           \
+    }                                                 \
+    SAVE;                                             \
+    if (!binary_step(*ip, token, R, y)) goto failed;  \
+    NEXT;                                             \
+  }
+
+// Strings are compared without looking further where both are the same object.
+#define COMPARE_INTO(answer, x, y, symbol, token)                              \
+  bool answer;                                                                 \
+  if (x.is_int() && y.is_int()) {                                              \
+    answer = x.as_int() symbol y.as_int();                                     \
+  } else if (x.is_string() && y.is_string()) {                                 \
+    answer = x.object() == y.object() ? 0 symbol 0 : x.text() symbol y.text(); \
+  } else if (x.is_float() && y.is_float()) {                                   \
+    answer = float_compare(token, x.as_float(), y.as_float());                 \
+  } else {                                                                     \
+    SAVE;                                                                      \
+    if (!compare_slow(token, x, y, answer, ip->place)) goto failed;            \
+  }
+
+#define COMPARISON(name, right, symbol, token) \
+  OPERATION(name) : {                          \
+    const Value& x = R[ip->b];                 \
+    const Value& y = right;                    \
+    COMPARE_INTO(answer, x, y, symbol, token)  \
+    R[ip->a].set_bool(answer);                 \
+    NEXT;                                      \
+  }
+
+#define COMPARE_JUMP(name, right, symbol, token) \
+  OPERATION(name) : {                            \
+    const Value& x = R[ip->b];                   \
+    const Value& y = right;                      \
+    COMPARE_INTO(answer, x, y, symbol, token)    \
+    if (answer != (ip->a != 0)) NEXT;            \
+    ip = function->code.data() + ip->d;          \
+    AGAIN;                                       \
+  }
+
+#define STEP(name, call)      \
+  OPERATION(name) : {         \
+    SAVE;                     \
+    if (!(call)) goto failed; \
+    NEXT;                     \
+  }
+
+// For what may push a frame: goes on in whatever is on top then.
+#define CALL_STEP(name, call)          \
+  OPERATION(name) : {                  \
+    SAVE;                              \
+    const std::size_t before = depth_; \
+    if (!(call)) goto failed;          \
+    if (depth_ != before) {            \
+      LOAD_FRAME;                      \
+      AGAIN;                           \
+    }                                  \
+    NEXT;                              \
+  }
+
+bool Machine::run_until(std::size_t stop) {
+  static const void* const labels[] = {
+#define X(name) &&label_##name,
+      RBEE_RHAI_OPERATIONS(X)
+#undef X
+  };
+  const Function* function;
+  Value* R;
+  const Value* K;
+  const Instruction* ip;
+  // No other object with a destructor may be alive where NEXT jumps: that does not run destructors.
+  Value result;
+  LOAD_FRAME;
+  AGAIN;
+
+  OPERATION(load_const) : R[ip->a] = K[ip->d];
+  NEXT;
+  OPERATION(load_int) : R[ip->a].set_int(ip->d);
+  NEXT;
+  OPERATION(load_unit) : R[ip->a].set_unit();
+  NEXT;
+  OPERATION(load_bool) : R[ip->a].set_bool(ip->b != 0);
+  NEXT;
+  OPERATION(move) : {
+    if (ip->c != 0) {
+      R[ip->a] = std::move(R[ip->b]);
+    } else {
+      R[ip->a] = R[ip->b];
+    }
+    NEXT;
+  }
+  OPERATION(drop) : {
+    for (std::size_t r = ip->a; r < ip->b; ++r) R[r].drop();
+    NEXT;
+  }
+  OPERATION(load_var) : {
+    if (ip->c == 2 && frames_[depth_ - 1].names != nullptr) {
+      SAVE;
+      const std::vector<NamedValue>& names = *frames_[depth_ - 1].names;
+      const auto found = std::find_if(names.rbegin(), names.rend(), [&](const NamedValue& named) {
+        return named.name.text() == K[ip->d].text();
+      });
+      if (found != names.rend()) {
+        if (found->value.is(Type::cell)) {
+          if (!read_cell(found->value.cell_object(), K[ip->d], R[ip->a])) goto failed;
+        } else {
+          R[ip->a] = found->value;
+        }
+        NEXT;
+      }
+    }
+    const Value& from = R[ip->b];
+    if (from.is(Type::cell)) {
+      if (from.cell_object().locked) {
+        SAVE;
+        (void)read_cell(from.cell_object(), K[ip->d], R[ip->a]);
+        goto failed;
+      }
+      R[ip->a] = from.cell_object().value;
+    } else {
+      R[ip->a] = from;
+    }
+    NEXT;
+  }
+  OPERATION(store_var) : {
+    Value& into = R[ip->a];
+    if (into.is(Type::cell)) {
+      if (into.cell_object().locked) {
+        SAVE;
+        (void)read_cell(into.cell_object(), K[ip->d], result);
+        goto failed;
+      }
+      into.cell_object().value = R[ip->b];
+    } else {
+      into = R[ip->b];
+    }
+    NEXT;
+  }
+  OPERATION(store_loop) : {
+    Value& into = R[ip->a];
+    if (into.is(Type::cell)) {
+      into.cell_object().value = R[ip->b];
+    } else {
+      into = R[ip->b];
+    }
+    NEXT;
+  }
+  STEP(load_dynamic, load_dynamic(K[ip->d], R[ip->a]))
+  OPERATION(define_dynamic) : {
+    SAVE;
+    define_named(K[ip->d], R[ip->a], ip->b);
+    NEXT;
+  }
+  OPERATION(dynamic_mark) : {
+    const std::vector<NamedValue>* names = frames_[depth_ - 1].names;
+    R[ip->a].set_int(names == nullptr ? 0 : static_cast<std::int64_t>(names->size()));
+    NEXT;
+  }
+  OPERATION(dynamic_rewind) : {
+    std::vector<NamedValue>* names = frames_[depth_ - 1].names;
+    const auto most = static_cast<std::size_t>(R[ip->a].as_int());
+    if (names != nullptr && names->size() > most) names->resize(most);
+    NEXT;
+  }
+  OPERATION(load_this) : {
+    const Value* from = frames_[depth_ - 1].this_value;
+    if (from == nullptr) {
+      SAVE;
+      (void)fail(ErrorKind::unbound_this, {});
+      goto failed;
+    }
+    R[ip->a] = *from;
+    NEXT;
+  }
+  OPERATION(load_global) : {
+    const std::size_t index = ip->b;
+    if (index >= globals_.size() || !global_known_[index]) {
+      SAVE;
+      (void)fail(ErrorKind::variable_not_found, "global::" + K[ip->d].text());
+      goto failed;
+    }
+    R[ip->a] = globals_[index];
+    NEXT;
+  }
+  OPERATION(store_global) : {
+    const auto index = static_cast<std::size_t>(ip->d);
+    const Value& from = R[ip->a];
+    globals_[index] = from.is(Type::cell) ? from.cell_object().value : from;
+    global_known_[index] = true;
+    NEXT;
+  }
+  ARITHMETIC(add, R[ip->c], __builtin_add_overflow, +, Tok::plus)
+  ARITHMETIC(sub, R[ip->c], __builtin_sub_overflow, -, Tok::minus)
+  ARITHMETIC(mul, R[ip->c], __builtin_mul_overflow, *, Tok::multiply)
+  ARITHMETIC(add_k, K[ip->c], __builtin_add_overflow, +, Tok::plus)
+  ARITHMETIC(sub_k, K[ip->c], __builtin_sub_overflow, -, Tok::minus)
+  ARITHMETIC(mul_k, K[ip->c], __builtin_mul_overflow, *, Tok::multiply)
+  DIVISION(div, R[ip->c], /, Tok::divide)
+  DIVISION(mod, R[ip->c], %, Tok::modulo)
+  DIVISION(div_k, K[ip->c], /, Tok::divide)
+  DIVISION(mod_k, K[ip->c], %, Tok::modulo)
+  STEP(binary, binary_step(*ip, static_cast<Tok>(ip->d), R, R[ip->c]))
+  COMPARISON(eq, R[ip->c], ==, Tok::equal_to)
+  COMPARISON(ne, R[ip->c], !=, Tok::not_equal)
+  COMPARISON(lt, R[ip->c], <, Tok::less)
+  COMPARISON(le, R[ip->c], <=, Tok::less_equal)
+  COMPARISON(gt, R[ip->c], >, Tok::greater)
+  COMPARISON(ge, R[ip->c], >=, Tok::greater_equal)
+  COMPARISON(eq_k, K[ip->c], ==, Tok::equal_to)
+  COMPARISON(ne_k, K[ip->c], !=, Tok::not_equal)
+  COMPARISON(lt_k, K[ip->c], <, Tok::less)
+  COMPARISON(le_k, K[ip->c], <=, Tok::less_equal)
+  COMPARISON(gt_k, K[ip->c], >, Tok::greater)
+  COMPARISON(ge_k, K[ip->c], >=, Tok::greater_equal)
+  COMPARE_JUMP(jump_eq, R[ip->c], ==, Tok::equal_to)
+  COMPARE_JUMP(jump_ne, R[ip->c], !=, Tok::not_equal)
+  COMPARE_JUMP(jump_lt, R[ip->c], <, Tok::less)
+  COMPARE_JUMP(jump_le, R[ip->c], <=, Tok::less_equal)
+  COMPARE_JUMP(jump_gt, R[ip->c], >, Tok::greater)
+  COMPARE_JUMP(jump_ge, R[ip->c], >=, Tok::greater_equal)
+  COMPARE_JUMP(jump_eq_k, K[ip->c], ==, Tok::equal_to)
+  COMPARE_JUMP(jump_ne_k, K[ip->c], !=, Tok::not_equal)
+  COMPARE_JUMP(jump_lt_k, K[ip->c], <, Tok::less)
+  COMPARE_JUMP(jump_le_k, K[ip->c], <=, Tok::less_equal)
+  COMPARE_JUMP(jump_gt_k, K[ip->c], >, Tok::greater)
+  COMPARE_JUMP(jump_ge_k, K[ip->c], >=, Tok::greater_equal)
+  STEP(assign_op, apply(static_cast<Tok>(ip->d), R[ip->a], R[ip->b]))
+  STEP(negate, rhai::negate(R[ip->b], R[ip->a], error_))
+  STEP(plus, rhai::unary_plus(R[ip->b], R[ip->a], error_))
+  OPERATION(not_) : {
+    if (!R[ip->b].is_bool()) {
+      SAVE;
+      (void)fail(ErrorKind::function_not_found, signature("!", R[ip->b]));
+      goto failed;
+    }
+    R[ip->a].set_bool(!R[ip->b].as_bool());
+    NEXT;
+  }
+  OPERATION(jump) : ip = function->code.data() + ip->d;
+  AGAIN;
+  OPERATION(jump_if) : {
+    if (!R[ip->a].is_bool()) goto not_boolean;
+    if (!R[ip->a].as_bool()) NEXT;
+    ip = function->code.data() + ip->d;
+    AGAIN;
+  }
+  OPERATION(jump_if_not) : {
+    if (!R[ip->a].is_bool()) goto not_boolean;
+    if (R[ip->a].as_bool()) NEXT;
+    ip = function->code.data() + ip->d;
+    AGAIN;
+  }
+  OPERATION(jump_if_unit) : {
+    if (!R[ip->a].is_unit()) NEXT;
+    ip = function->code.data() + ip->d;
+    AGAIN;
+  }
+  OPERATION(jump_if_value) : {
+    if (R[ip->a].is_unit()) NEXT;
+    ip = function->code.data() + ip->d;
+    AGAIN;
+  }
+  OPERATION(loop) : {
+    budget_ -= ip->c;
+    if (budget_ < 0) {
+      SAVE;
+      (void)fail(ErrorKind::too_many_operations, {});
+      goto failed;
+    }
+    ip = function->code.data() + ip->d;
+    AGAIN;
+  }
+  OPERATION(range_start) : {
+    Value& from = R[ip->a];
+    Value& to = R[ip->a + 1];
+    if (from.is_int() && to.is_unit()) to.set_int(INT64_MAX);
+    if (!from.is_int() || !to.is_int()) {
+      SAVE;
+      (void)fail(ErrorKind::function_not_found, signature(ip->c != 0 ? "..=" : "..", from, to));
+      goto failed;
+    }
+    NEXT;
+  }
+  OPERATION(range_next) : {
+    Value& from = R[ip->a];
+    const std::int64_t at = from.as_int();
+    const std::int64_t to = R[ip->a + 1].as_int();
+    if (from.is_unit() || at > to || (at == to && ip->c == 0)) {
+      ip = function->code.data() + ip->d;
+      AGAIN;
+    }
+    R[ip->b].set_int(at);
+    if (at == INT64_MAX) {
+      from.set_unit();
+    } else {
+      from.set_int(at + 1);
+    }
+    NEXT;
+  }
+  STEP(iterate, iterate(R + ip->a))
+  OPERATION(iterate_next) : {
+    Value& items = R[ip->a];
+    if (items.is_array()) {
+      const auto at = static_cast<std::size_t>(R[ip->a + 1].as_int());
+      const std::vector<Value>& list = items.items();
+      if (at < list.size()) {
+        R[ip->b] = list[at];
+        R[ip->a + 1].set_int(static_cast<std::int64_t>(at) + 1);
+        NEXT;
+      }
+      ip = function->code.data() + ip->d;
+      AGAIN;
+    }
+    SAVE;
+    bool more = false;
+    if (!iterate_next(R + ip->a, R[ip->b], more)) goto failed;
+    if (more) NEXT;
+    ip = function->code.data() + ip->d;
+    AGAIN;
+  }
+  OPERATION(make_array) : {
+    auto* array = new ArrayObject;
+    array->items.reserve(ip->c);
+    for (std::size_t n = 0; n < ip->c; ++n) array->items.push_back(std::move(R[ip->b + n]));
+    R[ip->a] = Value::adopt(array);
+    SAVE;
+    if (limits_.array_items > 0 && !check_size(R[ip->a])) goto failed;
+    NEXT;
+  }
+  OPERATION(extend_array) : {
+    std::vector<Value>& items = R[ip->a].array_object().items;
+    for (std::size_t n = 0; n < ip->c; ++n) items.push_back(std::move(R[ip->b + n]));
+    SAVE;
+    if (limits_.array_items > 0 && !check_size(R[ip->a])) goto failed;
+    NEXT;
+  }
+  STEP(make_map, make_map(*ip, R, *function))
+  STEP(make_string, make_string(*ip, R))
+  OPERATION(make_range) : {
+    const Value& from = R[ip->b];
+    const Value& to = R[ip->c];
+    if (!from.is_int() || !(to.is_int() || to.is_unit())) {
+      SAVE;
+      (void)fail(ErrorKind::function_not_found, signature(ip->d != 0 ? "..=" : "..", from, to));
+      goto failed;
+    }
+    R[ip->a] = Value::range(from.as_int(), to.is_int() ? to.as_int() : INT64_MAX, ip->d != 0);
+    NEXT;
+  }
+  OPERATION(contains) : {
+    bool answer = false;
+    SAVE;
+    std::size_t steps = 0;
+    if (!rhai::contains(R[ip->b], R[ip->c], answer, error_, &steps)) goto failed;
+    if (steps > 64 && !charge(steps)) goto failed;
+    R[ip->a].set_bool(answer);
+    NEXT;
+  }
+  OPERATION(get_property) : {
+    const Value& object = R[ip->b];
+    if (object.is_map()) {
+      if (const Value* found = object.map_object().find(K[ip->d], function->hints[ip->c])) {
+        R[ip->a] = *found;
+        NEXT;
+      }
+    } else if (object.is(Type::host)) {
+      const HostObject& host = object.host_object();
+      if (const HostProperty* property = host.host_type->find(K[ip->d].text(), function->hints[ip->c])) {
+        R[ip->a] = property->get(host.data.get());
+        NEXT;
+      }
+    }
+    SAVE;
+    if (!get_property_step(*ip, R, *function)) goto failed;
+    NEXT;
+  }
+  OPERATION(get_index) : {
+    const Value& object = R[ip->b];
+    const Value& index = R[ip->c];
+    if (object.is_array() && index.is_int()) {
+      const std::vector<Value>& items = object.items();
+      if (static_cast<std::uint64_t>(index.as_int()) < items.size()) {
+        R[ip->a] = items[static_cast<std::size_t>(index.as_int())];
+        NEXT;
+      }
+    }
+    SAVE;
+    if (!get_index_step(*ip, R)) goto failed;
+    NEXT;
+  }
+  OPERATION(set_property) : {
+    Value& object = R[ip->a];
+    if (object.is_map() && object.object()->refs == 1 && !R[ip->b].is_object()) {
+      if (Value* found = object.map_object().find(K[ip->d], function->hints[ip->c])) {
+        *found = R[ip->b];
+        NEXT;
+      }
+    }
+    SAVE;
+    if (!set_property_step(*ip, R, *function)) goto failed;
+    NEXT;
+  }
+  OPERATION(set_index) : {
+    Value& object = R[ip->a];
+    const Value& index = R[ip->b];
+    if (object.is_array() && index.is_int() && object.object()->refs == 1 && !R[ip->c].is_object()) {
+      std::vector<Value>& items = object.array_object().items;
+      if (static_cast<std::uint64_t>(index.as_int()) < items.size()) {
+        items[static_cast<std::size_t>(index.as_int())] = R[ip->c];
+        NEXT;
+      }
+    }
+    SAVE;
+    if (!set_index_step(*ip, R)) goto failed;
+    NEXT;
+  }
+  STEP(store_path, store_step(*ip, R, *function))
+  OPERATION(call) : {
+    const Function* callee = program_->functions[static_cast<std::size_t>(ip->d)];
+    Value* base = R + ip->a;
+    SAVE;
+    if (!push(*callee, base, base, nullptr, 0)) goto failed;
+    function = callee;
+    R = base;
+    K = function->constants.data();
+    ip = function->code.data();
+    AGAIN;
+  }
+  STEP(call_native, native_step(*ip, R, *function))
+  CALL_STEP(call_method, method_step(*ip, R, *function))
+  OPERATION(call_value) : {
+    SAVE;
+    const Path& target = function->sites[static_cast<std::size_t>(ip->d)].target;
+    const bool held =
+        target.steps.empty() && (target.root == Path::Root::local || target.root == Path::Root::temporary);
+    if (held && R[target.reg].is(Type::function)) {
+      // The register keeps the function alive: nothing can write it while its frame waits.
+      const FunctionObject& pointer = R[target.reg].function_object();
+      const Function* callee = pointer.closure;
+      Value* const above = R + function->registers;
+      if (callee != nullptr && pointer.curry.empty() && callee->parameters == ip->b &&
+          callee->program_id == program_->id && room_for(*callee, above)) {
+        for (std::size_t n = 0; n < ip->b; ++n) above[n] = std::move(R[ip->a + 2 + n]);
+        if (!push(*callee, above, R + ip->a, nullptr, 0)) goto failed;
+        LOAD_FRAME;
+        AGAIN;
+      }
+    }
+    const std::size_t before = depth_;
+    if (!value_step(*ip, R, *function)) goto failed;
+    if (depth_ != before) {
+      LOAD_FRAME;
+      AGAIN;
+    }
+    NEXT;
+  }
+  CALL_STEP(call_in_scope, call_in_scope(*ip, R, *function))
+  CALL_STEP(curry, curry_step(*ip, R, *function))
+  STEP(evaluate, evaluate(*ip, R, *function))
+  STEP(make_closure, make_closure(*ip, R, *function))
+  STEP(make_pointer, make_pointer(R[ip->a]))
+  OPERATION(is_shared) : R[ip->a].set_bool(R[ip->b].is(Type::cell));
+  NEXT;
+  STEP(is_defined, is_defined(*ip, R, *function))
+  STEP(check_name, name_exists(K[ip->d]))
+  OPERATION(switch_) : {
+    const SwitchTable& table = function->switches[static_cast<std::size_t>(ip->d)];
+    ip = function->code.data() + find_case(table, R[ip->a], R[ip->a + 1]);
+    AGAIN;
+  }
+  OPERATION(return_unit) : result.set_unit();
+  goto returned;
+  OPERATION(return_) : result = std::move(R[ip->a]);
+returned: {
+  Frame& frame = frames_[depth_ - 1];
+  if (frame.flags != 0) {
+    SAVE;
+    if (!slow_return(frame, result)) {
+      pop_frame();
+      LOAD_FRAME;
+      goto failed;
+    }
+    Value* into = frame.result;
+    pop_frame();
+    *into = std::move(result);
+  } else {
+    Value* const base = frame.base;
+    const std::size_t count = function->registers;
+    for (std::size_t r = 0; r < count; ++r) base[r].drop();
+    --depth_;
+    *frame.result = std::move(result);
+  }
+  if (depth_ == stop) return true;
+  LOAD_FRAME;
+  NEXT;
+}
+  OPERATION(throw_) : {
+    SAVE;
+    ScriptError error = make_error(ErrorKind::runtime);
+    error.thrown = R[ip->a];
+    (void)fail(std::move(error));
+    goto failed;
+  }
+  OPERATION(fail) : {
+    SAVE;
+    (void)fail_step(*ip, R, *function);
+    goto failed;
+  }
+
+not_boolean:
+  SAVE;
+  error_ = make_error(ErrorKind::mismatch_data_type, "bool");
+  error_.actual = type_name(R[ip->a]);
+failed:
+  SAVE;
+  if (!error_.place.known()) error_.place = unpack(ip->place);
+  if (!error_.position.known() && !error_.unplaced) error_.position = unpack(ip->place);
+  if (!unwind(stop)) return false;
+  LOAD_FRAME;
+  NEXT;
+}
+
+}  // namespace rbee::rhai

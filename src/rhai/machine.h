@@ -1,0 +1,232 @@
+// Runs compiled programs: registers on a stack of values, one frame per call, no recursion of C++ between
+// functions of a script. Natives that call back enter run() again, to a bounded depth.
+//
+// An error is not an exception: whoever fails notes it in error_ and returns false; run() then looks for a
+// `catch` among its frames and otherwise gives up its part of the stack.
+#pragma once
+
+#include "rhai/bytecode.h"
+#include "rhai/limits.h"
+#include "rhai/registry.h"
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace rbee::rhai {
+
+// What the host gives a run.
+struct Surroundings {
+  std::function<void(std::string_view text)> print = {};
+  std::function<void(std::string_view text, Position at)> debug = {};
+  std::function<std::int64_t()> now_us = {};  // what timestamp() says; it stands still without one
+};
+
+class Machine {
+ public:
+  Machine(const Registry& registry, const Limits& limits, const Language& language,
+          const Surroundings& surroundings);
+  ~Machine();
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  // Runs the program's statements; `scope` are the values of its scope_names, changed as it changes them.
+  // With `kept` the variables at its end are handed out.
+  [[nodiscard]] bool run(const Program& program, std::span<Value> scope, Value& result,
+                         std::vector<std::pair<VisibleVariable, Value>>* kept);
+  // Calls one of its functions; the constants that run() defined are still there.
+  [[nodiscard]] bool call(const Program& program, const Function& function, std::span<const Value> arguments,
+                          Value& result);
+  [[nodiscard]] ScriptError& error() { return error_; }
+  // Frees shared variables that only refer to each other. Between runs.
+  void collect(const std::vector<const Value*>& roots) { cells_.free_unreachable(roots); }
+
+  // For natives.
+  bool fail(ErrorKind kind, std::string subject);
+  bool fail(ScriptError error);
+  // Counts work that an instruction does not: `items` copied, looked at or made.
+  [[nodiscard]] bool charge(std::size_t items);
+  [[nodiscard]] bool check_size(const Value& value);  // against the limits of strings, arrays and maps
+  [[nodiscard]] bool check_string(std::size_t bytes);
+  [[nodiscard]] bool check_array(std::size_t items);
+  [[nodiscard]] const Program& program() const { return *program_; }
+  [[nodiscard]] const Registry& registry() const { return registry_; }
+  [[nodiscard]] const Limits& limits() const { return limits_; }
+  [[nodiscard]] const Language& language() const { return language_; }
+  [[nodiscard]] const Surroundings& surroundings() const { return surroundings_; }
+  [[nodiscard]] Position native_place() const;
+
+ private:
+  friend class Callback;
+
+  struct NamedValue {
+    Value name;
+    Value value;
+    bool is_constant = false;
+  };
+  enum FrameFlag : std::uint32_t {
+    flag_counted = 1,     // holds a count of its function
+    flag_locked = 2,      // holds the lock of a shared variable
+    flag_write_back = 4,  // `this` goes back to where it came from
+    flag_main = 8,        // the variables are to be kept
+    flag_names = 16,      // has variables that are found by name
+    flag_callback = 32,   // called by a native
+  };
+  struct Frame {
+    const Function* function;
+    const Instruction* pc;
+    Value* base;
+    Value* result;
+    Value* this_value;
+    std::uint32_t flags;
+    CellObject* locked;
+    const Path* write_back;
+    // For eval() and `f!()`: the frame whose variables are in sight, and the place of the call.
+    const CallSite* scope_site;
+    std::uint32_t scope_frame;
+    bool is_eval;
+    std::vector<NamedValue>* names;
+  };
+
+  // machine.cpp: the instructions.
+  bool run_until(std::size_t depth);
+
+  // machine_frame.cpp
+  void start(const Program& program);
+  bool slow_return(Frame& frame, Value& result);
+  bool unwind(std::size_t depth);
+  bool find_handler(Frame& frame);
+  void pop_frame();
+
+  bool push(const Function& function, Value* base, Value* result, Value* this_value, std::uint32_t flags);
+  bool room_for(const Function& function, const Value* base);
+
+  // machine_call.cpp
+  // One call as it stands at a place in the code.
+  struct Target {
+    Value* self = nullptr;  // argument 0, or what a method is called on
+    Value* rest = nullptr;  // the other arguments
+    std::size_t count = 0;  // all of them
+    bool is_constant = false;
+    CellObject* cell = nullptr;  // the shared variable that `self` is
+    const Path* path = nullptr;  // where `self` lies, if within something
+    Value* registers = nullptr;
+  };
+  bool call_native(std::string_view name, const NativeSet* natives, Target target, Value& result);
+  bool call_method(const CallSite& site, Target target, std::size_t top, Value* base);
+  const Native* choose(const NativeSet& natives, const Value* self, const Value* rest,
+                       std::size_t count) const;
+  bool native_step(const Instruction& i, Value* registers, const Function& function);
+  // Whether a frame was pushed is seen by the number of frames.
+  bool method_step(const Instruction& i, Value* registers, const Function& function);
+  bool value_step(const Instruction& i, Value* registers, const Function& function);
+  // Arguments at `arguments`, moved to `top`, where the frame will be.
+  bool call_pointer(const FunctionObject& pointer, Value* arguments, std::size_t count, Value* this_value,
+                    Value* result, Value* top);
+  bool call_named_pointer(const FunctionObject& pointer, Value* arguments, std::size_t count,
+                          Value* this_value, Value* result, Value* top);
+  bool bind_this(const Target& target, Value* temporary, Value*& this_value);
+  void after_push(const Target& target, const Value* temporary, const Value* this_value);
+  bool call_in_scope(const Instruction& i, Value* registers, const Function& function);
+  bool curry_step(const Instruction& i, Value* registers, const Function& function);
+  bool make_closure(const Instruction& i, Value* registers, const Function& function);
+  bool make_pointer(Value& value);
+  bool not_found(std::string_view name, const Value* self, const Value* rest, std::size_t count);
+
+  // machine_path.cpp
+  bool read_root(const Path& path, Value* registers, Value*& out, CellObject*& cell, bool& is_constant);
+  bool walk_read(const Path& path, Value* registers, Value*& out, Value& temporary, CellObject*& cell,
+                 bool& is_constant);
+  bool walk_write(const Path& path, Value* registers, std::size_t steps, Value*& out);
+  bool store_path(const Path& path, Value* registers, Value& value, Tok op);
+  bool store_last(const PathStep& step, Value* registers, Value& container, Value& value, Tok op);
+  bool store_item(const PathStep& step, Value& container, const Value& index, Value& value, Tok op);
+  bool store_character(const PathStep& step, Value& text, const Value& index, const Value& value);
+  bool store_bits(const PathStep& step, Value& number, const Value& index, const Value& value);
+  bool store_property(const PathStep& step, Value& container, Value& value, Tok op);
+  bool apply(Tok op, Value& target, Value& value);
+  bool get_property(const Value& object, const Value& name, std::uint32_t& hint, const NativeSet* getters,
+                    Value& out);
+  bool get_index(const Value& object, const Value& index, Value& out, std::uint32_t index_place);
+  bool string_index(const Value& text, const Value& index, Value& out, std::uint32_t index_place);
+  bool bit_index(const Value& number, const Value& index, Value& out, std::uint32_t index_place);
+  bool array_bounds(std::int64_t index, std::size_t length, std::uint32_t index_place);
+  bool charge_copy(const Value& value);
+
+  // machine_scope.cpp
+  bool load_dynamic(const Value& name, Value& out);
+  Value* find_named(std::size_t frame, const Value& name, bool& is_constant, CellObject*& cell);
+  void define_named(const Value& name, Value value, std::uint16_t how);
+  bool evaluate(const Instruction& i, Value* registers, const Function& function);
+  bool is_defined(const Instruction& i, Value* registers, const Function& function);
+  bool read_cell(CellObject& cell, const Value& name, Value& out);
+
+  bool name_exists(const Value& name);
+
+  // machine_steps.cpp: instructions that are too long for the loop.
+  bool binary_step(const Instruction& i, Tok op, Value* registers, const Value& right);
+  bool compare_slow(Tok op, const Value& a, const Value& b, bool& out, std::uint32_t place);
+  bool iterate(Value* items);
+  bool iterate_next(Value* items, Value& out, bool& more);
+  bool make_map(const Instruction& i, Value* registers, const Function& function);
+  bool make_string(const Instruction& i, Value* registers);
+  std::int32_t find_case(const SwitchTable& table, const Value& item, Value& resume);
+  bool get_property_step(const Instruction& i, Value* registers, const Function& function);
+  bool get_index_step(const Instruction& i, Value* registers);
+  bool set_property_step(const Instruction& i, Value* registers, const Function& function);
+  bool set_index_step(const Instruction& i, Value* registers);
+  bool store_step(const Instruction& i, Value* registers, const Function& function);
+  bool fail_step(const Instruction& i, Value* registers, const Function& function);
+
+  const Registry& registry_;
+  const Limits limits_;
+  const Language language_;
+  const Surroundings& surroundings_;
+  const Program* program_ = nullptr;
+  std::vector<Value> globals_;
+  std::vector<bool> global_known_;
+  std::uint64_t globals_id_ = 0;
+
+  Value* stack_ = nullptr;
+  Value* stack_end_ = nullptr;
+  std::vector<Frame> frames_;
+  std::size_t depth_ = 0;  // frames in use
+  std::size_t level_max_ = 0;
+  std::size_t native_depth_ = 0;
+  std::int64_t budget_ = 0;  // operations left
+  std::int64_t work_ = 0;    // the same with what callbacks do
+  CellList cells_;
+  ScriptError error_;
+  Value scratch_;  // what is written where nothing can be written
+  std::vector<std::pair<VisibleVariable, Value>>* kept_ = nullptr;
+};
+
+// A function that a native calls, prepared once for many calls.
+class Callback {
+ public:
+  // How many arguments the function may leave out, and when `this` is bound.
+  struct Form {
+    std::size_t least = 0;     // arguments that it must take
+    bool this_always = false;  // otherwise only where it takes none
+  };
+  Callback(NativeCall& call, const Value& function, Form form);
+  ~Callback();
+  Callback(const Callback&) = delete;
+  Callback& operator=(const Callback&) = delete;
+  // Passes as many of the arguments as the function takes. False: the error is noted.
+  [[nodiscard]] bool operator()(Value* this_value, std::span<Value> arguments, Value& out);
+
+ private:
+  bool run(const Function& function, Value* this_value, std::span<Value> arguments, Value& out);
+  bool run_named(Value* this_value, std::span<Value> arguments, Value& out);
+
+  Machine& machine_;
+  Form form_;
+  Value pointer_;  // keeps it alive: a callback may change the variable it came from
+  const FunctionObject* function_ = nullptr;
+  Value* base_ = nullptr;
+};
+
+}  // namespace rbee::rhai

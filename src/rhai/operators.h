@@ -1,0 +1,65 @@
+// What operators do with values: arithmetic, comparison, membership.
+#pragma once
+
+#include "rhai/errors.h"
+#include "rhai/lexer.h"
+#include "rhai/value.h"
+
+namespace rbee::rhai {
+
+// How many pairs of values one comparison may look at: containers that share their parts can be exponentially
+// larger than what they hold.
+inline constexpr std::size_t comparison_steps_max = 10'000'000;
+inline constexpr int comparison_depth_max = 200;
+
+// All of them are false where the operator does not exist for these types or fails, and say so in `error`.
+[[nodiscard]] bool binary_operator(Tok op, const Value& a, const Value& b, Value& out, ScriptError& error);
+// a op= b in place.
+[[nodiscard]] bool assign_operator(Tok op, Value& a, const Value& b, ScriptError& error);
+// `steps` counts the pairs that were looked at, for whoever has to bound them.
+[[nodiscard]] bool compare(Tok op, const Value& a, const Value& b, bool& out, ScriptError& error,
+                           std::size_t* steps = nullptr);
+[[nodiscard]] bool negate(const Value& a, Value& out, ScriptError& error);
+[[nodiscard]] bool unary_plus(const Value& a, Value& out, ScriptError& error);
+// item in container
+[[nodiscard]] bool contains(const Value& container, const Value& item, bool& out, ScriptError& error,
+                            std::size_t* steps = nullptr);
+// Equal in value and type, as switch compares.
+[[nodiscard]] bool same_literal(const Value& a, const Value& b);
+
+// "+ (i64, bool)"
+[[nodiscard]] std::string signature(std::string_view name, const Value& a, const Value& b);
+[[nodiscard]] std::string signature(std::string_view name, const Value& a);
+
+// The official engine's comparison: relative, with the precision of a double, and false for infinities.
+[[nodiscard]] inline double float_difference(double x, double y) {
+  const double ax = x < 0 ? -x : x;
+  const double ay = y < 0 ? -y : y;
+  return (x - y) / (x * y == 0 ? 1.0 : ax > ay ? ax : ay);
+}
+inline constexpr double float_epsilon = 2.220446049250313e-16;
+[[nodiscard]] inline bool float_compare(Tok op, double x, double y) {
+  const double d = float_difference(x, y);
+  switch (op) {
+    case Tok::equal_to: return d <= float_epsilon && d >= -float_epsilon;
+    case Tok::not_equal: return d > float_epsilon || d < -float_epsilon;
+    case Tok::less: return d < -float_epsilon;
+    case Tok::less_equal: return d <= float_epsilon;
+    case Tok::greater: return d > float_epsilon;
+    default: return d >= -float_epsilon;
+  }
+}
+
+template <class T>
+[[nodiscard]] bool ordered_compare(Tok op, const T& a, const T& b) {
+  switch (op) {
+    case Tok::equal_to: return a == b;
+    case Tok::not_equal: return a != b;
+    case Tok::less: return a < b;
+    case Tok::less_equal: return a <= b;
+    case Tok::greater: return a > b;
+    default: return a >= b;
+  }
+}
+
+}  // namespace rbee::rhai
