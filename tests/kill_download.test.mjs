@@ -52,7 +52,8 @@ test(`${kills} kills of a download of 200 MB`, async (context) => {
   const start = async () => {
     child = spawn(program, ['hive', '--name', 'h', '--quiet'], { env, stdio: 'ignore' });
     child.gone = new Promise((ended) => child.on('exit', ended));
-    return until('the hive answers', async () => JSON.parse(await ask(home, 'GET', '/report').catch(() => 'null')));
+    const report = async () => JSON.parse(await ask(home, 'GET', '/report').catch(() => 'null'));
+    return until('the hive answers', report);
   };
   try {
     for (let kill = 0; kill < kills; ++kill) {
