@@ -90,6 +90,14 @@ describe('download', () => {
     comesWhole({
       answer: (request, response, file) => (hub.send(request, response, file, { most: 3 << 20 }), true),
     }));
+  test('a connection that falls silent is given up after 30 s', () =>
+    comesWhole({
+      answer: times(1, (request, response, file) => {
+        response.writeHead(206, { 'content-range': `bytes 0-${size - 1}/${size}`, 'content-length': size });
+        response.write(file.bytes.subarray(0, 1 << 20));
+        return true;
+      }),
+    }));
   test('server errors that pass', () => comesWhole({ answer: times(2, status(500)) }));
   test('429 with Retry-After', async () => {
     const began = Date.now();

@@ -64,7 +64,7 @@ test(`${kills} kills of a download of 200 MB`, async (context) => {
       }
       if (!report.downloads.some((one) => one.state !== 'done'))
         await ask(home, 'POST', '/downloads', { source: 'hf:o/r/big-Q8_0.gguf', allow_private: true });
-      await new Promise((resume) => setTimeout(resume, random() * 1500));
+      await new Promise((resume) => setTimeout(resume, random() * 900));
       child.kill('SIGKILL');
       await child.gone;
       check();
