@@ -204,6 +204,7 @@ describe('download', () => {
     await until('the model is there', async () =>
       (await system.admin('models')).models.some((model) => model.sha256 === wanted));
     assert.ok(hub.sent - sent < size, `${hub.sent - sent} bytes were sent again`);
+    await until('nothing is left of it', () => listed('downloads').every((one) => !one.endsWith('.request')));
   });
 
   test('verify, another name, and removal', async () => {
