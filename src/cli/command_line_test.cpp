@@ -149,5 +149,25 @@ TEST(CommandLine, TheVersionIsPrinted) {
   EXPECT_THAT(got->help.value_or(""), testing::MatchesRegex("rbee [0-9.]+\n"));
 }
 
+// "model download ..." as the words, and '+' the kind of names.
+std::string completed(std::vector<std::string> typed) {
+  const Completion found = complete_command_line(typed);
+  std::string text = join(found.words, " ");
+  if (found.kind == NameKind::model) text += "+models";
+  if (found.kind == NameKind::worker) text += "+workers";
+  if (found.kind == NameKind::hive) text += "+hives";
+  return text;
+}
+
+TEST(CommandLine, ALineThatIsBeingTypedIsCompletedByWhatMayFollow) {
+  EXPECT_EQ(completed({"completion", ""}), "bash zsh fish");
+  EXPECT_EQ(completed({"pull", ""}), "+models");
+  EXPECT_EQ(completed({"model", "download", "--hive", ""}), "+hives");
+  EXPECT_EQ(completed({"worker", "stop", ""}), "+workers");
+  EXPECT_NE(completed({"model", ""}).find("download"), std::string::npos);
+  EXPECT_NE(completed({"model", "download", "--"}).find("--allow-private"), std::string::npos);
+  EXPECT_EQ(completed({""}).find("__complete"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace rbee::cli

@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::string_view bash_script = R"shell(_rbee() {
   local IFS=$'\n'
-  COMPREPLY=($(compgen -W "$(rbee __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
+  local found="$(rbee __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)"
+  COMPREPLY=($(compgen -W "$found" -- "${COMP_WORDS[COMP_CWORD]}"))
 }
 # A name may hold a colon, which bash would cut it at.
 COMP_WORDBREAKS=${COMP_WORDBREAKS//:}

@@ -153,7 +153,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::unique_ptr<net::BlockingThread> installs_ = std::make_unique<net::BlockingThread>();
   std::unique_ptr<net::BlockingThread> files_ = std::make_unique<net::BlockingThread>();
   std::unique_ptr<net::BlockingThread> checks_ = std::make_unique<net::BlockingThread>();
-  std::unique_ptr<model::Downloads> downloads_;  // stores by work_
+  std::shared_ptr<model::Downloads> downloads_;  // stores by work_; shared with what files_ does
   std::unique_ptr<EngineRunner> runner_;
   std::unique_ptr<net::HttpServer> server_;
 };

@@ -83,7 +83,7 @@ void Agent::open_downloads() {
       if (const auto self = weak.lock()) self->changed();
     });
   };
-  downloads_ = std::make_unique<model::Downloads>(std::move(options), clock_, std::move(events));
+  downloads_ = std::make_shared<model::Downloads>(std::move(options), clock_, std::move(events));
   downloads_->resume();
 }
 
@@ -102,7 +102,13 @@ net::Task<void> Agent::post_downloads(net::Exchange& exchange) {
   const Result<model::DownloadRequest> request = parse_download(body);
   Result<std::string> id =
       request.has_error() ? Result<std::string>(request.error()) : Result<std::string>("");
-  if (request && downloads_) id = downloads_->start(*request);
+  if (request && downloads_) {
+    std::function<Result<std::string>()> begin = [downloads = downloads_, wanted = *request] {
+      return downloads->start(wanted);
+    };
+    Result<std::string> begun = co_await files_->run(loop_, std::move(begin));
+    id = std::move(begun);
+  }
   if (!id) {
     Error error = id.error();
     (void)co_await exchange.respond_error(std::move(error));

@@ -76,7 +76,8 @@ class FileFetch {
     if (transfer_.state() == TransferState::failed) return transfer_.error();
     return transfer_.bytes().value_or(0);
   }
-  [[nodiscard]] bool is_worthless() const { return worthless_; }
+  // Nothing came, or nothing that a later try could go on with.
+  [[nodiscard]] bool is_worthless() const { return worthless_ || transfer_.done_bytes() == 0; }
 
  private:
   void carry_out(const TransferAction& action) {

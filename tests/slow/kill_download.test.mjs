@@ -6,8 +6,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import path from 'node:path';
 import { test } from 'node:test';
-import { makeHome, program, removeHome, until } from './support/rbee.mjs';
-import { LyingHub, modelOf, sha256 } from './support/lying_hub.mjs';
+import { makeHome, program, removeHome, until } from '../support/rbee.mjs';
+import { LyingHub, modelOf, sha256 } from '../support/lying_hub.mjs';
 
 const kills = Number(process.env.RBEE_KILLS || 100);
 const size = 200e6;
@@ -52,7 +52,8 @@ test(`${kills} kills of a download of 200 MB`, async (context) => {
   const start = async () => {
     child = spawn(program, ['hive', '--name', 'h', '--quiet'], { env, stdio: 'ignore' });
     child.gone = new Promise((ended) => child.on('exit', ended));
-    return until('the hive answers', async () => JSON.parse(await ask(home, 'GET', '/report').catch(() => 'null')));
+    const report = async () => JSON.parse(await ask(home, 'GET', '/report').catch(() => 'null'));
+    return until('the hive answers', report);
   };
   try {
     for (let kill = 0; kill < kills; ++kill) {
@@ -63,7 +64,7 @@ test(`${kills} kills of a download of 200 MB`, async (context) => {
       }
       if (!report.downloads.some((one) => one.state !== 'done'))
         await ask(home, 'POST', '/downloads', { source: 'hf:o/r/big-Q8_0.gguf', allow_private: true });
-      await new Promise((resume) => setTimeout(resume, random() * 1500));
+      await new Promise((resume) => setTimeout(resume, random() * 900));
       child.kill('SIGKILL');
       await child.gone;
       check();

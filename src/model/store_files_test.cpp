@@ -1,0 +1,96 @@
+// The store's own files: one copy however many names, gone with the last; nothing left over.
+#include "base/text.h"
+#include "model/gguf_picture.h"
+#include "model/sha256.h"
+#include "model/store.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace rbee::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+class StoreFilesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "rbee-blobs-XXXXXX").string();
+    folder_ = fs::canonical(::mkdtemp(pattern.data()));
+    fs::create_directories(folder_ / "store/blobs");
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  [[nodiscard]] ModelStore store() const { return std::move(*ModelStore::open(folder_ / "store")); }
+  // A model that lies in blobs/; its checksum.
+  std::string blob(std::uint64_t vocabulary) const {
+    GgufPicture picture;
+    picture.text("general.architecture", "llama").number("general.file_type", 7);
+    picture.number("llama.context_length", 2048).tensor("token_embd.weight", {32, vocabulary}, 8);
+    picture.write(folder_ / "new.gguf");
+    const std::string sum = *sha256_of_file(folder_ / "new.gguf");
+    fs::rename(folder_ / "new.gguf", blob_path(sum));
+    return sum;
+  }
+  [[nodiscard]] fs::path blob_path(const std::string& sum) const {
+    return folder_ / "store/blobs" / cat(sum, ".gguf");
+  }
+  fs::path folder_;
+};
+
+TEST_F(StoreFilesTest, ABlobGoesWithItsLastName) {
+  ModelStore models = store();
+  const std::string sum = blob(4);
+  ASSERT_TRUE(models.add_blobs("a", {sum}));
+  ASSERT_TRUE(models.add_alias("b", "a-q8_0"));
+  EXPECT_EQ(models.find("b-q8_0")->sha256, sum);
+  ASSERT_TRUE(models.remove("a-q8_0"));
+  EXPECT_TRUE(fs::exists(blob_path(sum)));
+  ASSERT_TRUE(models.remove("b-q8_0"));
+  EXPECT_FALSE(fs::exists(blob_path(sum)));
+}
+
+TEST_F(StoreFilesTest, AUsersOwnFileStays) {
+  ModelStore models = store();
+  fs::rename(blob_path(blob(4)), folder_ / "mine.gguf");
+  ASSERT_TRUE(models.add("mine", folder_ / "mine.gguf"));
+  ASSERT_TRUE(models.remove("mine-q8_0"));
+  EXPECT_TRUE(fs::exists(folder_ / "mine.gguf"));
+}
+
+TEST_F(StoreFilesTest, WhatNoNameLeadsToIsSweptAtTheStart) {
+  const std::string named = blob(4);
+  ASSERT_TRUE(store().add_blobs("a", {named}));
+  const std::string orphan = blob(5);
+  const std::string awaited = blob(6);
+  fs::create_directories(folder_ / "store/downloads");
+  std::ofstream(folder_ / "store/downloads/x.json")
+      << R"({"url": "u", "bytes": 9, "etag": "", "missing": [], "sha256": ")" << awaited << "\"}";
+  ModelStore models = store();
+  EXPECT_TRUE(fs::exists(blob_path(named)));
+  EXPECT_FALSE(fs::exists(blob_path(orphan)));
+  EXPECT_TRUE(fs::exists(blob_path(awaited)));
+}
+
+TEST_F(StoreFilesTest, AnImportIsALinkThatOutlivesItsSource) {
+  ModelStore models = store();
+  const std::string sum = blob(4);
+  fs::create_directories(folder_ / "theirs");
+  fs::rename(blob_path(sum), folder_ / "theirs/x.gguf");
+  const Result<ModelFile> file = models.import("x", folder_ / "theirs/x.gguf", sum);
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_EQ(fs::hard_link_count(file->path), 2u);
+  ASSERT_TRUE(models.import("x", folder_ / "theirs/x.gguf", sum));
+  fs::remove_all(folder_ / "theirs");
+  EXPECT_TRUE(models.find("x-q8_0"));
+}
+
+TEST_F(StoreFilesTest, NoChecksumIsAPath) {
+  ModelStore models = store();
+  EXPECT_FALSE(models.add_blobs("a", {"../../etc/passwd"}));
+  EXPECT_FALSE(models.add_blobs("a", {std::string(64, 'a')}));
+}
+
+}  // namespace
+}  // namespace rbee::model
