@@ -122,7 +122,7 @@ struct FunctionAst {
 struct Ast {
   std::deque<Node> nodes;
   std::deque<Variable> variables;
-  std::deque<FunctionAst> functions;  // all, closures too
+  std::deque<FunctionAst> functions;    // all, closures too
   std::deque<std::string> texts;        // made by the parser
   std::deque<std::string> token_texts;  // made by the lexer
   FunctionAst* main = nullptr;
