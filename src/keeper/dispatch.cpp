@@ -185,14 +185,14 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       co_await refusing;
       break;
     }
-    const FleetEngine chosen = std::get<routing::Send>(*decision).engine;
+    const FleetEngine chosen = *std::get<routing::Send>(*decision).engine;
     ended.worker = chosen.worker;
     net::Task<Attempt> asking = ask_engine(passage, chosen);
     const Attempt attempt = co_await asking;
     account(passage, attempt, chosen.worker);
     ended.outcome = attempt.outcome;
     if (attempt.step == Step::done) {
-      ticket.done();
+      ticket.done(attempt.relayed.usage.spent());
       break;
     }
     ticket.give_back(attempt.step == Step::lost ? routing::Returned::lost : routing::Returned::not_ready);

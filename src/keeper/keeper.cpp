@@ -9,7 +9,7 @@
 #include "keeper/gateway.h"
 #include "keeper/hive_link.h"
 #include "keeper/host_check.h"
-#include "routing/least_loaded.h"
+#include "routing/router.h"
 
 #include <nlohmann/json.hpp>
 
@@ -190,7 +190,7 @@ Result<void> Keeper::start() {
   core.started_unix_ms = core.clock.unix_ms();
   core.own_hive.unix_path = options.own_hive_socket;
   core.placing =
-      std::make_shared<Placing>(core.clock, std::make_unique<routing::LeastLoaded>(), impl_->effects());
+      std::make_shared<Placing>(core.clock, std::make_unique<routing::Router>(core.options.routing), impl_->effects());
   for (const KnownHive& hive : core.state->hives())
     core.placing->remember(hive.name, hive.address, hive.models);
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "net/stream.h"
+#include "routing/router.h"
 
 #include <filesystem>
 #include <memory>
@@ -23,6 +24,7 @@ struct KeeperOptions {
   std::string version;
   std::string own_hive_socket = {};  // of the hive of the same home; empty: there is none
   bool expect_own_hive = false;      // not ready before its first report
+  routing::RouterSettings routing = {};
   std::string ready_model = {};      // not ready before this model is known; empty: any
 };
 

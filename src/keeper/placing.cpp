@@ -166,10 +166,17 @@ void Placing::Ticket::give_back(routing::Returned why) {
   });
 }
 
-void Placing::Ticket::done() {
+void Placing::Ticket::answered() {
+  placing_->tell(nullptr, [id = id_](routing::Scheduler& scheduler, Instant now) {
+    scheduler.on_first_token(now, id);
+    return routing::Actions{};
+  });
+}
+
+void Placing::Ticket::done(routing::Spent spent) {
   if (std::exchange(ended_, true)) return;
   placing_->tell(
-      nullptr, [id = id_](routing::Scheduler& scheduler, Instant now) { return scheduler.on_done(now, id); });
+      nullptr, [id = id_, &spent](routing::Scheduler& scheduler, Instant now) { return scheduler.on_done(now, id, spent); });
 }
 
 void Placing::Ticket::leave() {

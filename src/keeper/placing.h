@@ -86,7 +86,9 @@ class Placing::Ticket {
   // Before the first byte: a new decision follows.
   void give_back(routing::Returned why);
   // The engine has let it go.
-  void done();
+  void done(routing::Spent spent);
+  // The first byte of its answer is here.
+  void answered();
   // Its client is gone: who waits is woken.
   void leave();
 
