@@ -44,7 +44,7 @@ test-all:  ## test, and again with AddressSanitizer, UBSan and ThreadSanitizer
 bench:  ## what rbee adds to an engine, with the goals; ends with 1 when one is missed
 	@tools/setup
 	@$(MAKE) --no-print-directory build engines
-	@bench/run
+	@status=0; bench/run || status=1; bench/routing || status=1; exit $$status
 
 lint:  ## format, include rules, tidy, and clang-tidy on what changed
 	@tools/setup

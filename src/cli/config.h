@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "routing/scheduler.h"
 
 #include <filesystem>
 #include <span>
@@ -13,8 +14,7 @@ namespace rbee::cli {
 
 struct Config {
   std::string keeper_listen = "127.0.0.1:7833";
-  std::size_t max_queue = 256;
-  Milliseconds max_wait{60'000};
+  routing::RouterSettings routing = {};
 };
 
 enum class KeyType { text, integer, number, boolean, duration, size_range, text_or_false, texts };

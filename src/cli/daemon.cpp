@@ -75,7 +75,7 @@ Result<void> Daemon::start_hive(const DaemonPlan& plan) {
   return {};
 }
 
-Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config&) {
+Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) {
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
   keeper_runtime_.emplace(context_.clock, std::clamp(cores, 1, net::Runtime::most_loops));
   keeper::KeeperOptions options;
@@ -84,6 +84,7 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config&) {
   options.version = version;
   options.own_hive_socket = context_.paths.hive_socket.string();
   options.expect_own_hive = plan.hive;
+  options.routing = config.routing;
   options.ready_model = plan.ready_model;
   const Result<void> folder = make_folder(options.state_folder);
   if (!folder) return folder;
@@ -91,6 +92,9 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config&) {
       std::make_unique<keeper::Keeper>(*keeper_runtime_, context_.clock, context_.random, log_, options);
   Result<void> started = keeper_->start();
   if (!started) return with_owner(started.error(), plan.listen);
+  watch_ = ConfigWatch::start(
+      keeper_runtime_->first(), context_.paths.config_file, log_,
+      [keeper = keeper_.get()](const Config& changed) { keeper->set_routing(changed.routing); });
   keeper_runtime_->start();
   keeper_started_ = true;
   return {};
@@ -98,6 +102,8 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config&) {
 
 void Daemon::stop() {
   if (std::exchange(keeper_started_, false)) {
+    // A timer belongs to its loop's thread, in its end too.
+    keeper_runtime_->first().post([watch = std::move(watch_)]() mutable { watch.reset(); });
     keeper_->stop();
     keeper_runtime_->stop();
   }

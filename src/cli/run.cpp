@@ -34,6 +34,8 @@ LocalCommand local_command(Command command) {
     case Command::down: return run_down;
     case Command::keeper: return run_keeper;
     case Command::hive: return run_hive;
+    case Command::route_check: return run_route_check;
+    case Command::simulate: return run_simulate;
     case Command::engine_list: return run_engine_list;
     case Command::engine_install: return run_engine_install;
     case Command::engine_verify: return run_engine_verify;
@@ -57,11 +59,14 @@ KeeperCommand keeper_command(Command command) {
     case Command::infer: return run_infer;
     case Command::chat: return run_chat;
     case Command::logs: return run_logs;
+    case Command::route_explain: return run_route_explain_live;
     default: return nullptr;
   }
 }
 
 Result<void> run_command(const Context& context) {
+  const bool own_fleet = context.options.command == Command::route_explain && !context.options.fleet.empty();
+  if (own_fleet) return run_route_explain(context);
   if (const LocalCommand command = local_command(context.options.command)) return command(context);
   const Result<net::Endpoint> keeper = find_keeper(context.options, context.environment, context.paths);
   if (!keeper) return keeper.error();
@@ -88,7 +93,8 @@ int run(std::span<const std::string> words, const Environment& environment, Cloc
   const Result<Paths> paths = find_paths(environment);
   if (!paths) return out.error(paths.error());
   const Result<void> done = run_command(Context{options, environment, *paths, out, clock, random});
-  return done ? 0 : out.error(done.error());
+  if (!done) return out.error(done.error());
+  return out.failed() ? 1 : 0;
 }
 
 }  // namespace rbee::cli

@@ -63,6 +63,7 @@ struct Request {
   std::string model;   // as the client wrote it
   std::string worker;  // x-rbee-worker: this one or an error; empty: any
   int slots = 1;       // `n` completions take n
+  double prompt_bytes = 0;   // of text; for an estimate where the tokens are not known
   double prompt_tokens = 0;  // an estimate: it ranks and never refuses
   double max_tokens = 0;     // 0: not said
   bool stream = false;

@@ -189,8 +189,8 @@ Result<void> Keeper::start() {
   core.started = core.clock.now();
   core.started_unix_ms = core.clock.unix_ms();
   core.own_hive.unix_path = options.own_hive_socket;
-  core.placing =
-      std::make_shared<Placing>(core.clock, std::make_unique<routing::Router>(core.options.routing), impl_->effects());
+  core.placing = std::make_shared<Placing>(
+      core.clock, std::make_unique<routing::Router>(core.options.routing), impl_->effects());
   for (const KnownHive& hive : core.state->hives())
     core.placing->remember(hive.name, hive.address, hive.models);
 
@@ -216,6 +216,10 @@ void Keeper::stop() {
   if (impl_->core->placing) impl_->core->placing->stop();
   if (impl_->link) impl_->link->stop();
   if (impl_->server) impl_->server->stop();
+}
+
+void Keeper::set_routing(routing::RouterSettings settings) {
+  impl_->core->placing->on_settings(std::move(settings));
 }
 
 net::Endpoint Keeper::endpoint() const { return impl_->core->address; }

@@ -1,5 +1,6 @@
 #include "keeper/placing.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace rbee::keeper {
@@ -7,6 +8,8 @@ namespace {
 
 // The scheduler has limits of its own for every wait; this one only keeps a bug from lasting for ever.
 constexpr Milliseconds longest_wait = std::chrono::hours(2);
+// As many as the scheduler remembers the placements of.
+constexpr std::size_t names_kept = 1000;
 
 }  // namespace
 
@@ -101,6 +104,23 @@ void Placing::on_timer() {
   tell(nullptr, [](routing::Scheduler& scheduler, Instant now) { return scheduler.on_timer(now); });
 }
 
+void Placing::on_settings(routing::RouterSettings settings) {
+  tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
+    return scheduler.on_settings(now, std::move(settings));
+  });
+}
+
+routing::Explanation Placing::explain(const Request& request) {
+  const std::scoped_lock lock(mutex_);
+  return scheduler_->explain(clock_.now(), request);
+}
+
+std::optional<routing::Explanation> Placing::explain_past(const std::string& name) const {
+  const std::scoped_lock lock(mutex_);
+  const auto at = std::ranges::find(names_, name, &std::pair<std::string, std::uint64_t>::first);
+  return at == names_.end() ? std::nullopt : scheduler_->explain_past(at->second);
+}
+
 Snapshot Placing::snapshot() const {
   const std::scoped_lock lock(mutex_);
   return {view_.hives(), scheduler_->fleet(), view_.models(), scheduler_->running(), scheduler_->waiting()};
@@ -116,8 +136,10 @@ void Placing::stop() {
   stopped_ = true;
 }
 
-std::uint64_t Placing::open(const std::shared_ptr<Mailbox>& mailbox) {
+std::uint64_t Placing::open(const std::shared_ptr<Mailbox>& mailbox, const std::string& name) {
   const std::scoped_lock lock(mutex_);
+  if (names_.size() >= names_kept) names_.pop_front();
+  names_.emplace_back(name, last_id_ + 1);
   mailboxes_.emplace(++last_id_, mailbox);
   return last_id_;
 }
@@ -139,8 +161,8 @@ Placing::Ticket::~Ticket() {
   placing_->close(id_);
 }
 
-void Placing::Ticket::ask(Request request) {
-  id_ = placing_->open(mailbox_);
+void Placing::Ticket::ask(Request request, const std::string& name) {
+  id_ = placing_->open(mailbox_, name);
   ended_ = false;
   request.id = id_;
   placing_->tell(mailbox_.get(), [&](routing::Scheduler& scheduler, Instant now) {
@@ -175,8 +197,9 @@ void Placing::Ticket::answered() {
 
 void Placing::Ticket::done(routing::Spent spent) {
   if (std::exchange(ended_, true)) return;
-  placing_->tell(
-      nullptr, [id = id_, &spent](routing::Scheduler& scheduler, Instant now) { return scheduler.on_done(now, id, spent); });
+  placing_->tell(nullptr, [id = id_, &spent](routing::Scheduler& scheduler, Instant now) {
+    return scheduler.on_done(now, id, spent);
+  });
 }
 
 void Placing::Ticket::leave() {

@@ -10,6 +10,7 @@
 #include "net/loop.h"
 #include "routing/scheduler.h"
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -49,6 +50,10 @@ class Placing {
   void on_gone(const std::string& hive);
   void on_load_refused(const std::string& worker, const std::string& model_id, Error error);
   void on_timer();
+  void on_settings(routing::RouterSettings settings);
+  [[nodiscard]] routing::Explanation explain(const Request& request);
+  // Of a request by the id that its answer carried; only the last ones are known.
+  [[nodiscard]] std::optional<routing::Explanation> explain_past(const std::string& name) const;
   [[nodiscard]] Snapshot snapshot() const;
   [[nodiscard]] std::vector<ModelFile> models() const;
   // From then on events change counts only: loops may be gone.
@@ -56,7 +61,7 @@ class Placing {
 
  private:
   struct Mailbox;
-  [[nodiscard]] std::uint64_t open(const std::shared_ptr<Mailbox>& mailbox);
+  [[nodiscard]] std::uint64_t open(const std::shared_ptr<Mailbox>& mailbox, const std::string& name);
   void close(std::uint64_t id);
   template <class Event>
   void tell(const Mailbox* own, Event event);
@@ -68,6 +73,7 @@ class Placing {
   FleetView view_;
   std::map<std::uint64_t, std::weak_ptr<Mailbox>> mailboxes_;
   std::uint64_t last_id_ = 0;
+  std::deque<std::pair<std::string, std::uint64_t>> names_;  // of the last requests
   bool stopped_ = false;
 };
 
@@ -79,8 +85,8 @@ class Placing::Ticket {
   Ticket(const Ticket&) = delete;
   Ticket& operator=(const Ticket&) = delete;
 
-  // Once; `request.id` is given here.
-  void ask(Request request);
+  // Once; `request.id` is given here. `name` is what its answer is called by.
+  void ask(Request request, const std::string& name);
   // What was decided; nothing once leave() was called.
   net::Task<std::optional<Decision>> wait();
   // Before the first byte: a new decision follows.

@@ -49,6 +49,10 @@ constexpr auto table = std::to_array<Route>({
     {"POST", "/api/v1/workers/{worker}/stop", worker_stop,
      "Stops a worker when it is idle, until it is started."},
     {"GET", "/api/v1/models", models, "The models, with where they are and where they are loaded."},
+    {"GET", "/api/v1/fleet", fleet, "The workers as routing sees them: a FLEET.json."},
+    {"GET", "/api/v1/route", explain,
+     "Where a request would go and why, by ?model=&prompt_tokens=&max_tokens=&worker=."},
+    {"GET", "/api/v1/requests/{request}/trace", trace, "Why one of the last requests went where it went."},
     {"GET", "/api/v1/logs", logs, "The engines' logs, of ?hive=&worker=; follow=1 goes on."},
 });
 

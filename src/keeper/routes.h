@@ -30,6 +30,9 @@ enum class RouteId {
   model_add,
   model_remove,
   logs,
+  fleet,
+  explain,
+  trace,
 };
 
 struct Route {

@@ -156,7 +156,8 @@ Json to_json(const Fleet& fleet) {
     int busy = 0;
     for (std::size_t f = 0; f < worker.models.size(); ++f) {
       const ModelFile& file = worker.models[f];
-      const ModelSpeed speed = f < worker.speeds.size() ? worker.speeds[f] : ModelSpeed{};
+      ModelSpeed speed;
+      if (f < worker.speeds.size()) speed = worker.speeds[f];
       Json model{{"id", file.id},
                  {"name", file.name},
                  {"quant", file.quant},
@@ -171,7 +172,9 @@ Json to_json(const Fleet& fleet) {
       if (speed.need_bytes > 0) model["need_memory"] = static_cast<double>(speed.need_bytes) / gb;
       if (speed.prompt_speed > 0) model["prompt_speed"] = speed.prompt_speed;
       if (speed.speed > 0) model["speed"] = speed.speed;
-      if (speed.batch_slowdown) model["batch_slowdown"] = *speed.batch_slowdown;
+      if (const double slowdown = speed.batch_slowdown.value_or(-1); slowdown >= 0) {
+        model["batch_slowdown"] = slowdown;
+      }
       if (speed.cache_tokens > 0) model["cache_tokens"] = speed.cache_tokens;
       if (speed.load_seconds > 0) model["load_seconds"] = speed.load_seconds;
       models.push_back(std::move(model));

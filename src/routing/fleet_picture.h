@@ -52,7 +52,8 @@ inline Fleet fleet_of(std::string_view picture) {
       worker.report.state = picture_worker_state(picture_value(words, "state", "ready"));
       worker.report.free_memory_bytes = *parse_int<std::uint64_t>(picture_value(words, "free", "8"));
       worker.report.slots = *parse_int<int>(picture_value(words, "slots", "1"));
-      for (const std::string_view id : split(picture_value(words, "holds", ""), ',')) {
+      const std::string held = picture_value(words, "holds", "");
+      for (const std::string_view id : split(held, ',')) {
         if (id.empty()) continue;
         ModelFile file;
         file.id = id;

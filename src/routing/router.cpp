@@ -54,7 +54,10 @@ Actions Router::on_request(Instant now, Request request) {
   Line::Expected& expected = line.expected[entry.request.key];
   entry.output = expected.output;
   if (is_amount(entry.request.max_tokens)) entry.output = std::min(entry.output, entry.request.max_tokens);
-  if (!is_amount(entry.request.prompt_tokens)) entry.request.prompt_tokens = 0;
+  if (!is_amount(entry.request.prompt_tokens)) {
+    const double bytes = entry.request.prompt_bytes;
+    entry.request.prompt_tokens = is_amount(bytes) ? bytes / line.bytes_per_token : 0;
+  }
   entry.request.slots = std::max(entry.request.slots, 1);
   entry.since = now;
   entry.deadline = now + settings_.limits.longest_wait;
@@ -97,6 +100,11 @@ void Router::learn(Engine& engine, const Entry& entry, const Spent& spent, doubl
     Line::Expected& expected = entry.line->expected[entry.request.key];
     expected.count = std::min(expected.count + 1, answers_remembered);
     expected.output += (spent.output_tokens - expected.output) / expected.count;
+  }
+  if (const double read = spent.prompt_tokens + spent.cached_tokens;
+      read >= enough_prompt_tokens && is_amount(entry.request.prompt_bytes)) {
+    const double ratio = std::clamp(entry.request.prompt_bytes / read, 1.0, 16.0);
+    entry.line->bytes_per_token += learning * (ratio - entry.line->bytes_per_token);
   }
   Learned& learned =
       learned_[{fleet_.workers[engine.worker].report.name, fleet_.engines[engine.fleet].model_id}];

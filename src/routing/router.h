@@ -24,11 +24,6 @@
 
 namespace rbee::routing {
 
-struct RouterSettings {
-  Limits limits = {};
-  Policy policy = {};
-};
-
 class Router final : public Scheduler {
  public:
   explicit Router(RouterSettings settings = {});
@@ -43,16 +38,14 @@ class Router final : public Scheduler {
   Actions on_load_refused(Instant now, const std::string& worker, const std::string& model_id,
                           Error error) override;
   Actions on_timer(Instant now) override;
-  // Those who wait are judged anew.
-  Actions on_settings(Instant now, RouterSettings settings);
+  Actions on_settings(Instant now, RouterSettings settings) override;
 
   const Fleet& fleet() const override { return fleet_; }
   std::size_t waiting() const override { return waiting_; }
   std::size_t running() const override { return entries_.size() - waiting_; }
-  // Where it would go now, with every worker's numbers. Nothing is sent.
-  Explanation explain(Instant now, const Request& request);
-  // What one of the last 1,000 placements saw.
-  std::optional<Explanation> explain_past(std::uint64_t request) const;
+  Explanation explain(Instant now, const Request& request) override;
+  // Of the last 1,000.
+  std::optional<Explanation> explain_past(std::uint64_t request) const override;
 
  private:
   using Index = std::uint32_t;

@@ -62,6 +62,7 @@ struct Router::Line {
   std::map<int, Lane> lanes = {};                 // by rule
   Lane own = {};                                  // of a request that a script or a header narrows down
   std::map<std::string, Expected> expected = {};  // by API key
+  double bytes_per_token = 4;                     // until answers tell
   std::size_t waiting = 0;
   double waiting_s = 0;  // expected, over those who wait at engines
   // The load that it brings, by arrivals that fade.

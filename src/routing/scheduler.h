@@ -10,9 +10,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "domain/fleet.h"
+#include "routing/explanation.h"
+#include "routing/policy.h"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -70,6 +73,11 @@ struct Limits {
   Milliseconds least_stay{15'000};
 };
 
+struct RouterSettings {
+  Limits limits = {};
+  Policy policy = {};
+};
+
 // "hive/engine/incarnation": one start of one engine; what Request::lost holds.
 [[nodiscard]] std::string engine_key(const FleetEngine& engine);
 
@@ -99,6 +107,13 @@ class Scheduler {
   [[nodiscard]] virtual Actions on_load_refused(Instant now, const std::string& worker,
                                                 const std::string& model_id, Error error) = 0;
   [[nodiscard]] virtual Actions on_timer(Instant now) = 0;
+
+  // Those who wait are judged anew.
+  [[nodiscard]] virtual Actions on_settings(Instant now, RouterSettings settings) = 0;
+  // Where it would go now, with every worker's numbers. Nothing is sent.
+  [[nodiscard]] virtual Explanation explain(Instant now, const Request& request) = 0;
+  // What one of the last placements saw.
+  [[nodiscard]] virtual std::optional<Explanation> explain_past(std::uint64_t request) const = 0;
 
   // The fleet as it was last told, with the scheduler's own `busy`.
   [[nodiscard]] virtual const Fleet& fleet() const = 0;
