@@ -78,6 +78,7 @@ void Placing::remember(const std::string& hive, const std::string& address, std:
 void Placing::on_report(HiveReport report, const std::string& address) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
     view_.on_report(std::move(report), address, now);
+    keep_fleet();
     return scheduler.on_fleet(now, view_.fleet());
   });
 }
@@ -90,6 +91,7 @@ void Placing::on_seen(const std::string& hive) {
 void Placing::on_gone(const std::string& hive) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
     view_.on_gone(hive);
+    keep_fleet();
     return scheduler.on_fleet(now, view_.fleet());
   });
 }
@@ -110,7 +112,30 @@ void Placing::on_settings(routing::RouterSettings settings) {
   });
 }
 
-routing::Explanation Placing::explain(const Request& request) {
+void Placing::set_script(std::shared_ptr<const routing::ScriptPolicy> script) {
+  const std::scoped_lock lock(mutex_);
+  script_ = std::move(script);
+  keep_fleet();
+}
+
+void Placing::keep_fleet() {
+  if (script_) told_fleet_ = std::make_shared<Fleet>(view_.fleet());
+}
+
+ScriptWord Placing::ask_script(const Request& request) {
+  std::shared_ptr<const routing::ScriptPolicy> script;
+  std::shared_ptr<const Fleet> fleet;
+  {
+    const std::scoped_lock lock(mutex_);
+    script = script_;
+    fleet = told_fleet_;
+  }
+  return script && fleet ? script->ask(request, *fleet) : ScriptWord{};
+}
+
+routing::Explanation Placing::explain(const Request& asked) {
+  Request request = asked;
+  request.script = ask_script(request);
   const std::scoped_lock lock(mutex_);
   return scheduler_->explain(clock_.now(), request);
 }
@@ -165,6 +190,7 @@ void Placing::Ticket::ask(Request request, const std::string& name) {
   id_ = placing_->open(mailbox_, name);
   ended_ = false;
   request.id = id_;
+  request.script = placing_->ask_script(request);
   placing_->tell(mailbox_.get(), [&](routing::Scheduler& scheduler, Instant now) {
     return scheduler.on_request(now, std::move(request));
   });

@@ -9,6 +9,7 @@
 #include "keeper/fleet_view.h"
 #include "net/loop.h"
 #include "routing/scheduler.h"
+#include "routing/script_policy.h"
 
 #include <deque>
 #include <functional>
@@ -51,6 +52,8 @@ class Placing {
   void on_load_refused(const std::string& worker, const std::string& model_id, Error error);
   void on_timer();
   void on_settings(routing::RouterSettings settings);
+  // None: rules and strategy alone hold.
+  void set_script(std::shared_ptr<const routing::ScriptPolicy> script);
   [[nodiscard]] routing::Explanation explain(const Request& request);
   // Of a request by the id that its answer carried; only the last ones are known.
   [[nodiscard]] std::optional<routing::Explanation> explain_past(const std::string& name) const;
@@ -63,6 +66,8 @@ class Placing {
   struct Mailbox;
   [[nodiscard]] std::uint64_t open(const std::shared_ptr<Mailbox>& mailbox, const std::string& name);
   void close(std::uint64_t id);
+  [[nodiscard]] ScriptWord ask_script(const Request& request);
+  void keep_fleet();
   template <class Event>
   void tell(const Mailbox* own, Event event);
 
@@ -72,6 +77,8 @@ class Placing {
   std::unique_ptr<routing::Scheduler> scheduler_;
   FleetView view_;
   std::map<std::uint64_t, std::weak_ptr<Mailbox>> mailboxes_;
+  std::shared_ptr<const routing::ScriptPolicy> script_;
+  std::shared_ptr<const Fleet> told_fleet_;  // for the script, which is asked without the mutex
   std::uint64_t last_id_ = 0;
   std::deque<std::pair<std::string, std::uint64_t>> names_;  // of the last requests
   bool stopped_ = false;

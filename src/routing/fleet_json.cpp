@@ -154,6 +154,7 @@ Json to_json(const Fleet& fleet) {
     const WorkerReport& report = worker.report;
     Json models = Json::array();
     int busy = 0;
+    int slots = std::max(report.slots, 1);
     for (std::size_t f = 0; f < worker.models.size(); ++f) {
       const ModelFile& file = worker.models[f];
       ModelSpeed speed;
@@ -168,7 +169,10 @@ Json to_json(const Fleet& fleet) {
                engine.state == EngineState::ready;
       });
       model["loaded"] = loaded != fleet.engines.end();
-      if (loaded != fleet.engines.end()) busy += loaded->busy;
+      if (loaded != fleet.engines.end()) {
+        busy += loaded->busy;
+        slots = std::max(slots, loaded->slots);
+      }
       if (speed.need_bytes > 0) model["need_memory"] = static_cast<double>(speed.need_bytes) / gb;
       if (speed.prompt_speed > 0) model["prompt_speed"] = speed.prompt_speed;
       if (speed.speed > 0) model["speed"] = speed.speed;
@@ -189,7 +193,7 @@ Json to_json(const Fleet& fleet) {
                        {"memory", static_cast<double>(report.memory_bytes) / gb},
                        {"free_memory", static_cast<double>(report.free_memory_bytes) / gb},
                        {"unified", worker.unified},
-                       {"slots", std::max(report.slots, 1)},
+                       {"slots", slots},
                        {"busy", busy},
                        {"healthy", report.state == WorkerState::ready},
                        {"labels", std::move(labels)},
