@@ -182,6 +182,7 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     if (!decision) break;
     if (const auto* no = std::get_if<routing::Refuse>(&*decision)) {
       ended.outcome = Outcome::refused;
+      passage.core->metrics.refused(info(no->error.code).name);
       passage.core->log->info(
           cat("Request ", passage.id, " for '", passage.call.model, "' was refused: ", no->error.message));
       net::Task<void> refusing =
