@@ -8,6 +8,9 @@ namespace {
 
 // Found in the simulator, over all traces and fleets: from 3 to 6 the means differ by a percent.
 constexpr double most_congestion = 4;
+// A wait counts so many times the service at most: where queues are far longer than that, what matters is
+// that each request is where it is served with the least work, and no longer that it is served soon.
+constexpr double longest_felt = 2;
 // Bytes a second that devices of a backend typically read, and how much faster they read a prompt than they
 // write an answer. Only until something was measured.
 struct Class {
@@ -89,7 +92,7 @@ Estimate cost_waiting(const EngineLoad& load, Size size, int ahead, double conge
   // Of those it will meet there, half of the answers are left on the average.
   const double slower = speed.step_s(company + 1) - speed.step_s(company);
   cost.others = company * (cost.prompt + size.output / 2 * slower);
-  cost.later = congestion * cost.wait;
+  cost.later = congestion * std::min(cost.wait, longest_felt * (cost.prompt + cost.generate));
   return cost;
 }
 
