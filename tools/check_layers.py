@@ -17,9 +17,10 @@ MAY_INCLUDE = {
     "engine": {"base", "domain", "net"},
     "rhai": {"base"},
     "routing": {"base", "domain"},
+    "sim": {"base", "domain", "routing"},
     "hive": {"base", "domain", "net", "model", "device", "engine"},
     "keeper": {"base", "domain", "net", "model", "routing"},
-    "cli": {"base", "domain", "net", "model", "device", "engine", "routing", "hive", "keeper"},
+    "cli": {"base", "domain", "net", "model", "device", "engine", "routing", "sim", "hive", "keeper"},
 }
 
 # Libraries that one place wraps: (how the include begins, which files may have it, what to use instead).

@@ -55,6 +55,7 @@ class Grammar {
     add_engines();
     add_ollama();
     add_completion();
+    add_routing();
   }
 
   CLI::App& root() { return root_; }
@@ -294,6 +295,45 @@ class Grammar {
     CLI::App& remove =
         command(engine, Command::engine_remove, "remove", "Remove an engine pack", "engine remove vulkan");
     remove.add_option("BACKEND", o_.backend, "CPU, Vulkan or CUDA")->required();
+  }
+
+  void add_routing() {
+    CLI::App& route = group("route", "Where requests go, and why", "route explain -m llama-3.1-8b");
+    CLI::App& check =
+        command(route, Command::route_check, "check", "Is the configuration right", "route check rbee.toml");
+    check.add_option("FILE", o_.source, "A configuration (this home's)");
+    CLI::App& explain = command(route, Command::route_explain, "explain",
+                                "Where a request would go, with every worker's numbers",
+                                "route explain -m llama-3.1-8b --prompt-tokens 2000");
+    explain.add_option("-m,--model", o_.model, "The model")->type_name("M")->required();
+    explain.add_option("--prompt-tokens", o_.prompt_tokens, "Length of the prompt")
+        ->type_name("N")
+        ->check(CLI::Range(0.0, 1e9).description(""));
+    explain.add_option("--max-tokens", o_.max_tokens, "Longest answer, in tokens")
+        ->type_name("N")
+        ->check(positive());
+    explain.add_option("--fleet", o_.fleet, "A FLEET.json instead of the live fleet")->type_name("FILE");
+    explain.add_option("--config", o_.config, "With --fleet: a rbee.toml (this home's)")->type_name("FILE");
+    explain.add_option("--script", o_.script, "With --fleet: a routing.rhai")->type_name("FILE");
+    CLI::App& simulate =
+        command(root_, Command::simulate, "simulate", "Strategies side by side, in virtual time",
+                "simulate --fleet fleet.json --rate 2 --duration 1h");
+    simulate.add_option("--fleet", o_.fleet, "The workers")->type_name("FLEET.json")->required();
+    simulate.add_option("--trace", o_.trace, "The requests")->type_name("FILE.csv");
+    simulate.add_option("--load", o_.load, "Share of the fleet's capacity that the trace is to ask for")
+        ->type_name("R")
+        ->check(CLI::Range(0.0001, 100.0).description(""));
+    simulate.add_option("--rate", o_.rate, "Made requests, a second")
+        ->type_name("R")
+        ->check(CLI::Range(1e-6, 1e6).description(""));
+    simulate.add_option("--duration", o_.duration, "For so long")->type_name("D");
+    simulate.add_option("--strategy", o_.strategies, "One to run (all); may be given again")->type_name("S");
+    simulate.add_option("--speed-error", o_.speed_error, "Sigma of the error of believed speeds")
+        ->type_name("X")
+        ->check(CLI::Range(0.0, 3.0).description(""));
+    simulate.add_option("--seed", o_.seed, "The same seed gives the same figures (1)")->type_name("N");
+    simulate.add_flag("--no-limits", o_.no_limits, "Refuse nothing, however long the queue");
+    simulate.add_option("--plot", o_.plot, "Write an SVG of the times")->type_name("FILE");
   }
 
   static CLI::Validator positive() { return CLI::Range(1u, 1u << 24).description(""); }

@@ -55,6 +55,9 @@ const std::vector<std::pair<std::string, Command>> all_commands = {
     {"engine verify", Command::engine_verify},
     {"engine remove cpu", Command::engine_remove},
     {"logs", Command::logs},
+    {"route check", Command::route_check},
+    {"route explain -m M", Command::route_explain},
+    {"simulate --fleet F", Command::simulate},
 };
 
 TEST(CommandLine, KnowsEveryCommand) {

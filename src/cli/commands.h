@@ -45,7 +45,13 @@ struct Context {
 // Without a keeper it prints what the log of this home has.
 [[nodiscard]] Result<void> run_logs(const Context& context, AdminClient& client);
 
+[[nodiscard]] Result<void> run_route_check(const Context& context);
+// With --fleet; else the live fleet is asked about.
+[[nodiscard]] Result<void> run_route_explain(const Context& context);
+[[nodiscard]] Result<void> run_simulate(const Context& context);
+
 // Those that ask a keeper.
+[[nodiscard]] Result<void> run_route_explain_live(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_status(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_hive_list(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_worker_deploy(const Context& context, AdminClient& client);

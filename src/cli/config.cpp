@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/routing_config.h"
 
 #include <toml++/toml.h>
 
@@ -23,22 +24,22 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"keeper.hive_gone_after", duration, "2s", "time", "Silence after which a hive counts as gone.", false},
     {"hive.yield", text, "auto", "", "Give way to other programs that take the device; or \"never\".", false},
     {"hive.yield_after", duration, "30s", "time", "How long another program must hold the device.", false},
-    {"routing.strategy", text, "capability-aware", "", "How one of several workers is chosen.", false},
-    {"routing.max_queue", integer, "256", "requests", "Requests that may wait, per model.", false},
-    {"routing.max_wait", duration, "60s", "time", "Longest wait in the queue, without loading.", false},
+    {"routing.strategy", text, "capability-aware", "", "How one of several workers is chosen.", true},
+    {"routing.max_queue", integer, "256", "requests", "Requests that may wait, per model.", true},
+    {"routing.max_wait", duration, "60s", "time", "Longest wait in the queue, without loading.", true},
     {"routing.cpu_fallback", text_or_false, "<15B", "", "Sizes that a CPU may serve as the last resort.",
-     false},
-    {"routing.prefer_weight", number, "3.0", "times", "How much slower an unlisted backend counts.", false},
+     true},
+    {"routing.prefer_weight", number, "3.0", "times", "How much slower an unlisted backend counts.", true},
     {"routing.resume_streams", boolean, "true", "", "Go on with a broken stream on another worker.", false},
-    {"routing.rules[].model", text, "", "", "Models that the rule is for, with *.", false},
-    {"routing.rules[].model_size", size_range, "", "parameters", "Sizes that the rule is for.", false},
-    {"routing.rules[].prefer_backends", texts, "", "", "Backends in the order of preference.", false},
-    {"routing.rules[].require_backends", texts, "", "", "The only backends that may serve.", false},
-    {"routing.rules[].min_vram", number, "", "GB", "Least memory of a card, as marketed.", false},
-    {"routing.rules[].min_quant", text, "", "", "Coarsest quantization that may serve.", false},
-    {"routing.rules[].max_queue", integer, "", "requests", "Requests that may wait under the rule.", false},
-    {"routing.rules[].user", text, "", "", "The user that the rule is for.", false},
-    {"routing.rules[].labels", texts, "", "", "Labels that a worker must have.", false},
+    {"routing.rules[].model", text, "", "", "Models that the rule is for, with *.", true},
+    {"routing.rules[].model_size", size_range, "", "parameters", "Sizes that the rule is for.", true},
+    {"routing.rules[].prefer_backends", texts, "", "", "Backends in the order of preference.", true},
+    {"routing.rules[].require_backends", texts, "", "", "The only backends that may serve.", true},
+    {"routing.rules[].min_vram", number, "", "GB", "Least memory of a card, as marketed.", true},
+    {"routing.rules[].min_quant", text, "", "", "Coarsest quantization that may serve.", true},
+    {"routing.rules[].max_queue", integer, "", "requests", "Requests that may wait under the rule.", true},
+    {"routing.rules[].user", text, "", "", "The user that the rule is for.", true},
+    {"routing.rules[].labels", texts, "", "", "Labels that a worker must have.", true},
     {"routing.script.max_operations", integer, "1000000", "steps", "Longest run of the script.", false},
     {"routing.script.max_depth", integer, "64", "calls", "Deepest nesting of the script.", false},
     {"models.*.context", integer, "", "tokens", "What one request may use.", true},
@@ -179,14 +180,12 @@ ModelSettings model_settings(const toml::table& table) {
   return settings;
 }
 
-Config take_values(const toml::table& table) {
+Result<Config> take_values(const toml::table& table, std::string_view file) {
   Config config;
   config.keeper_listen = table.at_path("keeper.listen").value_or(config.keeper_listen);
-  config.max_queue = static_cast<std::size_t>(
-      table.at_path("routing.max_queue").value_or(static_cast<std::int64_t>(config.max_queue)));
-  if (const auto wait = table.at_path("routing.max_wait").value<std::string>()) {
-    config.max_wait = parse_duration(*wait).value();
-  }
+  Result<routing::RouterSettings> routing = take_routing(table, file);
+  if (!routing) return routing.error();
+  config.routing = std::move(*routing);
   if (const toml::table* models = table["models"].as_table()) {
     for (const auto& [name, node] : *models)
       config.models.emplace(name.str(), model_settings(*node.as_table()));
@@ -219,7 +218,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
     const toml::table table = toml::parse(text, file);
     const Result<void> checked = Checker(file).check_table(table, "");
     if (!checked) return checked.error();
-    return take_values(table);
+    return take_values(table, file);
   } catch (const toml::parse_error& failure) {
     return bad_config_at({file, failure.source()}, cat(failure.description(), "."),
                          "See https://toml.io for the form.");

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "domain/model_settings.h"
+#include "routing/scheduler.h"
 
 #include <filesystem>
 #include <span>
@@ -14,9 +15,8 @@ namespace rbee::cli {
 
 struct Config {
   std::string keeper_listen = "127.0.0.1:7833";
-  std::size_t max_queue = 256;
-  Milliseconds max_wait{60'000};
   ModelSettingsByName models = {};
+  routing::RouterSettings routing = {};
 };
 
 enum class KeyType {

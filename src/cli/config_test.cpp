@@ -61,16 +61,17 @@ TEST(Config, ReadsEveryKindOfTableAndTakesWhatIsInUse) {
   const Result<Config> got = parse_config(whole_file, "rbee.toml");
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_EQ(got->keeper_listen, "127.0.0.1:9000");
-  EXPECT_EQ(got->max_queue, 12U);
-  EXPECT_EQ(got->max_wait, Milliseconds(120'000));
+  EXPECT_EQ(got->routing.limits.most_waiting_per_model, 12U);
+  EXPECT_EQ(got->routing.limits.longest_wait, Milliseconds(120'000));
 }
 
 TEST(Config, AnEmptyFileIsTheTablesDefaults) {
   std::string text;
   for (const ConfigKey& key : config_keys()) {
-    // Of a model, and not said, it is the worker that says.
-    if (!key.in_use || key.standard.empty()) continue;
-    const bool quoted = key.type != KeyType::integer;
+    // Elements of lists have no value where nobody writes one; of a model, it is the worker that says.
+    if (!key.in_use || key.standard.empty() || key.path.find('[') != std::string_view::npos) continue;
+    const bool quoted =
+        key.type != KeyType::integer && key.type != KeyType::number && key.type != KeyType::boolean;
     const std::string quote = quoted ? "\"" : "";
     text += cat(replace_all(key.path, "*", "x"), " = ", quote, key.standard, quote, "\n");
   }
@@ -79,8 +80,8 @@ TEST(Config, AnEmptyFileIsTheTablesDefaults) {
   ASSERT_TRUE(spelled_out) << spelled_out.error().message;
   ASSERT_TRUE(empty);
   EXPECT_EQ(empty->keeper_listen, spelled_out->keeper_listen);
-  EXPECT_EQ(empty->max_queue, spelled_out->max_queue);
-  EXPECT_EQ(empty->max_wait, spelled_out->max_wait);
+  EXPECT_EQ(empty->routing.limits.most_waiting_per_model, spelled_out->routing.limits.most_waiting_per_model);
+  EXPECT_EQ(empty->routing.limits.longest_wait, spelled_out->routing.limits.longest_wait);
   EXPECT_EQ(spelled_out->models.at("x").cache_type, ModelSettings{}.cache_type);
   EXPECT_EQ(spelled_out->models.at("x").may_offload, ModelSettings{}.may_offload);
 }
@@ -96,6 +97,14 @@ TEST(Config, AnUnknownKeyIsPlacedAndTheNearestNamed) {
 TEST(Config, AWrongTypeIsPlacedAndTheRightOneNamed) {
   check_error("[routing]\nmax_queue = \"many\"\n", "2:13", "a whole number", "256");
   check_error("[routing]\nmax_queue = -1\n", "2:13", "a whole number", "256");
+  check_error("[routing]\nstrategy = \"capability-awar\"\n", "2:12", "no strategy", "capability-aware");
+  check_error("[routing]\nprefer_weight = nan\n", "2:17", "must be from 1", "usual value");
+  check_error("[routing]\nprefer_weight = -2\n", "2:17", "must be from 1", "usual value");
+  check_error("[[routing.rules]]\nmin_vram = -1\n", "2:12", "must be from 0", "usual value");
+  check_error("[[routing.rules]]\nmin_vram = inf\n", "2:12", "must be from 0", "usual value");
+  check_error("[[routing.rules]]\nmodel_size = \">fortyB\"\n", "2:14", "no size of a model", "7B..13B");
+  check_error("[[routing.rules]]\nprefer_backends = [\"CUDA\", \"OpenCL\"]\n", "2:28", "OpenCL", "cuda");
+  check_error("[[routing.rules]]\nmin_quant = \"good\"\n", "2:13", "no quantization", "Q4_K_M");
   check_error("[routing]\nmax_wait = \"soon\"\n", "2:12", "a duration", "60s");
   check_error("[routing]\ncpu_fallback = true\n", "2:16", "or false", "<15B");
   check_error("[routing]\nrules = 3\n", "2:1", "list of tables", "[[routing.rules]]");
@@ -135,7 +144,7 @@ TEST(Config, EveryKeyHasASentenceAndStandsOnce) {
 TEST(Config, NoFileIsTheDefaults) {
   const Result<Config> got = read_config("/nonexistent/rbee.toml");
   ASSERT_TRUE(got);
-  EXPECT_EQ(got->max_queue, 256U);
+  EXPECT_EQ(got->routing.limits.most_waiting_per_model, 256U);
 }
 
 TEST(Duration, NeedsANumberAndAKnownUnit) {
@@ -144,6 +153,18 @@ TEST(Duration, NeedsANumberAndAKnownUnit) {
   EXPECT_EQ(parse_duration("999999999d").value(), Milliseconds(999'999'999LL * 86'400'000));
   for (const char* bad : {"", "s", "5", "-1s", "1.5s", "5 s", "5w", "9999999999d"})
     EXPECT_FALSE(parse_duration(bad)) << bad;
+}
+
+TEST(Config, TheRulesOfAFileArriveAsTheyStand) {
+  const Result<Config> got = parse_config(whole_file, "rbee.toml");
+  ASSERT_TRUE(got);
+  const routing::Policy& policy = got->routing.policy;
+  ASSERT_EQ(policy.rules.size(), 2u);
+  EXPECT_TRUE(policy.rules[0].model_size->contains(70e9));
+  EXPECT_FALSE(policy.rules[0].model_size->contains(40e9));
+  EXPECT_EQ(policy.rules[1].prefer_backends, (std::vector{Backend::metal, Backend::cuda, Backend::rocm}));
+  EXPECT_EQ(policy.rules[1].min_vram, 8);
+  EXPECT_FALSE(policy.cpu_fallback);
 }
 
 }  // namespace

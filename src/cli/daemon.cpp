@@ -95,6 +95,7 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
   options.version = version;
   options.own_hive_socket = context_.paths.hive_socket.string();
   options.expect_own_hive = plan.hive;
+  options.routing = config.routing;
   options.ready_model = plan.ready_model;
   options.models = config.models;
   const Result<void> folder = make_folder(options.state_folder);
@@ -103,6 +104,9 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
       std::make_unique<keeper::Keeper>(*keeper_runtime_, context_.clock, context_.random, log_, options);
   Result<void> started = keeper_->start();
   if (!started) return with_owner(started.error(), plan.listen);
+  watch_ = ConfigWatch::start(
+      keeper_runtime_->first(), context_.paths.config_file, log_,
+      [keeper = keeper_.get()](const Config& changed) { keeper->set_routing(changed.routing); });
   keeper_runtime_->start();
   keeper_started_ = true;
   return {};
@@ -110,6 +114,8 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
 
 void Daemon::stop() {
   if (std::exchange(keeper_started_, false)) {
+    // A timer belongs to its loop's thread, in its end too.
+    keeper_runtime_->first().post([watch = std::move(watch_)]() mutable { watch.reset(); });
     keeper_->stop();
     keeper_runtime_->stop();
   }

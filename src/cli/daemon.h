@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/config.h"
+#include "cli/config_watch.h"
 #include "hive/hive.h"
 #include "keeper/keeper.h"
 #include "net/loop.h"
@@ -54,6 +55,7 @@ class Daemon {
   std::optional<net::Runtime> keeper_runtime_;
   std::unique_ptr<hive::Hive> hive_;
   std::unique_ptr<keeper::Keeper> keeper_;
+  std::shared_ptr<ConfigWatch> watch_;
   bool hive_started_ = false;
   bool keeper_started_ = false;
 };

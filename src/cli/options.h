@@ -47,6 +47,9 @@ enum class Command {
   logs,
   detect,
   doctor,
+  route_check,
+  route_explain,
+  simulate,
 };
 
 enum class ColorMode { automatic, always, never };
@@ -103,6 +106,21 @@ struct Options {
   double temperature = 0;
 
   bool follow = false;  // logs
+
+  // route explain, simulate: `model` and `max_tokens` as above, `source` is the file of route check
+  std::string fleet;
+  std::string config;
+  std::string script;
+  double prompt_tokens = 0;
+  std::string trace;
+  double load = 0;  // 0: as the trace has it
+  double rate = 0;
+  std::string duration;
+  std::vector<std::string> strategies;
+  double speed_error = 0;
+  std::uint64_t seed = 1;
+  bool no_limits = false;
+  std::string plot;
 };
 
 }  // namespace rbee::cli

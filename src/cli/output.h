@@ -39,6 +39,9 @@ class Output {
   void note(std::string_view line);
   // A sentence and its hint on stderr, or the error's JSON on stdout. Returns the exit code.
   int error(const Error& error);
+  // The command has answered, and its answer is no.
+  void fail() { failed_ = true; }
+  [[nodiscard]] bool failed() const { return failed_; }
   // To stderr as it is: for bars.
   void raw_error_text(std::string_view text);
 
@@ -46,6 +49,7 @@ class Output {
   std::FILE* out_;
   std::FILE* err_;
   OutputStyle style_;
+  bool failed_ = false;
 };
 
 }  // namespace rbee::cli

@@ -38,6 +38,8 @@ LocalCommand local_command(Command command) {
     case Command::detect: return run_detect;
     case Command::doctor: return run_doctor;
     case Command::completion: return run_completion;
+    case Command::route_check: return run_route_check;
+    case Command::simulate: return run_simulate;
     case Command::engine_list: return run_engine_list;
     case Command::engine_install: return run_engine_install;
     case Command::engine_verify: return run_engine_verify;
@@ -75,11 +77,14 @@ KeeperCommand keeper_command(Command command) {
     case Command::infer: return run_infer;
     case Command::chat: return run_chat;
     case Command::logs: return run_logs;
+    case Command::route_explain: return run_route_explain_live;
     default: return nullptr;
   }
 }
 
 Result<void> run_command(const Context& context) {
+  const bool own_fleet = context.options.command == Command::route_explain && !context.options.fleet.empty();
+  if (own_fleet) return run_route_explain(context);
   if (const LocalCommand command = local_command(context.options.command)) return command(context);
   if (context.options.command == Command::model_fit && !context.options.on.empty())
     return run_fit_on(context);
@@ -109,10 +114,10 @@ int run(std::span<const std::string> words, const Environment& environment, Cloc
   const Result<Paths> paths = find_paths(environment);
   if (!paths) return out.error(paths.error());
   const Result<void> done = run_command(Context{options, environment, *paths, out, clock, random});
-  if (done) return 0;
   // A command that has told what is wrong in its own way leaves no sentence to print.
-  if (done.error().message.empty()) return info(done.error().code).exit_code;
-  return out.error(done.error());
+  if (!done && done.error().message.empty()) return info(done.error().code).exit_code;
+  if (!done) return out.error(done.error());
+  return out.failed() ? 1 : 0;
 }
 
 }  // namespace rbee::cli

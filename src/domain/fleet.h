@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <string>
+#include <map>
+#include <optional>
 #include <vector>
 
 namespace rbee {
@@ -23,9 +25,22 @@ struct FleetEngine {
   int busy = 0;  // requests that the keeper has given it and that it has not let go
 };
 
+// How a worker runs a model, measured. What is not known is 0.
+struct ModelSpeed {
+  double prompt_speed = 0;  // tokens a second
+  double speed = 0;         // tokens a second of one request by itself
+  std::optional<double> batch_slowdown = {};  // how much slower each gets for every further one
+  std::uint64_t cache_tokens = 0;             // of prompts that an engine keeps
+  double load_seconds = 0;
+  std::uint64_t need_bytes = 0;  // memory that an engine takes
+};
+
 struct FleetWorker {
   WorkerReport report;
-  std::vector<ModelFile> models;  // what its hive holds
+  std::vector<ModelFile> models;        // what its hive holds
+  std::vector<ModelSpeed> speeds = {};  // one for each of `models`, or none at all
+  std::map<std::string, std::string> labels = {};
+  bool unified = false;  // its device shares the machine's memory
 };
 
 struct Fleet {
@@ -33,11 +48,33 @@ struct Fleet {
   std::vector<FleetEngine> engines;
 };
 
+enum class Priority { low, normal, high };
+
+// What the user's script said of a request; it is asked before, as it may take its time.
+struct ScriptWord {
+  enum class Says { nothing, these, nobody };
+  Says says = Says::nothing;
+  std::vector<std::string> workers = {};  // of `these`, in its order
+  std::string failure = {};               // why it could say nothing
+};
+
 struct Request {
   std::uint64_t id = 0;
   std::string model;   // as the client wrote it
   std::string worker;  // x-rbee-worker: this one or an error; empty: any
   int slots = 1;       // `n` completions take n
+  double prompt_bytes = 0;   // of text; for an estimate where the tokens are not known
+  double prompt_tokens = 0;  // an estimate: it ranks and never refuses
+  double max_tokens = 0;     // 0: not said
+  bool stream = false;
+  Priority priority = Priority::normal;
+  std::string user = {};     // the body's `user`
+  std::string session = {};  // x-session-id
+  std::string key = {};      // name of the API key; empty: the anonymous one
+  // Hashes of the prompt's beginning up to the end of each block, and what a block counts, in tokens.
+  std::vector<std::uint64_t> prefix = {};
+  double block_tokens = 0;
+  ScriptWord script = {};
   std::vector<std::string>
       lost;  // "engine id/incarnation" of engines that lost it before: never one of them again
 };

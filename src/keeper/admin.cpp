@@ -6,6 +6,7 @@
 #include "keeper/catch_up.h"
 #include "keeper/fit.h"
 #include "keeper/relay.h"
+#include "routing/fleet_json.h"
 
 #include <nlohmann/json.hpp>
 
@@ -225,6 +226,36 @@ Result<Json> readiness(const Snapshot& snapshot, const KeeperOptions& options) {
       ErrorCode::unreachable, reason, "Ask again in a moment; `rbee status` says what is missing.", {}};
 }
 
+Result<Json> explain(const Core& core, std::string_view query) {
+  Request request;
+  request.model = net::query_value(query, "model").value_or("");
+  request.worker = net::query_value(query, "worker").value_or("");
+  request.user = net::query_value(query, "user").value_or("");
+  if (request.model.empty()) {
+    return Error{ErrorCode::bad_request, "The question names no model.", "Add ?model=NAME.", {}};
+  }
+  for (const auto& [key, value] :
+       {std::pair("prompt_tokens", &request.prompt_tokens), std::pair("max_tokens", &request.max_tokens)}) {
+    const std::optional<std::string> text = net::query_value(query, key);
+    if (!text) continue;
+    const std::optional<double> number = parse_double(*text);
+    if (!number || !(*number >= 0)) {
+      return Error{ErrorCode::bad_request, cat(key, "=", *text, " is no number of 0 or more."), {}, {}};
+    }
+    *value = *number;
+  }
+  return routing::to_json(core.placing->explain(request));
+}
+
+Result<Json> trace_of(const Core& core, const std::string& request) {
+  const std::optional<routing::Explanation> told = core.placing->explain_past(request);
+  if (told) return routing::to_json(*told);
+  return Error{ErrorCode::unknown_name,
+               cat("Nothing is kept of a placement of request '", request, "'."),
+               "The last 1,000 placements are kept; x-rbee-request-id of an answer names its request.",
+               {}};
+}
+
 Result<Json> list(const Core& core, const Routed& routed, std::string_view query) {
   const Snapshot snapshot = core.placing->snapshot();
   switch (routed.id) {
@@ -236,6 +267,9 @@ Result<Json> list(const Core& core, const Routed& routed, std::string_view query
     case RouteId::worker: return worker_json(snapshot, routed.names.front());
     case RouteId::models: return Json{{"models", models_json(snapshot)}};
     case RouteId::downloads: return Json{{"downloads", downloads_json(snapshot)}};
+    case RouteId::fleet: return routing::to_json(snapshot.fleet);
+    case RouteId::explain: return explain(core, query);
+    case RouteId::trace: return trace_of(core, routed.names.front());
     default: return Json{{"status", "ok"}};
   }
 }

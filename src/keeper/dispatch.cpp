@@ -92,7 +92,11 @@ net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, co
   RelayJob job{
       .api = passage.call.api, .added = own_headers(passage, worker), .when_lost = lost_error(worker)};
   Passage* at = &passage;
-  job.on_first = [at] { at->core->metrics.first_byte(at->seconds()); };
+  job.on_first = [at] {
+    at->core->metrics.first_byte(at->seconds());
+    // A body that is not streamed comes whole, at its end: that says nothing of when its prompt was read.
+    if (at->call.stream && at->ride->ticket != nullptr) at->ride->ticket->answered();
+  };
   net::Task<Relayed> relaying = relay(passage.exchange, engine, std::move(job), passage.ride->gone);
   Attempt attempt;
   attempt.relayed = co_await relaying;
@@ -178,6 +182,7 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     if (!decision) break;
     if (const auto* no = std::get_if<routing::Refuse>(&*decision)) {
       ended.outcome = Outcome::refused;
+      passage.core->metrics.refused(info(no->error.code).name);
       passage.core->log->info(
           cat("Request ", passage.id, " for '", passage.call.model, "' was refused: ", no->error.message));
       net::Task<void> refusing =
@@ -185,14 +190,14 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       co_await refusing;
       break;
     }
-    const FleetEngine chosen = std::get<routing::Send>(*decision).engine;
+    const FleetEngine chosen = *std::get<routing::Send>(*decision).engine;
     ended.worker = chosen.worker;
     net::Task<Attempt> asking = ask_engine(passage, chosen);
     const Attempt attempt = co_await asking;
     account(passage, attempt, chosen.worker);
     ended.outcome = attempt.outcome;
     if (attempt.step == Step::done) {
-      ticket.done();
+      ticket.done(attempt.relayed.usage.spent());
       break;
     }
     ticket.give_back(attempt.step == Step::lost ? routing::Returned::lost : routing::Returned::not_ready);
@@ -212,7 +217,15 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   request.model = passage.call.model;
   request.worker = passage.call.worker;
   request.slots = passage.call.slots;
-  ticket.ask(std::move(request));
+  request.prompt_bytes = static_cast<double>(passage.call.prompt.text_bytes);
+  request.prefix = passage.call.prompt.blocks;
+  request.block_tokens = prompt_block_tokens;
+  request.max_tokens = passage.call.max_tokens;
+  request.stream = passage.call.stream;
+  request.priority = passage.call.priority;
+  request.user = passage.call.user;
+  request.session = passage.call.session;
+  ticket.ask(std::move(request), passage.id);
   net::Task<Ended> asking = place_and_ask(passage, ticket);
   const Ended ended = co_await asking;
   if (ended.outcome == Outcome::client_gone) exchange.abort();

@@ -7,6 +7,7 @@
 
 #include "keeper/api_error.h"
 #include "keeper/core.h"
+#include "keeper/prompt_print.h"
 #include "net/server.h"
 
 #include <memory>
@@ -21,6 +22,12 @@ struct Call {
   std::string model;   // as the client wrote it
   std::string worker;  // x-rbee-worker; empty: any
   int slots = 1;
+  PromptPrint prompt = {};
+  double max_tokens = 0;
+  bool stream = false;
+  Priority priority = Priority::normal;
+  std::string user = {};
+  std::string session = {};
   net::Headers headers;   // for the engine
   std::string_view body;  // lives in the exchange
 };

@@ -31,6 +31,12 @@ Result<RequestHead> head_of(const net::RequestHead& head, std::string_view body)
                "Add ?model=NAME; `rbee model list` has the names."};
 }
 
+// Anything else is normal: a client of another system may send its own words.
+Priority priority_of(std::string_view word) {
+  if (equal_ignoring_case(word, "high")) return Priority::high;
+  return equal_ignoring_case(word, "low") ? Priority::low : Priority::normal;
+}
+
 Error model_unknown(const std::vector<ModelFile>& models, const std::string& name) {
   std::vector<std::string> names;
   for (const ModelFile& file : models) names.push_back(file.id);
@@ -85,6 +91,12 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
             .model = head->model,
             .worker = std::string(exchange.head().headers.find("x-rbee-worker").value_or("")),
             .slots = head->n,
+            .prompt = std::move(head->prompt),
+            .max_tokens = head->max_tokens,
+            .stream = head->stream,
+            .priority = priority_of(exchange.head().headers.find("x-rbee-priority").value_or("")),
+            .user = std::move(head->user),
+            .session = std::string(exchange.head().headers.find("x-session-id").value_or("")),
             .headers = to_engine(exchange.head().headers),
             .body = *body};
   net::Task<void> serving = dispatch(core, exchange, std::move(call));

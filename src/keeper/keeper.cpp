@@ -11,7 +11,7 @@
 #include "keeper/hive_link.h"
 #include "keeper/host_check.h"
 #include "keeper/ollama.h"
-#include "routing/least_loaded.h"
+#include "routing/router.h"
 
 #include <nlohmann/json.hpp>
 
@@ -211,8 +211,8 @@ Result<void> Keeper::start() {
   core.started = core.clock.now();
   core.started_unix_ms = core.clock.unix_ms();
   core.own_hive.unix_path = options.own_hive_socket;
-  core.placing =
-      std::make_shared<Placing>(core.clock, std::make_unique<routing::LeastLoaded>(), impl_->effects());
+  core.placing = std::make_shared<Placing>(
+      core.clock, std::make_unique<routing::Router>(core.options.routing), impl_->effects());
   for (const KnownHive& hive : core.state->hives())
     core.placing->remember(hive.name, hive.address, hive.models);
 
@@ -238,6 +238,10 @@ void Keeper::stop() {
   if (impl_->core->placing) impl_->core->placing->stop();
   if (impl_->link) impl_->link->stop();
   if (impl_->server) impl_->server->stop();
+}
+
+void Keeper::set_routing(routing::RouterSettings settings) {
+  impl_->core->placing->on_settings(std::move(settings));
 }
 
 net::Endpoint Keeper::endpoint() const { return impl_->core->address; }

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "domain/model_settings.h"
 #include "net/stream.h"
+#include "routing/scheduler.h"
 
 #include <filesystem>
 #include <memory>
@@ -25,7 +26,8 @@ struct KeeperOptions {
   std::string own_hive_socket = {};  // of the hive of the same home; empty: there is none
   bool expect_own_hive = false;      // not ready before its first report
   ModelSettingsByName models = {};   // the configuration's
-  std::string ready_model = {};      // not ready before this model is known; empty: any
+  routing::RouterSettings routing = {};
+  std::string ready_model = {};  // not ready before this model is known; empty: any
 };
 
 class Keeper {
@@ -39,6 +41,8 @@ class Keeper {
   // Opens the state, listens, and begins to follow the hive. Blocks for some milliseconds. Before the runtime
   // is started, or on its first loop. Fails with not_allowed (no loopback address), address_taken, io_failed.
   [[nodiscard]] Result<void> start();
+  // From then on; from any thread. After start().
+  void set_routing(routing::RouterSettings settings);
   // Closes all connections. The runtime's loops must run, or have ended; what is left of the state is written
   // when the last request has gone with them.
   void stop();

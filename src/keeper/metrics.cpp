@@ -64,6 +64,9 @@ struct Metrics::Impl {
   prometheus::Counter& lost = make(prometheus::BuildCounter(), "rbee_engine_lost_total",
                                    "Engines that went away with a request.", registry)
                                   .Add({});
+  prometheus::Family<prometheus::Counter>& refusals =
+      make(prometheus::BuildCounter(), "rbee_requests_refused_total",
+           "Requests that were refused, by reason.", registry);
   prometheus::Counter& bytes =
       make(prometheus::BuildCounter(), "rbee_relayed_bytes_total", "Bytes of answers passed on.", registry)
           .Add({});
@@ -99,6 +102,10 @@ void Metrics::request_ended(const std::string& model, const std::string& worker,
 
 void Metrics::first_byte(double seconds) { impl_->ttft.Observe(seconds); }
 void Metrics::engine_lost() { impl_->lost.Increment(); }
+void Metrics::refused(std::string_view reason) {
+  // One series for each kind of error: there are some thirty.
+  impl_->refusals.Add({{"reason", std::string(reason)}}).Increment();
+}
 void Metrics::relayed(std::uint64_t bytes, std::uint64_t chunks) {
   impl_->bytes.Increment(static_cast<double>(bytes));
   impl_->chunks.Increment(static_cast<double>(chunks));

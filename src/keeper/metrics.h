@@ -27,6 +27,8 @@ class Metrics {
   // Seconds from the request's last byte to the answer's first.
   void first_byte(double seconds);
   void engine_lost();
+  // By the name of its error.
+  void refused(std::string_view reason);
   void relayed(std::uint64_t bytes, std::uint64_t chunks);
   // All of them, with the gauges as they are now.
   [[nodiscard]] std::string text(std::size_t running, std::size_t waiting);

@@ -1,5 +1,6 @@
 #include "keeper/placing.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace rbee::keeper {
@@ -7,6 +8,8 @@ namespace {
 
 // The scheduler has limits of its own for every wait; this one only keeps a bug from lasting for ever.
 constexpr Milliseconds longest_wait = std::chrono::hours(2);
+// As many as the scheduler remembers the placements of.
+constexpr std::size_t names_kept = 1000;
 
 }  // namespace
 
@@ -75,6 +78,7 @@ void Placing::remember(const std::string& hive, const std::string& address, std:
 void Placing::on_report(HiveReport report, const std::string& address) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
     view_.on_report(std::move(report), address, now);
+    keep_fleet();
     return scheduler.on_fleet(now, view_.fleet());
   });
 }
@@ -87,6 +91,7 @@ void Placing::on_seen(const std::string& hive) {
 void Placing::on_gone(const std::string& hive) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
     view_.on_gone(hive);
+    keep_fleet();
     return scheduler.on_fleet(now, view_.fleet());
   });
 }
@@ -99,6 +104,46 @@ void Placing::on_load_refused(const std::string& worker, const std::string& mode
 
 void Placing::on_timer() {
   tell(nullptr, [](routing::Scheduler& scheduler, Instant now) { return scheduler.on_timer(now); });
+}
+
+void Placing::on_settings(routing::RouterSettings settings) {
+  tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
+    return scheduler.on_settings(now, std::move(settings));
+  });
+}
+
+void Placing::set_script(std::shared_ptr<const routing::ScriptPolicy> script) {
+  const std::scoped_lock lock(mutex_);
+  script_ = std::move(script);
+  keep_fleet();
+}
+
+void Placing::keep_fleet() {
+  if (script_) told_fleet_ = std::make_shared<Fleet>(view_.fleet());
+}
+
+ScriptWord Placing::ask_script(const Request& request) {
+  std::shared_ptr<const routing::ScriptPolicy> script;
+  std::shared_ptr<const Fleet> fleet;
+  {
+    const std::scoped_lock lock(mutex_);
+    script = script_;
+    fleet = told_fleet_;
+  }
+  return script && fleet ? script->ask(request, *fleet) : ScriptWord{};
+}
+
+routing::Explanation Placing::explain(const Request& asked) {
+  Request request = asked;
+  request.script = ask_script(request);
+  const std::scoped_lock lock(mutex_);
+  return scheduler_->explain(clock_.now(), request);
+}
+
+std::optional<routing::Explanation> Placing::explain_past(const std::string& name) const {
+  const std::scoped_lock lock(mutex_);
+  const auto at = std::ranges::find(names_, name, &std::pair<std::string, std::uint64_t>::first);
+  return at == names_.end() ? std::nullopt : scheduler_->explain_past(at->second);
 }
 
 Snapshot Placing::snapshot() const {
@@ -116,8 +161,10 @@ void Placing::stop() {
   stopped_ = true;
 }
 
-std::uint64_t Placing::open(const std::shared_ptr<Mailbox>& mailbox) {
+std::uint64_t Placing::open(const std::shared_ptr<Mailbox>& mailbox, const std::string& name) {
   const std::scoped_lock lock(mutex_);
+  if (names_.size() >= names_kept) names_.pop_front();
+  names_.emplace_back(name, last_id_ + 1);
   mailboxes_.emplace(++last_id_, mailbox);
   return last_id_;
 }
@@ -139,10 +186,11 @@ Placing::Ticket::~Ticket() {
   placing_->close(id_);
 }
 
-void Placing::Ticket::ask(Request request) {
-  id_ = placing_->open(mailbox_);
+void Placing::Ticket::ask(Request request, const std::string& name) {
+  id_ = placing_->open(mailbox_, name);
   ended_ = false;
   request.id = id_;
+  request.script = placing_->ask_script(request);
   placing_->tell(mailbox_.get(), [&](routing::Scheduler& scheduler, Instant now) {
     return scheduler.on_request(now, std::move(request));
   });
@@ -166,10 +214,18 @@ void Placing::Ticket::give_back(routing::Returned why) {
   });
 }
 
-void Placing::Ticket::done() {
+void Placing::Ticket::answered() {
+  placing_->tell(nullptr, [id = id_](routing::Scheduler& scheduler, Instant now) {
+    scheduler.on_first_token(now, id);
+    return routing::Actions{};
+  });
+}
+
+void Placing::Ticket::done(routing::Spent spent) {
   if (std::exchange(ended_, true)) return;
-  placing_->tell(
-      nullptr, [id = id_](routing::Scheduler& scheduler, Instant now) { return scheduler.on_done(now, id); });
+  placing_->tell(nullptr, [id = id_, &spent](routing::Scheduler& scheduler, Instant now) {
+    return scheduler.on_done(now, id, spent);
+  });
 }
 
 void Placing::Ticket::leave() {

@@ -9,7 +9,9 @@
 #include "keeper/fleet_view.h"
 #include "net/loop.h"
 #include "routing/scheduler.h"
+#include "routing/script_policy.h"
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -49,6 +51,12 @@ class Placing {
   void on_gone(const std::string& hive);
   void on_load_refused(const std::string& worker, const std::string& model_id, Error error);
   void on_timer();
+  void on_settings(routing::RouterSettings settings);
+  // None: rules and strategy alone hold.
+  void set_script(std::shared_ptr<const routing::ScriptPolicy> script);
+  [[nodiscard]] routing::Explanation explain(const Request& request);
+  // Of a request by the id that its answer carried; only the last ones are known.
+  [[nodiscard]] std::optional<routing::Explanation> explain_past(const std::string& name) const;
   [[nodiscard]] Snapshot snapshot() const;
   [[nodiscard]] std::vector<ModelFile> models() const;
   // From then on events change counts only: loops may be gone.
@@ -56,8 +64,10 @@ class Placing {
 
  private:
   struct Mailbox;
-  [[nodiscard]] std::uint64_t open(const std::shared_ptr<Mailbox>& mailbox);
+  [[nodiscard]] std::uint64_t open(const std::shared_ptr<Mailbox>& mailbox, const std::string& name);
   void close(std::uint64_t id);
+  [[nodiscard]] ScriptWord ask_script(const Request& request);
+  void keep_fleet();
   template <class Event>
   void tell(const Mailbox* own, Event event);
 
@@ -67,7 +77,10 @@ class Placing {
   std::unique_ptr<routing::Scheduler> scheduler_;
   FleetView view_;
   std::map<std::uint64_t, std::weak_ptr<Mailbox>> mailboxes_;
+  std::shared_ptr<const routing::ScriptPolicy> script_;
+  std::shared_ptr<const Fleet> told_fleet_;  // for the script, which is asked without the mutex
   std::uint64_t last_id_ = 0;
+  std::deque<std::pair<std::string, std::uint64_t>> names_;  // of the last requests
   bool stopped_ = false;
 };
 
@@ -79,14 +92,16 @@ class Placing::Ticket {
   Ticket(const Ticket&) = delete;
   Ticket& operator=(const Ticket&) = delete;
 
-  // Once; `request.id` is given here.
-  void ask(Request request);
+  // Once; `request.id` is given here. `name` is what its answer is called by.
+  void ask(Request request, const std::string& name);
   // What was decided; nothing once leave() was called.
   net::Task<std::optional<Decision>> wait();
   // Before the first byte: a new decision follows.
   void give_back(routing::Returned why);
   // The engine has let it go.
-  void done();
+  void done(routing::Spent spent);
+  // The first byte of its answer is here.
+  void answered();
   // Its client is gone: who waits is woken.
   void leave();
 

@@ -9,6 +9,26 @@
 namespace rbee::keeper {
 namespace {
 
+// More than ids of users have; a rule matches on it.
+constexpr std::size_t longest_user = 256;
+// Deeper than contents of messages are.
+constexpr int deepest_content = 8;
+
+// All texts of a prompt, in their order, whatever the form of the messages around them.
+void print_prompt(const simdjson::dom::element& value, PromptPrinter& printer, int depth = 0) {
+  if (depth > deepest_content) return;
+  std::string_view text;
+  simdjson::dom::array list;
+  simdjson::dom::object fields;
+  if (!value.get(text)) {
+    printer.add(text);
+  } else if (!value.get(list)) {
+    for (const simdjson::dom::element one : list) print_prompt(one, printer, depth + 1);
+  } else if (!value.get(fields)) {
+    for (const auto& field : fields) print_prompt(field.value, printer, depth + 1);
+  }
+}
+
 Error bad_model(std::string message) {
   return Error{ErrorCode::bad_request,
                std::move(message),
@@ -31,6 +51,7 @@ Result<RequestHead> read_request_head(std::string_view body) {
   simdjson::dom::object object;
   if (document.get(object)) return Error{ErrorCode::bad_json, "The request's body is no JSON object."};
   RequestHead head;
+  PromptPrinter printer;
   int models = 0;
   for (const auto& [key, value] : object) {
     if (key == "model") {
@@ -41,12 +62,21 @@ Result<RequestHead> read_request_head(std::string_view body) {
     } else if (key == "stream") {
       bool stream = false;
       head.stream = !value.get(stream) && stream;
+    } else if (key == "max_tokens" || key == "max_completion_tokens" || key == "n_predict") {
+      double most = 0;
+      if (!value.get(most) && most > 0) head.max_tokens = most;
+    } else if (key == "user") {
+      std::string_view text;
+      if (!value.get(text) && text.size() <= longest_user) head.user = text;
+    } else if (key == "messages" || key == "prompt" || key == "input" || key == "system") {
+      print_prompt(value, printer);
     } else if (key == "n") {
       std::int64_t n = 0;
       // Anything else is the engine's to refuse, in its own words.
       if (!value.get(n)) head.n = static_cast<int>(std::clamp<std::int64_t>(n, 1, largest_n));
     }
   }
+  head.prompt = printer.take();
   if (models > 1) return bad_model("The field 'model' stands in the body twice.");
   if (head.model.empty()) return bad_model("The request names no model.");
   if (head.model.size() > longest_model_name) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "keeper/prompt_print.h"
 
 #include <string>
 #include <string_view>
@@ -15,6 +16,9 @@ namespace rbee::keeper {
 struct RequestHead {
   std::string model;
   bool stream = false;
+  double max_tokens = 0;  // 0: not said
+  std::string user = {};
+  PromptPrint prompt = {};
   int n = 1;  // completions asked for: each takes a slot
 };
 

@@ -65,6 +65,10 @@ constexpr auto table = std::to_array<Route>({
     {"POST", "/api/show", ollama_show, "What a model is, as Ollama tells it."},
     {"POST", "/api/pull", ollama_pull, "Fetches a model, as Ollama does."},
     {"DELETE", "/api/delete", ollama_delete, "Removes a model, as Ollama does."},
+    {"GET", "/api/v1/fleet", fleet, "The workers as routing sees them: a FLEET.json."},
+    {"GET", "/api/v1/route", explain,
+     "Where a request would go and why, by ?model=&prompt_tokens=&max_tokens=&worker=."},
+    {"GET", "/api/v1/requests/{request}/trace", trace, "Why one of the last requests went where it went."},
     {"GET", "/api/v1/logs", logs, "The engines' logs, of ?hive=&worker=; follow=1 goes on."},
 });
 

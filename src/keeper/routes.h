@@ -43,6 +43,9 @@ enum class RouteId {
   ollama_pull,
   ollama_delete,
   logs,
+  fleet,
+  explain,
+  trace,
 };
 
 struct Route {

@@ -14,7 +14,24 @@ std::uint64_t last_number(std::string_view text, std::string_view key) {
   return value;
 }
 
+double last_time(std::string_view text, std::string_view key) {
+  const std::size_t at = text.rfind(key);
+  if (at == std::string_view::npos) return 0;
+  const std::string_view rest = text.substr(at + key.size());
+  double value = 0;
+  std::from_chars(rest.data(), rest.data() + rest.size(), value);
+  return value;
+}
+
 }  // namespace
+
+routing::Spent Usage::spent() const {
+  return {.prompt_tokens = static_cast<double>(prompt_tokens - cached_tokens),
+          .cached_tokens = static_cast<double>(cached_tokens),
+          .prompt_seconds = prompt_ms / 1000,
+          .output_tokens = static_cast<double>(tokens),
+          .output_seconds = tokens_ms / 1000};
+}
 
 void UsageReader::pass(std::string_view bytes) {
   if (bytes.size() >= kept_bytes) {
@@ -27,9 +44,12 @@ void UsageReader::pass(std::string_view bytes) {
 }
 
 Usage UsageReader::usage() const {
-  // Of the prompt both what was read and what lay in the cache.
-  return {last_number(tail_, R"("prompt_n":)") + last_number(tail_, R"("cache_n":)"),
-          last_number(tail_, R"("predicted_n":)")};
+  const std::uint64_t cached = last_number(tail_, R"("cache_n":)");
+  return {.prompt_tokens = last_number(tail_, R"("prompt_n":)") + cached,
+          .cached_tokens = cached,
+          .tokens = last_number(tail_, R"("predicted_n":)"),
+          .prompt_ms = last_time(tail_, R"("prompt_ms":)"),
+          .tokens_ms = last_time(tail_, R"("predicted_ms":)")};
 }
 
 }  // namespace rbee::keeper

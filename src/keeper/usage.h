@@ -2,6 +2,8 @@
 // engine writes `timings` near the end of every completion, streamed or not.
 #pragma once
 
+#include "routing/scheduler.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,8 +11,13 @@
 namespace rbee::keeper {
 
 struct Usage {
-  std::uint64_t prompt_tokens = 0;
+  std::uint64_t prompt_tokens = 0;  // those of the cache included
+  std::uint64_t cached_tokens = 0;
   std::uint64_t tokens = 0;
+  double prompt_ms = 0;
+  double tokens_ms = 0;
+
+  [[nodiscard]] routing::Spent spent() const;
 };
 
 // Keeps the end of what passes.

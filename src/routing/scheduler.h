@@ -10,8 +10,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "domain/fleet.h"
+#include "routing/explanation.h"
+#include "routing/policy.h"
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,7 +24,7 @@ namespace rbee::routing {
 
 struct Send {
   std::uint64_t request = 0;
-  FleetEngine engine;  // as it was when it was chosen: its socket and incarnation
+  std::shared_ptr<const FleetEngine> engine;  // as it was when it was chosen: its socket and incarnation
 };
 struct Load {
   std::string hive;
@@ -64,17 +68,36 @@ struct Limits {
   Milliseconds load_shows_within{10'000};
   // How long a hive's refusal of a load is believed while requests wait for that model.
   Milliseconds refusal_holds{10'000};
+  // A model that was loaded stays so long, or two that do not fit together would put each other out with
+  // every request. A quarter of the longest wait: whoever waits for the other is still served in time.
+  Milliseconds least_stay{15'000};
+};
+
+struct RouterSettings {
+  Limits limits = {};
+  Policy policy = {};
 };
 
 // "hive/engine/incarnation": one start of one engine; what Request::lost holds.
 [[nodiscard]] std::string engine_key(const FleetEngine& engine);
+
+// What an answer's own timings say; 0 where they do not.
+struct Spent {
+  double prompt_tokens = 0;  // read; those of the cache not counted
+  double cached_tokens = 0;
+  double prompt_seconds = 0;
+  double output_tokens = 0;
+  double output_seconds = 0;
+};
 
 class Scheduler {
  public:
   virtual ~Scheduler() = default;
   [[nodiscard]] virtual Actions on_request(Instant now, Request request) = 0;
   // The engine has let the request go: answered, failed after its first byte, or left by its client.
-  [[nodiscard]] virtual Actions on_done(Instant now, std::uint64_t request) = 0;
+  [[nodiscard]] virtual Actions on_done(Instant now, std::uint64_t request, const Spent& spent) = 0;
+  // Its prompt has been read: known of streams only, and told where it is known.
+  virtual void on_first_token(Instant now, std::uint64_t request) = 0;
   // It comes back and is placed again, or refused once it has been lost too often.
   [[nodiscard]] virtual Actions on_returned(Instant now, std::uint64_t request, Returned why) = 0;
   // Its client left while it waited, or before anything was sent.
@@ -84,6 +107,13 @@ class Scheduler {
   [[nodiscard]] virtual Actions on_load_refused(Instant now, const std::string& worker,
                                                 const std::string& model_id, Error error) = 0;
   [[nodiscard]] virtual Actions on_timer(Instant now) = 0;
+
+  // Those who wait are judged anew.
+  [[nodiscard]] virtual Actions on_settings(Instant now, RouterSettings settings) = 0;
+  // Where it would go now, with every worker's numbers. Nothing is sent.
+  [[nodiscard]] virtual Explanation explain(Instant now, const Request& request) = 0;
+  // What one of the last placements saw.
+  [[nodiscard]] virtual std::optional<Explanation> explain_past(std::uint64_t request) const = 0;
 
   // The fleet as it was last told, with the scheduler's own `busy`.
   [[nodiscard]] virtual const Fleet& fleet() const = 0;

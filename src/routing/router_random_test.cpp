@@ -1,6 +1,6 @@
 // Random events with seeds: whatever happens, the scheduler's two promises hold.
 #include "routing/fleet_picture.h"
-#include "routing/least_loaded.h"
+#include "routing/router.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,8 @@ constexpr int steps = 400;
 // A world that obeys actions late, or not at all, and whose engines die as they like.
 class World {
  public:
-  explicit World(std::uint64_t seed) : chance_(seed) {
+  World(std::uint64_t seed, Strategy strategy)
+      : chance_(seed), scheduler_({.limits = {}, .policy = {.strategy = strategy}}) {
     for (int w = 0; w < 3; ++w) {
       FleetWorker worker;
       worker.report.name = cat("w", w);
@@ -68,8 +69,8 @@ class World {
     for (const Action& action : actions) {
       if (const auto* send = std::get_if<Send>(&action)) {
         ASSERT_EQ(open_.erase(send->request), 1u) << "sent twice, or after its end";
-        sent_.emplace(send->request, send->engine);
-        const auto key = engine_key(send->engine);
+        sent_.emplace(send->request, *send->engine);
+        const auto key = engine_key(*send->engine);
         EXPECT_FALSE(lost_[send->request].contains(key)) << "sent to an engine that lost it";
       } else if (const auto* refuse = std::get_if<Refuse>(&action)) {
         ASSERT_EQ(open_.erase(refuse->request), 1u) << "refused twice, or after its end";
@@ -103,7 +104,7 @@ class World {
 
   Actions report_done(std::uint64_t id, const FleetEngine&) {
     finished(id);
-    return scheduler_.on_done(now_, id);
+    return scheduler_.on_done(now_, id, {});
   }
 
   Actions report_returned(std::uint64_t id, const FleetEngine& engine) {
@@ -183,7 +184,7 @@ class World {
   }
 
   std::mt19937_64 chance_;
-  LeastLoaded scheduler_;
+  Router scheduler_;
   Instant now_{};
   Fleet fleet_;
   std::set<std::uint64_t> open_;  // asked, and neither sent nor ended
@@ -195,10 +196,13 @@ class World {
   int last_engine_ = 0;
 };
 
-TEST(LeastLoadedAtRandom, EveryRequestEndsOnceAndNoEngineIsEverOverfull) {
+constexpr Strategy strategies[] = {Strategy::capability_aware, Strategy::fastest, Strategy::least_loaded,
+                                   Strategy::round_robin, Strategy::script};
+
+TEST(RouterAtRandom, EveryRequestEndsOnceAndNoEngineIsEverOverfull) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(cat("seed ", seed));
-    World world(seed);
+    World world(seed, strategies[seed % std::size(strategies)]);
     for (int i = 0; i < steps; ++i) world.step();
     world.finish();
     if (testing::Test::HasFailure()) return;

@@ -1,4 +1,4 @@
-#include "routing/least_loaded.h"
+#include "routing/router.h"
 
 #include "routing/fleet_picture.h"
 
@@ -9,7 +9,7 @@ namespace {
 
 std::string text_of(const Action& action) {
   if (const auto* send = std::get_if<Send>(&action))
-    return cat("send ", send->request, " to ", send->engine.id);
+    return cat("send ", send->request, " to ", send->engine->id);
   if (const auto* load = std::get_if<Load>(&action))
     return cat("load ", load->model_id, " on ", load->worker);
   if (const auto* unload = std::get_if<Unload>(&action)) return cat("unload ", unload->engine_id);
@@ -21,12 +21,15 @@ std::string text_of(const Action& action) {
 
 // A scheduler, a clock, and what it did as words: "send 1 to e1; load a on cpu-2". Wake-ups are left out.
 struct Play {
-  LeastLoaded scheduler;
+  Router scheduler;
   Instant now{};
   std::optional<Refuse> refused;
   std::optional<Instant> wake;
 
-  explicit Play(std::string_view picture, Limits limits = {}) : scheduler(limits) { fleet(picture); }
+  explicit Play(std::string_view picture, Limits limits = {}, Policy policy = {})
+      : scheduler({.limits = limits, .policy = std::move(policy)}) {
+    fleet(picture);
+  }
 
   std::string say(const Actions& actions) {
     std::string said;
@@ -47,7 +50,7 @@ struct Play {
     request.slots = slots;
     return say(scheduler.on_request(now, request));
   }
-  std::string done(std::uint64_t id) { return say(scheduler.on_done(now, id)); }
+  std::string done(std::uint64_t id) { return say(scheduler.on_done(now, id, {})); }
   std::string cancel(std::uint64_t id) { return say(scheduler.on_cancel(now, id)); }
   std::string lost(std::uint64_t id) { return say(scheduler.on_returned(now, id, Returned::lost)); }
   std::string not_ready(std::uint64_t id) { return say(scheduler.on_returned(now, id, Returned::not_ready)); }
@@ -62,25 +65,26 @@ struct Play {
 
 constexpr auto one_ready = "worker w1 holds=a\nengine e1 on w1 of a ready slots=1";
 
-TEST(LeastLoaded, AReadyEngineIsUsedAtOnce) { EXPECT_EQ(Play(one_ready).ask(1, "a"), "send 1 to e1"); }
+TEST(Router, AReadyEngineIsUsedAtOnce) { EXPECT_EQ(Play(one_ready).ask(1, "a"), "send 1 to e1"); }
 
-TEST(LeastLoaded, AModelAnswersToItsNameInAnyCase) {
+TEST(Router, AModelAnswersToItsNameInAnyCase) {
   Play play("worker w1 holds=llama-q4\nengine e1 on w1 of llama-q4 ready");
   EXPECT_EQ(play.ask(1, "LLAMA"), "send 1 to e1");
 }
 
-TEST(LeastLoaded, TheLeastBusyShareIsChosen) {
+TEST(Router, TheLeastBusyShareIsChosen) {
   Play play(R"(
     worker w1 holds=a
     worker w2 holds=a
     engine e1 on w1 of a ready slots=2
-    engine e2 on w2 of a ready slots=8)");
+    engine e2 on w2 of a ready slots=8)",
+            {}, {.strategy = Strategy::least_loaded});
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.ask(2, "a"), "send 2 to e2");
   EXPECT_EQ(play.ask(3, "a"), "send 3 to e2");
 }
 
-TEST(LeastLoaded, AFullEngineMakesRequestsWaitInOrder) {
+TEST(Router, AFullEngineMakesRequestsWaitInOrder) {
   Play play(one_ready);
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.ask(2, "a"), "");
@@ -89,7 +93,7 @@ TEST(LeastLoaded, AFullEngineMakesRequestsWaitInOrder) {
   EXPECT_EQ(play.done(2), "send 3 to e1");
 }
 
-TEST(LeastLoaded, ARequestForManySlotsIsNotOvertaken) {
+TEST(Router, ARequestForManySlotsIsNotOvertaken) {
   Play play("worker w1 holds=a\nengine e1 on w1 of a ready slots=2");
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.ask(2, "a", "", 2), "");
@@ -98,7 +102,7 @@ TEST(LeastLoaded, ARequestForManySlotsIsNotOvertaken) {
   EXPECT_EQ(play.done(2), "send 3 to e1");
 }
 
-TEST(LeastLoaded, AModelIsLoadedWhereMostMemoryIsFree) {
+TEST(Router, AModelIsLoadedWhereMostMemoryIsFree) {
   Play play("worker w1 holds=a free=4\nworker w2 holds=a free=8\nworker w3 holds=b free=99");
   EXPECT_EQ(play.ask(1, "a"), "load a on w2");
   EXPECT_EQ(play.fleet("worker w1 holds=a free=4\nworker w2 holds=a\nengine e1 on w2 of a starting slots=1"),
@@ -107,37 +111,47 @@ TEST(LeastLoaded, AModelIsLoadedWhereMostMemoryIsFree) {
             "send 1 to e1");
 }
 
-TEST(LeastLoaded, OneLoadIsAskedForOnce) {
+TEST(Router, OneLoadIsAskedForOnce) {
   Play play("worker w1 holds=a slots=4");
   EXPECT_EQ(play.ask(1, "a"), "load a on w1");
   EXPECT_EQ(play.ask(2, "a"), "");
 }
 
-TEST(LeastLoaded, ALoadThatNeverShowsIsAskedForAgain) {
+TEST(Router, ALoadThatNeverShowsIsAskedForAgain) {
   Play play("worker w1 holds=a");
   EXPECT_EQ(play.ask(1, "a"), "load a on w1");
   EXPECT_EQ(play.later(Limits{}.load_shows_within), "load a on w1");
 }
 
-TEST(LeastLoaded, AFullEngineIsHelpedByAnotherWorker) {
-  Play play("worker w1 holds=a\nworker w2 holds=a\nengine e1 on w1 of a ready slots=1");
-  EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
-  EXPECT_EQ(play.ask(2, "a"), "load a on w2");
+// Requests to worker w1, which is full, until something is loaded; what that was.
+std::string ask_until_load(Play& play) {
+  for (std::uint64_t id = 1; id < 50; ++id) {
+    const std::string said = play.ask(id, "a");
+    if (said.starts_with("load")) return said;
+  }
+  return "";
 }
 
-TEST(LeastLoaded, HelpThatDoesNotFitPutsNoOtherModelOut) {
+TEST(Router, AFullEngineIsHelpedWhenItsQueueCostsMoreThanALoad) {
+  Play play("worker w1 holds=a\nworker w2 holds=a\nengine e1 on w1 of a ready slots=1");
+  EXPECT_EQ(play.ask(100, "a"), "send 100 to e1");
+  EXPECT_EQ(play.ask(101, "a"), "") << "one that waits a moment is no reason";
+  EXPECT_EQ(ask_until_load(play), "load a on w2");
+}
+
+TEST(Router, HelpThatDoesNotFitPutsNoOtherModelOut) {
   Play play(R"(
     worker w1 holds=a
     worker w2 holds=a,b
     engine e1 on w1 of a ready slots=1
     engine e2 on w2 of b ready slots=1)");
-  EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
-  EXPECT_EQ(play.ask(2, "a"), "load a on w2");
+  EXPECT_EQ(play.ask(100, "a"), "send 100 to e1");
+  EXPECT_EQ(ask_until_load(play), "load a on w2");
   EXPECT_EQ(play.refuse_load("w2", "a", ErrorCode::does_not_fit), "");
-  EXPECT_EQ(play.done(1), "send 2 to e1");
+  EXPECT_EQ(play.done(100), "send 1 to e1");
 }
 
-TEST(LeastLoaded, ForARequestThatNamesItsWorkerRoomIsMadeThere) {
+TEST(Router, ForARequestThatNamesItsWorkerRoomIsMadeThere) {
   Play play(R"(
     worker w1 holds=a
     worker w2 holds=a,b
@@ -147,7 +161,7 @@ TEST(LeastLoaded, ForARequestThatNamesItsWorkerRoomIsMadeThere) {
   EXPECT_EQ(play.refuse_load("w2", "a", ErrorCode::does_not_fit), "unload e2");
 }
 
-TEST(LeastLoaded, TheLeastRecentlyUsedIdleEngineGivesWay) {
+TEST(Router, TheLeastRecentlyUsedIdleEngineGivesWay) {
   constexpr auto full = R"(
     worker w1 holds=a,b,c
     engine e1 on w1 of a ready slots=1
@@ -163,36 +177,109 @@ TEST(LeastLoaded, TheLeastRecentlyUsedIdleEngineGivesWay) {
   EXPECT_EQ(play.fleet("worker w1 holds=a,b,c\nengine e1 on w1 of a ready slots=1"), "load c on w1");
 }
 
-TEST(LeastLoaded, AnEngineThatGivesWayGetsNoRequest) {
+TEST(Router, AnEngineThatGivesWayGetsNoRequest) {
   Play play("worker w1 holds=a,b\nengine e1 on w1 of a ready slots=1");
   EXPECT_EQ(play.ask(1, "b"), "load b on w1");
   EXPECT_EQ(play.refuse_load("w1", "b", ErrorCode::does_not_fit), "unload e1");
   EXPECT_EQ(play.ask(2, "a"), "");
 }
 
-TEST(LeastLoaded, ABusyEngineDoesNotGiveWay) {
+TEST(Router, ABusyEngineGivesWayWhenItsWorkIsDone) {
   Play play("worker w1 holds=a,b\nengine e1 on w1 of a ready slots=1");
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
+  EXPECT_EQ(play.ask(2, "b"), "load b on w1");
+  EXPECT_EQ(play.refuse_load("w1", "b", ErrorCode::does_not_fit), "");
+  EXPECT_EQ(play.ask(3, "a"), "") << "who comes later does not keep it";
+  EXPECT_EQ(play.done(1), "unload e1");
+}
+
+TEST(Router, WhoWaitsForRoomIsRefusedWhenNobodyCanGiveIt) {
+  Play play("worker w1 holds=b");
   EXPECT_EQ(play.ask(2, "b"), "load b on w1");
   EXPECT_EQ(play.refuse_load("w1", "b", ErrorCode::does_not_fit), "refuse 2 does_not_fit");
   EXPECT_EQ(play.refused->error.message, "the hive's words");
 }
 
-TEST(LeastLoaded, ARefusedLoadIsTriedOnTheNextWorker) {
+// Two models that do not fit together, asked for in turns: a hive that loads in 2 s, answers that take 1 s.
+TEST(Router, TwoModelsThatDoNotFitTogetherDoNotPutEachOtherOutAllTheTime) {
+  Play play("worker w1 holds=a,b");
+  std::string holds;
+  Instant ready_at = Instant::max();
+  int loads = 0, inc = 0;
+  std::map<std::uint64_t, Instant> ends;
+  std::map<std::uint64_t, Instant> asked;
+  const auto now_fleet = [&](std::string_view state) {
+    return cat("worker w1 holds=a,b",
+               holds.empty() ? "" : cat("\nengine e", inc, " on w1 of ", holds, " ", state, " slots=4"));
+  };
+  std::vector<std::string> news;
+  const auto hear = [&](const std::string& said) {
+    for (const std::string_view one : split(said, ';')) news.emplace_back(trim(one));
+  };
+  for (std::uint64_t second = 0; second < 120; ++second) {
+    play.now += Milliseconds{1000};
+    if (second < 60) {
+      asked[second] = play.now;
+      hear(play.ask(second, second % 2 == 0 ? "a" : "b"));
+    }
+    for (const auto& [id, at] : std::map(ends)) {
+      if (at <= play.now) {
+        ends.erase(id);
+        hear(play.done(id));
+      }
+    }
+    if (play.now >= ready_at) {
+      ready_at = Instant::max();
+      hear(play.fleet(now_fleet("ready")));
+    }
+    hear(play.later(Milliseconds{0}));
+    for (std::size_t i = 0; i < news.size(); ++i) {
+      const std::string one = news[i];
+      if (one.starts_with("load ")) {
+        const std::string model(1, one[5]);
+        if (!holds.empty()) {
+          hear(play.refuse_load("w1", model, ErrorCode::does_not_fit));
+          continue;
+        }
+        if (second < 60) ++loads;
+        holds = model;
+        ++inc;
+        ready_at = play.now + Milliseconds{2000};
+        hear(play.fleet(now_fleet("starting")));
+      } else if (one.starts_with("unload")) {
+        EXPECT_TRUE(ends.empty()) << "work in flight";
+        holds.clear();
+        hear(play.fleet(now_fleet("")));
+      } else if (one.starts_with("send ")) {
+        const auto id = *parse_int<std::uint64_t>(split(one, ' ')[1]);
+        ends[id] = play.now + Milliseconds{1000};
+        EXPECT_LE(play.now - asked[id], Limits{}.longest_wait) << id;
+        asked.erase(id);
+      }
+      EXPECT_FALSE(one.starts_with("refuse")) << one;
+    }
+    news.clear();
+  }
+  EXPECT_LE(loads, 4);
+  EXPECT_GE(loads, 2);
+  EXPECT_TRUE(asked.empty()) << asked.size() << " were never served";
+}
+
+TEST(Router, ARefusedLoadIsTriedOnTheNextWorker) {
   Play play("worker w1 holds=a free=9\nworker w2 holds=a free=1");
   EXPECT_EQ(play.ask(1, "a"), "load a on w1");
   EXPECT_EQ(play.refuse_load("w1", "a", ErrorCode::no_engine_pack), "load a on w2");
   EXPECT_EQ(play.refuse_load("w2", "a", ErrorCode::no_engine_pack), "refuse 1 no_engine_pack");
 }
 
-TEST(LeastLoaded, WhoComesAfterARefusalAsksTheHiveAnew) {
+TEST(Router, WhoComesAfterARefusalAsksTheHiveAnew) {
   Play play("worker w1 holds=a");
   EXPECT_EQ(play.ask(1, "a"), "load a on w1");
   EXPECT_EQ(play.refuse_load("w1", "a", ErrorCode::does_not_fit), "refuse 1 does_not_fit");
   EXPECT_EQ(play.ask(2, "a"), "load a on w1");
 }
 
-TEST(LeastLoaded, ALostRequestGoesToAnotherEngine) {
+TEST(Router, ALostRequestGoesToAnotherEngine) {
   Play play(R"(
     worker w1 holds=a
     worker w2 holds=a
@@ -202,7 +289,7 @@ TEST(LeastLoaded, ALostRequestGoesToAnotherEngine) {
   EXPECT_EQ(play.lost(1), "send 1 to e2");
 }
 
-TEST(LeastLoaded, ALostRequestWaitsForTheNextStartButNeverGoesToTheSameOne) {
+TEST(Router, ALostRequestWaitsForTheNextStartButNeverGoesToTheSameOne) {
   Play play(one_ready);
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.lost(1), "");
@@ -211,14 +298,14 @@ TEST(LeastLoaded, ALostRequestWaitsForTheNextStartButNeverGoesToTheSameOne) {
   EXPECT_EQ(play.fleet("worker w1 holds=a\nengine e1 on w1 of a ready inc=2"), "send 1 to e1");
 }
 
-TEST(LeastLoaded, ALostRequestIsRefusedWhenItsEngineLivesOnAndNobodyElseHasTheModel) {
+TEST(Router, ALostRequestIsRefusedWhenItsEngineLivesOnAndNobodyElseHasTheModel) {
   Play play(one_ready);
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.lost(1), "");
   EXPECT_EQ(play.later(Limits{}.suspect_for), "refuse 1 worker_lost");
 }
 
-TEST(LeastLoaded, ThreeLostEnginesAreEnough) {
+TEST(Router, ThreeLostEnginesAreEnough) {
   Play play(one_ready);
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.lost(1), "");
@@ -228,15 +315,15 @@ TEST(LeastLoaded, ThreeLostEnginesAreEnough) {
   EXPECT_EQ(play.lost(1), "refuse 1 worker_lost");
 }
 
-TEST(LeastLoaded, AnEngineThatLostARequestGetsNoOtherForAMoment) {
+TEST(Router, AnEngineThatLostARequestGetsNoOtherForAMoment) {
   Play play(one_ready);
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.ask(2, "a"), "");
   EXPECT_EQ(play.lost(1), "");
-  EXPECT_EQ(play.later(Limits{}.suspect_for), "send 2 to e1; refuse 1 worker_lost");
+  EXPECT_EQ(play.later(Limits{}.suspect_for), "refuse 1 worker_lost; send 2 to e1");
 }
 
-TEST(LeastLoaded, AnEngineThatWasNotReadyIsAskedAgain) {
+TEST(Router, AnEngineThatWasNotReadyIsAskedAgain) {
   Play play(one_ready);
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   for (int i = 0; i < 5; ++i) {
@@ -245,7 +332,7 @@ TEST(LeastLoaded, AnEngineThatWasNotReadyIsAskedAgain) {
   }
 }
 
-TEST(LeastLoaded, AWorkerThatIsNamedIsTheOnlyOne) {
+TEST(Router, AWorkerThatIsNamedIsTheOnlyOne) {
   Play play(R"(
     worker w1 holds=a
     worker w2 holds=a
@@ -259,32 +346,32 @@ TEST(LeastLoaded, AWorkerThatIsNamedIsTheOnlyOne) {
   EXPECT_NE(play.refused->error.hint.find("w"), std::string::npos);
 }
 
-TEST(LeastLoaded, AnUnknownModelIsRefusedWithNearNames) {
+TEST(Router, AnUnknownModelIsRefusedWithNearNames) {
   Play play("worker w1 holds=llama-q4");
   EXPECT_EQ(play.ask(1, "lama-q4"), "refuse 1 unknown_model");
   EXPECT_NE(play.refused->error.hint.find("llama-q4"), std::string::npos) << play.refused->error.hint;
 }
 
-TEST(LeastLoaded, WithoutWorkersTheWayOutIsNamedAndRetryingIsNot) {
+TEST(Router, WithoutWorkersTheWayOutIsNamedAndRetryingIsNot) {
   Play play("");
   EXPECT_EQ(play.ask(1, "a"), "refuse 1 no_worker");
   EXPECT_EQ(play.refused->retry_after_s, 0);
   EXPECT_NE(hint_of(play.refused->error).find("rbee worker deploy"), std::string_view::npos);
 }
 
-TEST(LeastLoaded, AStoppedWorkerServesNobody) {
+TEST(Router, AStoppedWorkerServesNobody) {
   Play play("worker w1 holds=a state=stopped\nengine e1 on w1 of a ready");
   EXPECT_EQ(play.ask(1, "a"), "refuse 1 no_worker");
   EXPECT_NE(play.refused->error.message.find("w1 is stopped"), std::string::npos);
 }
 
-TEST(LeastLoaded, AnEngineThatWasSetAsideIsNotLoadedAgain) {
+TEST(Router, AnEngineThatWasSetAsideIsNotLoadedAgain) {
   Play play("worker w1 holds=a\nengine e1 on w1 of a failed reason=broken");
   EXPECT_EQ(play.ask(1, "a"), "refuse 1 engine_failed");
   EXPECT_NE(play.refused->error.message.find("broken"), std::string::npos);
 }
 
-TEST(LeastLoaded, TheQueueHasAnEnd) {
+TEST(Router, TheQueueHasAnEnd) {
   Play play(one_ready, {.most_waiting_per_model = 2});
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.ask(2, "a"), "");
@@ -293,7 +380,7 @@ TEST(LeastLoaded, TheQueueHasAnEnd) {
   EXPECT_GT(play.refused->retry_after_s, 0);
 }
 
-TEST(LeastLoaded, WaitingHasAnEndAndTheAlarmIsSetForIt) {
+TEST(Router, WaitingHasAnEndAndTheAlarmIsSetForIt) {
   Play play(one_ready);
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.ask(2, "a"), "");
@@ -303,7 +390,7 @@ TEST(LeastLoaded, WaitingHasAnEndAndTheAlarmIsSetForIt) {
   EXPECT_EQ(play.later(Milliseconds{1}), "refuse 2 no_worker");
 }
 
-TEST(LeastLoaded, TheTimeOfALoadDoesNotCount) {
+TEST(Router, TheTimeOfALoadDoesNotCount) {
   constexpr auto loading = "worker w1 holds=a\nengine e1 on w1 of a starting slots=1";
   Play play(loading);
   EXPECT_EQ(play.ask(1, "a"), "");
@@ -314,7 +401,7 @@ TEST(LeastLoaded, TheTimeOfALoadDoesNotCount) {
   EXPECT_EQ(endless.later(Limits{}.longest_load), "refuse 1 no_worker");
 }
 
-TEST(LeastLoaded, WhoLeavesGivesThePlaceFree) {
+TEST(Router, WhoLeavesGivesThePlaceFree) {
   Play play(one_ready);
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.ask(2, "a"), "");
@@ -324,7 +411,7 @@ TEST(LeastLoaded, WhoLeavesGivesThePlaceFree) {
   EXPECT_EQ(play.scheduler.waiting(), 0u);
 }
 
-TEST(LeastLoaded, ANewFleetKeepsTheBusyCounts) {
+TEST(Router, ANewFleetKeepsTheBusyCounts) {
   Play play(one_ready);
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.fleet(one_ready), "");
@@ -332,7 +419,7 @@ TEST(LeastLoaded, ANewFleetKeepsTheBusyCounts) {
   EXPECT_EQ(play.ask(2, "a"), "");
 }
 
-TEST(LeastLoaded, WhoWaitsForAWorkerThatGoesAwayIsRefused) {
+TEST(Router, WhoWaitsForAWorkerThatGoesAwayIsRefused) {
   Play play(one_ready);
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.ask(2, "a"), "");

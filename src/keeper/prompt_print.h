@@ -1,0 +1,35 @@
+// PromptPrint: a prompt as routing knows it: how much text it has, and hashes of its beginning, block by
+// block, so that the engine that has read the same beginning can be found. No text is kept.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace rbee::keeper {
+
+inline constexpr std::size_t prompt_block_bytes = 256;
+// What a block counts, by the usual four bytes a token: an engine's cache is measured in tokens.
+inline constexpr double prompt_block_tokens = 64;
+
+struct PromptPrint {
+  std::vector<std::uint64_t> blocks = {};  // each of all text up to its end
+  std::size_t text_bytes = 0;
+};
+
+class PromptPrinter {
+ public:
+  // Beyond this the beginning is the same or it is not.
+  static constexpr std::size_t most_blocks = 2048;
+  // A `data:` URL is no text: it is hashed, and not counted.
+  void add(std::string_view text);
+  [[nodiscard]] PromptPrint take();
+
+ private:
+  void hash(std::string_view bytes);
+  PromptPrint print_;
+  std::uint64_t chain_ = 0xcbf29ce484222325u;
+  std::size_t in_block_ = 0;
+};
+
+}  // namespace rbee::keeper

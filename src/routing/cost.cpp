@@ -1,0 +1,117 @@
+#include "routing/cost.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace rbee::routing {
+namespace {
+
+// Found in the simulator, over all traces and fleets: from 3 to 6 the means differ by a percent.
+constexpr double most_congestion = 4;
+// A wait counts so many times the service at most: where queues are far longer than that, what matters is
+// that each request is where it is served with the least work, and no longer that it is served soon.
+constexpr double longest_felt = 2;
+// Bytes a second that devices of a backend typically read, and how much faster they read a prompt than they
+// write an answer. Only until something was measured.
+struct Class {
+  double bandwidth;
+  double prompt_factor;
+  double slowdown;
+};
+Class class_of(Backend backend) {
+  switch (backend) {
+    case Backend::cuda: return {700e9, 45, 0.1};
+    case Backend::metal: return {300e9, 14, 0.3};
+    case Backend::rocm: return {600e9, 25, 0.12};
+    case Backend::vulkan: return {300e9, 15, 0.2};
+    case Backend::cpu: return {40e9, 6, 0.5};
+  }
+  return {40e9, 6, 0.5};
+}
+// The share of the bandwidth that decoding reaches.
+constexpr double bandwidth_share = 0.7;
+constexpr double least_bytes = 1e6;
+constexpr double disk_bytes_s = 1e9;
+constexpr double least_load_s = 1;
+constexpr std::uint64_t usual_cache_tokens = 32'768;
+// Beyond these a figure is nonsense and no measurement.
+constexpr double most_tokens_s = 1e8;
+constexpr double least_tokens_s = 1e-3;
+
+bool is_speed(double value) { return value >= least_tokens_s && value <= most_tokens_s; }
+
+}  // namespace
+
+ModelSpeed assumed_speed(const WorkerReport& worker, const ModelFile& file) {
+  const Class of = class_of(worker.backend);
+  const double bytes = std::max(static_cast<double>(file.bytes), least_bytes);
+  ModelSpeed speed;
+  speed.speed = std::clamp(of.bandwidth * bandwidth_share / bytes, least_tokens_s, 1000.0);
+  speed.prompt_speed = speed.speed * of.prompt_factor;
+  speed.batch_slowdown = of.slowdown;
+  speed.cache_tokens = usual_cache_tokens;
+  speed.load_seconds = least_load_s + bytes / disk_bytes_s;
+  speed.need_bytes = file.bytes;
+  return speed;
+}
+
+ModelSpeed complete_speed(ModelSpeed known, const WorkerReport& worker, const ModelFile& file) {
+  const ModelSpeed assumed = assumed_speed(worker, file);
+  if (!is_speed(known.prompt_speed)) known.prompt_speed = assumed.prompt_speed;
+  if (!is_speed(known.speed)) known.speed = assumed.speed;
+  if (!known.batch_slowdown || !(*known.batch_slowdown >= 0 && *known.batch_slowdown < 100)) {
+    known.batch_slowdown = assumed.batch_slowdown;
+  }
+  if (known.cache_tokens == 0) known.cache_tokens = assumed.cache_tokens;
+  if (!(known.load_seconds > 0 && known.load_seconds < 1e6)) known.load_seconds = assumed.load_seconds;
+  if (known.need_bytes == 0) known.need_bytes = assumed.need_bytes;
+  return known;
+}
+
+Estimate cost_now(const EngineLoad& load, Size size) {
+  const EngineSpeed& speed = load.speed();
+  const int company = static_cast<int>(load.jobs().size());
+  const double reading = size.unread / speed.prompt;
+  const double slower = speed.step_s(company + 1) - speed.step_s(company);
+  Estimate cost;
+  cost.prompt = load.unread() / speed.prompt + reading;
+  cost.generate = size.output * speed.step_s(company + 1);
+  for (const Job& job : load.jobs()) {
+    cost.others += reading + std::min(load.remaining(job), size.output) * slower;
+  }
+  return cost;
+}
+
+Estimate cost_waiting(const EngineLoad& load, Size size, int ahead, double congestion) {
+  const EngineSpeed& speed = load.speed();
+  const int company = std::max(load.slots(), 1) - 1;
+  Estimate cost;
+  cost.wait = load.until_free_s(ahead);
+  cost.prompt = size.unread / speed.prompt;
+  cost.generate = size.output * speed.step_s(company + 1);
+  // Of those it will meet there, half of the answers are left on the average.
+  const double slower = speed.step_s(company + 1) - speed.step_s(company);
+  cost.others = company * (cost.prompt + size.output / 2 * slower);
+  cost.later = congestion * std::min(cost.wait, longest_felt * (cost.prompt + cost.generate));
+  return cost;
+}
+
+Estimate cost_cold(const ModelSpeed& speed, Size size) {
+  Estimate cost;
+  cost.load = speed.load_seconds;
+  cost.prompt = size.unread / speed.prompt_speed;
+  cost.generate = size.output / speed.speed;
+  return cost;
+}
+
+double capacity(const EngineSpeed& speed, int slots, Size mean) {
+  const int n = std::max(slots, 1);
+  return 1 / (mean.unread / speed.prompt + mean.output * speed.step_s(n) / n);
+}
+
+double congestion_at(double rho) {
+  if (!(rho < 1)) return most_congestion;
+  return std::min(most_congestion, std::max(rho, 0.0) / (1 - rho));
+}
+
+}  // namespace rbee::routing

@@ -1,0 +1,49 @@
+// What it costs, in seconds, to let an engine serve a request: the time until that request is done, the time
+// that it takes from the others there, and the time that its waiting takes from those who come after it.
+//
+// The last one is why a slow worker with a free slot may be better than a fast one with a queue: while there
+// is a queue, each place in it is handed on to all who arrive until it is empty. With a share `rho` of the
+// capacity asked for, one second of it costs the later ones rho / (1 - rho) seconds.
+#pragma once
+
+#include "domain/fleet.h"
+#include "routing/engine_load.h"
+
+namespace rbee::routing {
+
+// What is believed of an engine whose speeds nobody has measured: from the model's size and what such devices
+// have of memory bandwidth. Wrong by a factor of two, and right after a few answers.
+[[nodiscard]] ModelSpeed assumed_speed(const WorkerReport& worker, const ModelFile& file);
+// `known` with assumptions where it has nothing, or nonsense.
+[[nodiscard]] ModelSpeed complete_speed(ModelSpeed known, const WorkerReport& worker, const ModelFile& file);
+
+struct Estimate {
+  double wait = 0;      // until it has a slot
+  double load = 0;      // until the model is there
+  double prompt = 0;    // until its prompt is read, those before it included
+  double generate = 0;  // its answer
+  double others = 0;    // what those who are there lose
+  double later = 0;     // what those who come lose
+
+  [[nodiscard]] double own() const { return wait + load + prompt + generate; }
+  [[nodiscard]] double total() const { return own() + others + later; }
+};
+
+struct Size {
+  double unread = 0;  // tokens of the prompt that are not in the engine's cache
+  double output = 0;  // tokens that are expected
+};
+
+// It is sent now. `load` must have been advanced to now.
+[[nodiscard]] Estimate cost_now(const EngineLoad& load, Size size);
+// It waits until `ahead` others that wait for this engine have a slot. `congestion`: rho / (1 - rho).
+[[nodiscard]] Estimate cost_waiting(const EngineLoad& load, Size size, int ahead, double congestion);
+// On an engine that is not loaded yet.
+[[nodiscard]] Estimate cost_cold(const ModelSpeed& speed, Size size);
+
+// Requests a second that an engine can serve at full slots.
+[[nodiscard]] double capacity(const EngineSpeed& speed, int slots, Size mean);
+// rho / (1 - rho), with a limit: near capacity queues end by bursts ending, not by spare capacity.
+[[nodiscard]] double congestion_at(double rho);
+
+}  // namespace rbee::routing

@@ -1,0 +1,104 @@
+#include "routing/engine_load.h"
+
+#include <algorithm>
+#include <array>
+
+namespace rbee::routing {
+namespace {
+
+// llama.cpp's default batch: between two of them those that generate make one token.
+constexpr double batch_tokens = 2048;
+// More slots than any engine is started with; beyond them a wait is a guess anyhow.
+constexpr std::size_t most_looked_at = 64;
+
+}  // namespace
+
+double EngineLoad::rate() const {
+  if (generating_ == 0) return 0;
+  const double ordinary = 1 / speed_.step_s(generating_);
+  return generating_ < static_cast<int>(jobs_.size()) ? std::min(ordinary, speed_.prompt / batch_tokens)
+                                                      : ordinary;
+}
+
+void EngineLoad::finish_reading(Job& job) {
+  unread_ = std::max(0.0, unread_ - job.unread);
+  job.unread = 0;
+  job.reading = false;
+  job.made_before = made_;
+  ++generating_;
+}
+
+void EngineLoad::advance(double now_s) {
+  double left = now_s - at_s_;
+  at_s_ = std::max(at_s_, now_s);
+  while (left > 0 && generating_ < static_cast<int>(jobs_.size())) {
+    Job& next = *std::ranges::find(jobs_, true, &Job::reading);
+    const double needed = next.unread / speed_.prompt;
+    const double spent = std::min(left, needed);
+    made_ += spent * rate();
+    if (needed > left) {
+      next.unread -= spent * speed_.prompt;
+      unread_ = std::max(0.0, unread_ - spent * speed_.prompt);
+      return;
+    }
+    left -= spent;
+    finish_reading(next);
+  }
+  if (left > 0) made_ += left * rate();
+}
+
+void EngineLoad::begin(double now_s, Job job) {
+  advance(now_s);
+  busy_ += job.slots;
+  unread_ += job.unread;
+  jobs_.push_back(job);
+}
+
+void EngineLoad::first_token(double now_s, std::uint64_t request) {
+  advance(now_s);
+  const auto at = std::ranges::find(jobs_, request, &Job::request);
+  if (at == jobs_.end() || !at->reading) return;
+  // Prompts are read in order: those before it are read too.
+  for (auto job = jobs_.begin(); job != at + 1; ++job) {
+    if (job->reading) finish_reading(*job);
+  }
+}
+
+EngineLoad::Ended EngineLoad::end(double now_s, std::uint64_t request) {
+  advance(now_s);
+  const auto at = std::ranges::find(jobs_, request, &Job::request);
+  if (at == jobs_.end()) return {};
+  Ended ended{true, 0};
+  if (at->reading) {
+    unread_ = std::max(0.0, unread_ - at->unread);
+  } else {
+    --generating_;
+    ended.made = made_ - at->made_before;
+  }
+  busy_ -= at->slots;
+  jobs_.erase(at);
+  if (jobs_.empty()) unread_ = 0;
+  return ended;
+}
+
+double EngineLoad::remaining(const Job& job) const {
+  const double made = job.reading ? 0 : made_ - job.made_before;
+  return std::max(job.output - made, job.output / 4);
+}
+
+double EngineLoad::until_free_s(int nth) const {
+  std::array<double, most_looked_at> ends{};
+  const std::size_t count = std::min(jobs_.size(), most_looked_at);
+  if (count == 0) return 0;
+  const double step = speed_.step_s(static_cast<int>(jobs_.size()));
+  double read = unread_ / speed_.prompt;
+  for (std::size_t i = 0; i < count; ++i) ends[i] = read + remaining(jobs_[i]) * step;
+  std::sort(ends.begin(), ends.begin() + static_cast<std::ptrdiff_t>(count));
+  const std::size_t whole = static_cast<std::size_t>(nth) / count;
+  const std::size_t within = static_cast<std::size_t>(nth) % count;
+  double mean = 0;
+  for (std::size_t i = 0; i < count; ++i) mean += jobs_[i].output * step;
+  return ends[within] + static_cast<double>(whole) * mean / static_cast<double>(count);
+}
+
+}  // namespace rbee::routing

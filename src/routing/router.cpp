@@ -1,0 +1,335 @@
+#include "routing/router.h"
+
+#include "base/text.h"
+#include "routing/router_parts.h"
+
+#include <cmath>
+#include <limits>
+
+namespace rbee::routing {
+namespace {
+
+// Timings of fewer tokens say more of overheads than of speed.
+constexpr double enough_prompt_tokens = 128;
+constexpr double enough_output_tokens = 16;
+// How much one answer moves what is believed, and the most that one may say.
+constexpr double learning = 0.1;
+constexpr double most_at_once = 3;
+constexpr double most_ever = 100;
+// The length of answers is a mean over the last so many.
+constexpr double answers_remembered = 1000;
+// API keys whose share is kept while nothing of theirs waits.
+constexpr std::size_t most_keys = 1000;
+constexpr int retry_overdue_s = 5;
+
+void move_factor(double& factor, double ratio) {
+  const double bounded = std::clamp(ratio, 1 / most_at_once, most_at_once);
+  factor = std::clamp(factor * std::pow(bounded, learning), 1 / most_ever, most_ever);
+}
+
+bool is_amount(double value) { return value > 0 && std::isfinite(value); }
+
+}  // namespace
+
+std::string engine_key(const FleetEngine& engine) {
+  return cat(engine.hive, '/', engine.id, '/', engine.incarnation);
+}
+
+Router::Router(RouterSettings settings) : settings_(std::move(settings)) {}
+Router::~Router() = default;
+
+Actions Router::on_request(Instant now, Request request) {
+  Actions actions;
+  count_loading(now);
+  if (std::optional<Error> error = refused_outright(request)) {
+    actions.push_back(Refuse{request.id, std::move(*error), 0});
+    return actions;
+  }
+  Line& line = line_of(lower(request.model));
+  const std::uint64_t id = request.id;
+  Entry& entry = entries_[id];
+  entry.request = std::move(request);
+  entry.line = &line;
+  entry.rule = matching_rule(settings_.policy, entry.request.model, line.parameters, entry.request.user);
+  Line::Expected& expected = line.expected[entry.request.key];
+  entry.output = expected.output;
+  if (is_amount(entry.request.max_tokens)) entry.output = std::min(entry.output, entry.request.max_tokens);
+  if (!is_amount(entry.request.prompt_tokens)) {
+    const double bytes = entry.request.prompt_bytes;
+    entry.request.prompt_tokens = is_amount(bytes) ? bytes / line.bytes_per_token : 0;
+  }
+  entry.request.slots = std::max(entry.request.slots, 1);
+  entry.since = now;
+  entry.deadline = now + settings_.limits.longest_wait;
+  entry.loading_before = line.loading_total;
+  entry.arrived_s = seconds(now);
+  count_arrival(line, entry.arrived_s);
+  if (fair_.size() >= most_keys) {
+    std::erase_if(fair_, [&](const auto& key) { return key.second < entry.arrived_s; });
+  }
+  double& fair = fair_[entry.request.key];
+  fair = std::max(fair, entry.arrived_s);
+  entry.fair_s = fair;
+  if (line.capacity > 0) fair += 1 / line.capacity;
+  ++waiting_;
+  ++line.waiting;
+  if (std::optional<Refuse> full = refused_full(entry)) {
+    forget(entry);
+    actions.push_back(std::move(*full));
+    return actions;
+  }
+  deadlines_.emplace(entry.deadline, id);
+  if (!place(now, entry, actions)) unbound_.insert(id);
+  if (!unbound_.empty()) settle(now, actions);
+  wake_when_due(actions);
+  return actions;
+}
+
+// Its place is free again, in counts and in what is believed of its engine.
+void Router::release(Instant now, Entry& entry, const Spent& spent) {
+  if (entry.engine == nowhere) return;
+  Engine& engine = engines_[entry.engine];
+  const EngineLoad::Ended ended = engine.load.end(seconds(now), entry.request.id);
+  if (ended.known) learn(engine, entry, spent, ended.made);
+  fleet_.engines[engine.fleet].busy = engine.load.busy();
+  mark_free(entry.engine);
+}
+
+void Router::learn(Engine& engine, const Entry& entry, const Spent& spent, double made) {
+  if (is_amount(spent.output_tokens)) {
+    Line::Expected& expected = entry.line->expected[entry.request.key];
+    expected.count = std::min(expected.count + 1, answers_remembered);
+    expected.output += (spent.output_tokens - expected.output) / expected.count;
+  }
+  if (const double read = spent.prompt_tokens + spent.cached_tokens;
+      read >= enough_prompt_tokens && is_amount(entry.request.prompt_bytes)) {
+    const double ratio = std::clamp(entry.request.prompt_bytes / read, 1.0, 16.0);
+    entry.line->bytes_per_token += learning * (ratio - entry.line->bytes_per_token);
+  }
+  Learned& learned =
+      learned_[{fleet_.workers[engine.worker].report.name, fleet_.engines[engine.fleet].model_id}];
+  const EngineSpeed& believed = engine.load.speed();
+  if (spent.prompt_tokens >= enough_prompt_tokens && is_amount(spent.prompt_seconds)) {
+    move_factor(learned.prompt_factor, spent.prompt_tokens / spent.prompt_seconds / believed.prompt);
+  }
+  if (spent.output_tokens >= enough_output_tokens && made >= 1) {
+    move_factor(learned.speed_factor, spent.output_tokens / made);
+  }
+  engine.load.set_speed(speed_of(engine));
+}
+
+Actions Router::on_done(Instant now, std::uint64_t request, const Spent& spent) {
+  Actions actions;
+  count_loading(now);
+  const auto at = entries_.find(request);
+  if (at == entries_.end() || !at->second.running) return actions;
+  const Index index = at->second.engine;
+  release(now, at->second, spent);
+  entries_.erase(at);
+  if (index != nowhere) serve_freed(now, index, actions);
+  if (!unbound_.empty() || !refusals_.empty()) settle(now, actions);
+  wake_when_due(actions);
+  return actions;
+}
+
+void Router::on_first_token(Instant now, std::uint64_t request) {
+  const auto at = entries_.find(request);
+  if (at == entries_.end() || !at->second.running || at->second.engine == nowhere) return;
+  engines_[at->second.engine].load.first_token(seconds(now), request);
+}
+
+Actions Router::on_returned(Instant now, std::uint64_t request, Returned why) {
+  Actions actions;
+  count_loading(now);
+  const auto at = entries_.find(request);
+  if (at == entries_.end() || !at->second.running) return actions;
+  Entry& entry = at->second;
+  const Index index = entry.engine;
+  const bool lost = why == Returned::lost;
+  std::string last_worker;
+  release(now, entry, {});
+  if (index != nowhere) {
+    Engine& engine = engines_[index];
+    const Instant until = now + (lost ? settings_.limits.suspect_for : settings_.limits.not_ready_for);
+    engine.suspect_until = std::max(engine.suspect_until.value_or(until), until);
+    ++suspects_;
+    last_worker = fleet_.workers[engine.worker].report.name;
+    if (lost) entry.request.lost.push_back(engine.key);
+    unbind_all(engine);
+    mark_free(index);
+  }
+  entry.running = false;
+  entry.engine = nowhere;
+  ++waiting_;
+  ++entry.line->waiting;
+  if (lost) {
+    ++entry.attempts;
+    entry.since = now;
+    entry.deadline = now + settings_.limits.longest_wait;
+    entry.loading_before = entry.line->loading_total;
+  }
+  if (entry.attempts >= settings_.limits.most_attempts) {
+    Error error{ErrorCode::worker_lost,
+                cat(entry.attempts, " engines of '", entry.request.model,
+                    "' were lost with this request, the last on worker '", last_worker, "'.")};
+    refuse(entry, std::move(error), 0, actions);
+  } else {
+    deadlines_.emplace(entry.deadline, request);
+    unbound_.insert(request);
+  }
+  settle(now, actions);
+  wake_when_due(actions);
+  return actions;
+}
+
+Actions Router::on_cancel(Instant now, std::uint64_t request) {
+  Actions actions;
+  count_loading(now);
+  const auto at = entries_.find(request);
+  if (at == entries_.end()) return actions;
+  if (at->second.running) return on_done(now, request, {});
+  forget(at->second);
+  settle(now, actions);
+  wake_when_due(actions);
+  return actions;
+}
+
+Actions Router::on_fleet(Instant now, Fleet fleet) {
+  Actions actions;
+  count_loading(now);
+  for (auto& [id, entry] : entries_) {
+    if (entry.running) continue;
+    dequeue(entry);
+    unbound_.insert(id);
+  }
+  queued_.clear();
+  std::vector<Engine> before = std::move(engines_);
+  fleet_ = std::move(fleet);
+  index_fleet(now, std::move(before));
+  std::erase_if(refusals_, [&](const auto& entry) {
+    const std::string& evicting = entry.second.evicting;
+    return !evicting.empty() && std::ranges::none_of(fleet_.engines, [&](const FleetEngine& engine) {
+      return engine.id == evicting && engine.worker == entry.first.first;
+    });
+  });
+  settle(now, actions);
+  wake_when_due(actions);
+  return actions;
+}
+
+Actions Router::on_load_refused(Instant now, const std::string& worker, const std::string& model_id,
+                                Error error) {
+  Actions actions;
+  count_loading(now);
+  const WorkerModel pair{worker, model_id};
+  asked_.erase(pair);
+  Refusal refusal{std::move(error), now + settings_.limits.refusal_holds};
+  if (refusal.error.code == ErrorCode::does_not_fit) make_room(now, pair, refusal);
+  refusals_[pair] = std::move(refusal);
+  settle(now, actions);
+  wake_when_due(actions);
+  return actions;
+}
+
+Actions Router::on_timer(Instant now) {
+  Actions actions;
+  wake_.reset();
+  count_loading(now);
+  settle(now, actions);
+  wake_when_due(actions);
+  return actions;
+}
+
+Actions Router::on_settings(Instant now, RouterSettings settings) {
+  settings_ = std::move(settings);
+  for (auto& [id, entry] : entries_) {
+    if (entry.running) continue;
+    const double parameters = entry.line->parameters;
+    entry.rule = matching_rule(settings_.policy, entry.request.model, parameters, entry.request.user);
+  }
+  return on_fleet(now, Fleet(fleet_));
+}
+
+void Router::forget(Entry& entry) {
+  const std::uint64_t id = entry.request.id;
+  dequeue(entry);
+  --waiting_;
+  --entry.line->waiting;
+  unbound_.erase(id);
+  deadlines_.erase({entry.deadline, id});
+  entries_.erase(id);
+}
+
+void Router::refuse(Entry& entry, Error error, int retry_after_s, Actions& actions) {
+  actions.push_back(Refuse{entry.request.id, std::move(error), retry_after_s});
+  forget(entry);
+}
+
+Instant Router::deadline_of(const Entry& entry) const {
+  const Instant end = entry.since + settings_.limits.longest_load;
+  const Instant moved = entry.deadline + (entry.line->loading_total - entry.loading_before);
+  return std::min(entry.line->loading ? end : moved, end);
+}
+
+// While nobody has a model ready and somebody loads it, waiting for it costs no patience.
+void Router::count_loading(Instant now) {
+  for (const std::uint64_t id : unbound_) {
+    Line& line = *entries_.at(id).line;
+    if (line.loading && line.loading_counted < now) line.loading_total += now - line.loading_counted;
+    line.loading_counted = now;
+  }
+  forget_old(now);
+}
+
+void Router::forget_old(Instant now) {
+  std::erase_if(asked_, [&](const auto& entry) { return entry.second <= now; });
+  std::erase_if(refusals_, [&](const auto& entry) { return entry.second.until <= now; });
+  if (suspects_ == 0) return;
+  suspects_ = 0;
+  for (Index i = 0; i < engines_.size(); ++i) {
+    Engine& engine = engines_[i];
+    if (!engine.suspect_until) continue;
+    if (*engine.suspect_until <= now) {
+      engine.suspect_until.reset();
+      mark_free(i);
+    } else {
+      ++suspects_;
+    }
+  }
+}
+
+void Router::drop_late(Instant now, Actions& actions) {
+  std::vector<std::uint64_t> due;
+  for (const auto& [at, id] : deadlines_) {
+    if (at > now) break;
+    due.push_back(id);
+  }
+  for (const std::uint64_t id : due) {
+    Entry& entry = entries_.at(id);
+    if (deadline_of(entry) <= now) refuse(entry, overdue(entry), retry_overdue_s, actions);
+  }
+}
+
+// Only an earlier time than the one already asked for is news; a timer that fires too early asks again.
+void Router::wake_when_due(Actions& actions) {
+  if (waiting_ == 0) return;
+  Instant next = Instant::max();
+  for (const auto& [at, id] : deadlines_) {
+    const Entry& entry = entries_.at(id);
+    next = std::min(next, deadline_of(entry));
+    if (at > next) break;
+  }
+  if (suspects_ > 0) {
+    for (const Engine& engine : engines_) {
+      if (engine.suspect_until) next = std::min(next, *engine.suspect_until);
+    }
+  }
+  for (const auto& [pair, until] : asked_) next = std::min(next, until);
+  for (const auto& [pair, refusal] : refusals_) next = std::min(next, refusal.until);
+  if (next_eviction_) next = std::min(next, *next_eviction_);
+  if (wake_ && *wake_ <= next) return;
+  wake_ = next;
+  actions.push_back(WakeAt{next});
+}
+
+}  // namespace rbee::routing

@@ -1,0 +1,323 @@
+// Who serves: the choice of one request, and the choice of one engine that became free.
+#include "routing/router_parts.h"
+
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace rbee::routing {
+namespace {
+
+// Up to so many engines are all looked at. Of more: some drawn, the fastest that are free or idle, and those
+// that hold the prompt's beginning. Scoring 32 of 160 cost 1 % of the mean in the simulator.
+constexpr std::size_t all_looked_at = 192;
+constexpr std::size_t drawn = 32;
+constexpr std::size_t fastest_free = 8;
+// Queues that an engine without work looks into, and how far: the nearest to be served.
+constexpr std::size_t queues_looked_at = 16;
+constexpr std::size_t places_looked_at = 8;
+// In a queue, short prompts go first: each second of reading is worth so many of waiting. In the simulator,
+// 10 to 30 give the best means; what waits long still comes to its turn, as time goes on for all.
+constexpr double short_first = 20;
+constexpr double priority_s = 30;
+// The load is taken over the last minutes: bursts are what queues are for.
+constexpr double load_memory_s = 300;
+constexpr double least_load_s = 1;
+
+template <class Found>
+void for_bits(const std::vector<std::uint64_t>& a, const std::vector<std::uint64_t>& b, std::size_t most,
+              Found found) {
+  for (std::size_t word = 0; word < a.size() && most > 0; ++word) {
+    for (std::uint64_t bits = a[word] & b[word]; bits != 0 && most > 0; bits &= bits - 1, --most) {
+      found(static_cast<std::uint32_t>(word * 64 + static_cast<std::size_t>(std::countr_zero(bits))));
+    }
+  }
+}
+
+}  // namespace
+
+bool Router::can_take(const Entry& entry, Index index) const {
+  const Engine& engine = engines_[index];
+  if (!engine.takes()) return false;
+  return entry.request.lost.empty() ||
+         std::ranges::find(entry.request.lost, engine.key) == entry.request.lost.end();
+}
+
+Size Router::size_on(const Entry& entry, const Engine& engine) const {
+  const Request& request = entry.request;
+  double cached = 0;
+  if (!request.prefix.empty() && engine.cache_block == request.block_tokens) {
+    cached = request.block_tokens * static_cast<double>(engine.cache.leading(request.prefix));
+    cached = std::max(0.0, std::min(request.prompt_tokens - 1, cached));
+  }
+  return {request.prompt_tokens - cached, entry.output};
+}
+
+double Router::congestion(const Line& line) const {
+  if (line.capacity <= 0) return 0;
+  return congestion_at(line.arrivals / std::max(line.arrivals_s, least_load_s) / line.capacity);
+}
+
+void Router::count_arrival(Line& line, double now_s) {
+  const double passed = line.counted > 0 ? now_s - line.last_arrival_s : 0;
+  const double kept = std::exp(-passed / load_memory_s);
+  line.arrivals = line.arrivals * kept + 1;
+  line.arrivals_s = line.arrivals_s * kept + passed;
+  line.last_arrival_s = now_s;
+  ++line.counted;
+  const double due = std::max(64.0, static_cast<double>(line.engines.size()));
+  if (line.capacity_of >= 0 && line.counted - line.capacity_of < due && line.counted > 256) return;
+  line.capacity_of = line.counted;
+  line.capacity = 0;
+  Line::Expected mean;
+  for (const auto& [key, expected] : line.expected) {
+    if (expected.count >= mean.count) mean = expected;
+  }
+  const Size size{line.unread_count > 0 ? line.unread_mean : 1000, mean.output};
+  for (const Index index : line.engines) {
+    const EngineLoad& load = engines_[index].load;
+    line.capacity += rbee::routing::capacity(load.speed(), load.slots(), size);
+  }
+}
+
+Router::Rated Router::rate_queued(const Entry& entry, Index index, int ahead, double now_s,
+                                  double congested) {
+  Engine& engine = engines_[index];
+  engine.load.advance(now_s);
+  return {index, false, 1, cost_waiting(engine.load, size_on(entry, engine), ahead, congested)};
+}
+
+Router::Rated Router::rate(const Entry& entry, Index index, double now_s, double congested) {
+  Engine& engine = engines_[index];
+  if (!engine.queue.empty() ||
+      engine.load.free_slots() < std::min(entry.request.slots, engine.load.slots())) {
+    return rate_queued(entry, index, static_cast<int>(engine.queue.size()), now_s, congested);
+  }
+  engine.load.advance(now_s);
+  return {index, true, 1, cost_now(engine.load, size_on(entry, engine))};
+}
+
+void Router::collect(const Entry& entry, std::vector<Index>& candidates) {
+  const Lane& lane = lane_of(*entry.line, entry.request, entry.rule);
+  candidates.clear();
+  if (lane.members.size() <= all_looked_at) {
+    candidates.assign(lane.members.begin(), lane.members.end());
+    return;
+  }
+  for_bits(idle_, lane.member, fastest_free, [&](Index index) { candidates.push_back(index); });
+  for_bits(free_, lane.member, fastest_free, [&](Index index) { candidates.push_back(index); });
+  if (!entry.request.prefix.empty()) {
+    holders_.holders(entry.request.prefix, [&](Index index) {
+      if (index < lane.weight.size() && lane.weight[index] > 0) candidates.push_back(index);
+    });
+  }
+  for (std::size_t i = 0; i < drawn; ++i) {
+    draw_ = draw_ * 6364136223846793005u + 1442695040888963407u;
+    candidates.push_back(lane.members[(draw_ >> 33u) % lane.members.size()]);
+  }
+}
+
+Router::Rated Router::choose(Entry& entry, double now_s) {
+  Lane& lane = lane_of(*entry.line, entry.request, entry.rule);
+  collect(entry, candidates_);
+  const double congested = congestion(*entry.line);
+  const bool selfish = settings_.policy.strategy == Strategy::fastest;
+  Seen& seen = seen_.next();
+  seen.request = entry.request.id;
+  seen.model = entry.request.model;
+  seen.user = entry.request.user;
+  seen.rule = entry.rule;
+  seen.fallback = lane.fallback;
+  seen.parameters = entry.line->parameters;
+  seen.fleet = seen_fleet_;
+  Rated best;
+  double least = std::numeric_limits<double>::infinity();
+  for (const Index index : candidates_) {
+    if (!can_take(entry, index)) continue;
+    Rated rated = rate(entry, index, now_s, congested);
+    rated.weight = static_cast<double>(lane.weight[index]);
+    const double cost = selfish ? rated.weight * rated.cost.own() : rated.total();
+    if (seen.candidates.size() < SeenRing::most_candidates) {
+      seen.candidates.push_back(
+          {static_cast<std::uint32_t>(engines_[index].fleet), rated.cost, rated.weight, rated.now});
+    }
+    // The first of equals: engines stand by their speed, then by their names.
+    if (cost < least) {
+      least = cost;
+      best = rated;
+    }
+  }
+  seen.placed = best.engine != nowhere;
+  if (seen.placed) seen.chosen = static_cast<std::uint32_t>(engines_[best.engine].fleet);
+  return best;
+}
+
+// By a strategy that does not look at seconds: only engines with a slot free; else it waits for any.
+Router::Rated Router::choose_simply(Entry& entry, double now_s) {
+  const Strategy strategy = settings_.policy.strategy;
+  const std::vector<std::string>& order = entry.request.script.workers;
+  Lane& lane = lane_of(*entry.line, entry.request, entry.rule);
+  Rated best;
+  double least = std::numeric_limits<double>::infinity();
+  for (const Index index : lane.members) {
+    const Engine& engine = engines_[index];
+    const int slots = std::clamp(entry.request.slots, 1, std::max(engine.load.slots(), 1));
+    if (!can_take(entry, index)) continue;
+    const bool now = engine.load.free_slots() >= slots && engine.queue.empty();
+    double value = 0;
+    if (strategy == Strategy::script) {
+      const auto at = std::ranges::find(order, fleet_.workers[engine.worker].report.name) - order.begin();
+      // Any free one comes before any wait.
+      value = now ? static_cast<double>(at)
+                  : static_cast<double>(order.size()) +
+                        rate_queued(entry, index, static_cast<int>(engine.queue.size()), now_s, 0).cost.wait;
+    } else {
+      if (!now) continue;
+      value = strategy == Strategy::round_robin
+                  ? static_cast<double>(engine.last_use)
+                  : static_cast<double>(engine.load.busy()) / std::max(engine.load.slots(), 1);
+    }
+    // Equals in the order of their names: engines_ itself is by speed.
+    const bool first = value < least || (value == least && best.engine != nowhere &&
+                                         engine.fleet < engines_[best.engine].fleet);
+    if (!first) continue;
+    least = value;
+    best = {index, now, static_cast<double>(lane.weight[index]), {}};
+  }
+  return best;
+}
+
+bool Router::place(Instant now, Entry& entry, Actions& actions) {
+  const double now_s = seconds(now);
+  const Strategy strategy = settings_.policy.strategy;
+  const bool by_script = strategy == Strategy::script && entry.request.script.says == ScriptWord::Says::these;
+  const bool by_cost = strategy == Strategy::capability_aware || strategy == Strategy::fastest ||
+                       (strategy == Strategy::script && !by_script);
+  const Rated at = by_cost ? choose(entry, now_s) : choose_simply(entry, now_s);
+  if (at.engine == nowhere) return false;
+  if (at.now) {
+    send(now, entry, at.engine, actions);
+    return true;
+  }
+  enqueue(entry, at);
+  share_work(now, entry, actions);
+  return true;
+}
+
+void Router::send(Instant now, Entry& entry, Index index, Actions& actions) {
+  Engine& engine = engines_[index];
+  const Size size = size_on(entry, engine);
+  const Request& request = entry.request;
+  if (!request.prefix.empty()) {
+    if (engine.cache_block != request.block_tokens) {
+      engine.cache = BlockCache(static_cast<std::size_t>(engine.cache_tokens / request.block_tokens));
+      engine.cache_block = request.block_tokens;
+    }
+    engine.cache.insert(request.prefix);
+    if (engines_.size() > all_looked_at) holders_.insert(request.prefix, index);
+  }
+  Line& line = *entry.line;
+  line.unread_count = std::min(line.unread_count + 1, 1000.0);
+  line.unread_mean += (size.unread - line.unread_mean) / line.unread_count;
+  entry.engine = index;
+  entry.running = true;
+  // A request for more than an engine has takes the whole engine, whose own words then say what is wrong.
+  entry.slots = std::clamp(request.slots, 1, std::max(engine.load.slots(), 1));
+  deadlines_.erase({entry.deadline, request.id});
+  --waiting_;
+  --line.waiting;
+  engine.last_use = ++uses_;
+  engine.load.begin(
+      seconds(now),
+      {.request = request.id, .unread = size.unread, .output = entry.output, .slots = entry.slots});
+  fleet_.engines[engine.fleet].busy = engine.load.busy();
+  mark_free(index);
+  actions.push_back(Send{request.id, engine.shown});
+}
+
+void Router::enqueue(Entry& entry, const Rated& at) {
+  Engine& engine = engines_[at.engine];
+  entry.engine = at.engine;
+  entry.expected_wait = at.cost.wait;
+  entry.line->waiting_s += entry.expected_wait;
+  entry.short_first_s = short_first * size_on(entry, engine).unread / engine.load.speed().prompt;
+  if (entry.request.priority == Priority::high) entry.short_first_s -= priority_s;
+  if (entry.request.priority == Priority::low) entry.short_first_s += priority_s;
+  const auto turn = [&](const Entry* one) {
+    return (fair_.size() > 1 ? one->fair_s : one->arrived_s) + one->short_first_s;
+  };
+  const double own = turn(&entry);
+  auto before = engine.queue.end();
+  while (before != engine.queue.begin() && turn(*(before - 1)) > own) --before;
+  engine.queue.insert(before, &entry);
+  queued_.insert(at.engine);
+  mark_free(at.engine);
+}
+
+void Router::dequeue(Entry& entry) {
+  if (entry.running || entry.engine == nowhere) return;
+  Engine& engine = engines_[entry.engine];
+  std::erase(engine.queue, &entry);
+  entry.line->waiting_s = std::max(0.0, entry.line->waiting_s - entry.expected_wait);
+  if (engine.queue.empty()) queued_.erase(entry.engine);
+  mark_free(entry.engine);
+  entry.engine = nowhere;
+}
+
+void Router::unbind_all(Engine& engine) {
+  while (!engine.queue.empty()) {
+    Entry& entry = *engine.queue.front();
+    dequeue(entry);
+    unbound_.insert(entry.request.id);
+  }
+}
+
+// The one of another queue that gains most, in seconds, by being served here and now.
+Router::Entry* Router::steal_for(Index index, double now_s) {
+  Engine& engine = engines_[index];
+  Entry* best = nullptr;
+  double gain = 0;
+  std::size_t queues = 0;
+  for (auto from = queued_.upper_bound(index); queues < queues_looked_at && queues < queued_.size();
+       ++queues) {
+    if (from == queued_.end()) from = queued_.begin();
+    const Index other = *from++;
+    if (other == index) continue;
+    const std::vector<Entry*>& queue = engines_[other].queue;
+    for (std::size_t ahead = 0; ahead < std::min(queue.size(), places_looked_at); ++ahead) {
+      Entry& entry = *queue[ahead];
+      if (!can_take(entry, index) || entry.request.slots > engine.load.free_slots()) continue;
+      Lane& lane = lane_of(*entry.line, entry.request, entry.rule);
+      if (!(lane.weight[index] > 0)) continue;
+      const double here = static_cast<double>(lane.weight[index]) * rate(entry, index, now_s, 0).cost.total();
+      const double there =
+          static_cast<double>(lane.weight[other]) *
+          rate_queued(entry, other, static_cast<int>(ahead), now_s, congestion(*entry.line)).cost.total();
+      if (there - here > gain) {
+        gain = there - here;
+        best = &entry;
+      }
+    }
+  }
+  return best;
+}
+
+void Router::serve_freed(Instant now, Index index, Actions& actions) {
+  const double now_s = seconds(now);
+  Engine& engine = engines_[index];
+  while (engine.takes() && engine.load.free_slots() > 0) {
+    Entry* next = nullptr;
+    if (!engine.queue.empty()) {
+      next = engine.queue.front();
+      // One for many slots would starve if others took each slot that becomes free.
+      if (std::min(next->request.slots, engine.load.slots()) > engine.load.free_slots()) return;
+    } else if (!queued_.empty()) {
+      next = steal_for(index, now_s);
+    }
+    if (next == nullptr) return;
+    dequeue(*next);
+    send(now, *next, index, actions);
+  }
+}
+
+}  // namespace rbee::routing

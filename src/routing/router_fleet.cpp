@@ -1,0 +1,247 @@
+// What is where: the fleet as numbers, and who may serve whom.
+#include "base/text.h"
+#include "domain/model_name.h"
+#include "routing/router_parts.h"
+
+#include <tuple>
+
+namespace rbee::routing {
+namespace {
+
+// Names looked up between two fleets. Clients choose them, so there must be an end.
+constexpr std::size_t most_lines = 1024;
+// What engines are ranked by where not all can be looked at: a question and answer of usual length.
+constexpr Size usual_size{1000, 200};
+
+const ModelFile& no_file() {
+  static const ModelFile none;
+  return none;
+}
+
+void set_bit(std::vector<std::uint64_t>& bits, std::uint32_t at, bool value) {
+  const std::uint64_t mask = std::uint64_t{1} << (at % 64);
+  if (value) {
+    bits[at / 64] |= mask;
+  } else {
+    bits[at / 64] &= ~mask;
+  }
+}
+
+}  // namespace
+
+const FleetWorker* Router::worker(const std::string& name) const {
+  const auto at = workers_.find(name);
+  return at == workers_.end() ? nullptr : &fleet_.workers[at->second];
+}
+
+ModelSpeed Router::speed_of(std::size_t worker_index, std::size_t file) const {
+  const FleetWorker& on = fleet_.workers[worker_index];
+  ModelSpeed speed = complete_speed(file < on.speeds.size() ? on.speeds[file] : ModelSpeed{}, on.report,
+                                    file < on.models.size() ? on.models[file] : no_file());
+  if (file >= on.models.size()) return speed;
+  if (const auto at = learned_.find({on.report.name, on.models[file].id}); at != learned_.end()) {
+    speed.prompt_speed *= at->second.prompt_factor;
+    speed.speed *= at->second.speed_factor;
+  }
+  return speed;
+}
+
+EngineSpeed Router::speed_of(const Engine& engine) const {
+  const ModelSpeed speed = speed_of(engine.worker, engine.has_file ? engine.file : SIZE_MAX);
+  return {speed.prompt_speed, speed.speed, speed.batch_slowdown.value_or(0)};
+}
+
+void Router::index_fleet(Instant now, std::vector<Engine> before) {
+  workers_.clear();
+  for (std::size_t w = 0; w < fleet_.workers.size(); ++w) workers_[fleet_.workers[w].report.name] = w;
+  std::map<std::string, Engine*> known;
+  for (Engine& engine : before) known.emplace(engine.key, &engine);
+  engines_.clear();
+  for (std::size_t e = 0; e < fleet_.engines.size(); ++e) {
+    FleetEngine& shown = fleet_.engines[e];
+    const auto on = workers_.find(shown.worker);
+    if (on == workers_.end()) continue;
+    Engine engine;
+    engine.fleet = e;
+    engine.worker = on->second;
+    const std::vector<ModelFile>& files = fleet_.workers[engine.worker].models;
+    const auto file = std::ranges::find(files, shown.model_id, &ModelFile::id);
+    engine.has_file = file != files.end();
+    engine.file = static_cast<std::size_t>(file - files.begin());
+    engine.key = engine_key(shown);
+    engine.in_service =
+        shown.state == EngineState::ready && fleet_.workers[engine.worker].report.state == WorkerState::ready;
+    const EngineSpeed speed = speed_of(engine);
+    engine.rank_s = usual_size.unread / speed.prompt + usual_size.output * speed.step_s(1);
+    engine.cache_tokens =
+        static_cast<double>(speed_of(engine.worker, engine.has_file ? engine.file : SIZE_MAX).cache_tokens);
+    engine.load = EngineLoad(speed, shown.slots);
+    const auto old = known.find(engine.key);
+    if (old != known.end()) {
+      adopt(engine, *old->second);
+    } else if (!before.empty() || engine.in_service) {
+      // One that was ready when it was first seen may have been so for long.
+      engine.ready_since = seen_fleet_ == nullptr ? Instant::min() : now;
+    }
+    if (!engine.in_service) engine.ready_since = now;
+    asked_.erase({shown.worker, shown.model_id});
+    engines_.push_back(std::move(engine));
+  }
+  std::ranges::sort(engines_, {}, [](const Engine& e) { return std::tie(e.rank_s, e.fleet); });
+  holders_.clear();
+  free_.assign(engines_.size() / 64 + 1, 0);
+  idle_.assign(engines_.size() / 64 + 1, 0);
+  std::map<std::string_view, Index> places;
+  for (Index i = 0; i < engines_.size(); ++i) {
+    Engine& engine = engines_[i];
+    places.emplace(engine.key, i);
+    FleetEngine& shown = fleet_.engines[engine.fleet];
+    shown.busy = engine.load.busy();
+    engine.shown = std::make_shared<FleetEngine>(shown);
+    mark_free(i);
+  }
+  for (auto& [id, entry] : entries_) {
+    if (!entry.running || entry.engine == nowhere) continue;
+    const auto at = places.find(before[entry.engine].key);
+    entry.engine = at == places.end() ? nowhere : at->second;
+  }
+  ++version_;
+  seen_fleet_ = std::make_shared<SeenFleet>(SeenFleet{fleet_, settings_.policy});
+}
+
+// The same start of the same engine: what it does and what it remembers goes on.
+void Router::adopt(Engine& engine, Engine& before) {
+  const EngineSpeed speed = engine.load.speed();
+  const int slots = engine.load.slots();
+  engine.load = std::move(before.load);
+  engine.load.set_speed(speed);
+  engine.load.set_slots(slots);
+  engine.cache = std::move(before.cache);
+  engine.cache_block = before.cache_block;
+  engine.suspect_until = before.suspect_until;
+  engine.ready_since = before.ready_since;
+  engine.yielding = before.yielding;
+  engine.last_use = before.last_use;
+}
+
+void Router::mark_free(Index index) {
+  const Engine& engine = engines_[index];
+  const bool takes = engine.takes() && engine.queue.empty() && engine.load.free_slots() > 0;
+  set_bit(free_, index, takes);
+  set_bit(idle_, index, takes && engine.load.busy() == 0);
+}
+
+Router::Line& Router::line_of(const std::string& name) {
+  const auto known = lines_.find(name);
+  if (known != lines_.end()) {
+    refresh(*known->second);
+    return *known->second;
+  }
+  if (lines_.size() >= most_lines) {
+    std::set<const Line*> used;
+    for (const auto& [id, entry] : entries_) used.insert(entry.line);
+    std::erase_if(lines_, [&](const auto& one) { return !used.contains(one.second.get()); });
+  }
+  auto line = std::make_unique<Line>();
+  line->name = name;
+  refresh(*line);
+  return *lines_.emplace(name, std::move(line)).first->second;
+}
+
+void Router::refresh(Line& line) {
+  if (line.version == version_) return;
+  line.version = version_;
+  line.files.clear();
+  line.engines.clear();
+  line.others.clear();
+  line.lanes.clear();
+  line.parameters = 0;
+  line.capacity_of = -1;
+  for (std::size_t w = 0; w < fleet_.workers.size(); ++w) {
+    const std::vector<ModelFile>& files = fleet_.workers[w].models;
+    for (std::size_t f = 0; f < files.size(); ++f) {
+      if (!answers_to(files[f], line.name)) continue;
+      line.files.emplace_back(w, f);
+      line.parameters = std::max(line.parameters, static_cast<double>(files[f].params));
+    }
+  }
+  for (Index i = 0; i < engines_.size(); ++i) {
+    const Engine& engine = engines_[i];
+    const FleetEngine& shown = fleet_.engines[engine.fleet];
+    const bool by_file =
+        engine.has_file && std::ranges::binary_search(line.files, std::pair(engine.worker, engine.file));
+    // A file that was forgotten while an engine has it loaded still answers.
+    if (!by_file && !equal_ignoring_case(shown.model_id, line.name)) continue;
+    if (engine.in_service) {
+      line.engines.push_back(i);
+    } else {
+      line.others.push_back(engine.fleet);
+    }
+  }
+}
+
+double Router::allowed(const Line& line, const Request& request, int rule, std::size_t worker_index,
+                       std::size_t file, bool fallback, std::string* why) const {
+  const FleetWorker& on = fleet_.workers[worker_index];
+  const auto no = [&](std::string_view reason) {
+    if (why != nullptr) *why = reason;
+    return 0.0;
+  };
+  if (!request.worker.empty() && request.worker != on.report.name) return no("another worker was asked for");
+  if (request.script.says == ScriptWord::Says::nobody) return no("the script refuses");
+  if (request.script.says == ScriptWord::Says::these) {
+    const bool named =
+        std::ranges::find(request.script.workers, on.report.name) != request.script.workers.end();
+    if (!named) return no("the script did not return it");
+    if (why != nullptr) *why = "the script returned it";
+    return 1;
+  }
+  const ModelFile& held = file < on.models.size() ? on.models[file] : no_file();
+  if (fallback) {
+    if (!may_fall_back(settings_.policy, on, line.parameters)) {
+      return judge(settings_.policy, rule, on, held, why);
+    }
+    if (why != nullptr) *why = "cpu_fallback: no worker passes the rules";
+    return 1;
+  }
+  return judge(settings_.policy, rule, on, held, why);
+}
+
+bool Router::needs_fallback(const Line& line, const Request& request, int rule) const {
+  if (rule == no_rule || !settings_.policy.cpu_fallback) return false;
+  if (request.script.says != ScriptWord::Says::nothing) return false;
+  return std::ranges::none_of(line.files, [&](const auto& place) {
+    const FleetWorker& on = fleet_.workers[place.first];
+    return on.report.state == WorkerState::ready &&
+           judge(settings_.policy, rule, on, on.models[place.second], nullptr) > 0;
+  });
+}
+
+void Router::build_lane(Lane& lane, const Line& line, const Request& request, int rule) const {
+  lane.version = version_;
+  lane.fallback = needs_fallback(line, request, rule);
+  lane.weight.assign(engines_.size(), 0);
+  lane.member.assign(engines_.size() / 64 + 1, 0);
+  lane.members.clear();
+  for (const Index i : line.engines) {
+    const Engine& engine = engines_[i];
+    const std::size_t file = engine.has_file ? engine.file : SIZE_MAX;
+    const double weight = allowed(line, request, rule, engine.worker, file, lane.fallback, nullptr);
+    if (!(weight > 0)) continue;
+    lane.weight[i] = static_cast<float>(weight);
+    lane.members.push_back(i);
+    set_bit(lane.member, i, true);
+  }
+}
+
+Router::Lane& Router::lane_of(Line& line, const Request& request, int rule) {
+  if (request.worker.empty() && request.script.says == ScriptWord::Says::nothing) {
+    Lane& lane = line.lanes[rule];
+    if (lane.version != version_) build_lane(lane, line, request, rule);
+    return lane;
+  }
+  build_lane(line.own, line, request, rule);
+  return line.own;
+}
+
+}  // namespace rbee::routing

@@ -1,0 +1,110 @@
+// The parts of Router that its sources share; nobody else includes this.
+#pragma once
+
+#include "routing/router.h"
+
+#include <algorithm>
+
+namespace rbee::routing {
+
+// What a load counts as before its engine says how many slots it has: llama-server's own default.
+inline constexpr int usual_slots = 4;
+
+[[nodiscard]] inline double seconds(Instant at) {
+  return static_cast<double>(at.time_since_epoch().count()) / 1000.0;
+}
+
+// One ready engine.
+struct Router::Engine {
+  std::size_t fleet = 0;  // in fleet_.engines
+  std::size_t worker = 0;
+  std::size_t file = 0;
+  bool has_file = false;  // its worker still holds the file
+  bool in_service = false;
+  std::string key;
+  std::shared_ptr<const FleetEngine> shown;
+  EngineSpeed believed;  // before what was learned
+  double rank_s = 0;     // of a usual request by itself
+  double cache_tokens = 0;
+  double cache_block = 0;  // tokens; 0: nothing was put in yet
+  EngineLoad load;
+  BlockCache cache{0};
+  std::vector<Entry*> queue = {};  // who waits for it, the first to go first
+  std::optional<Instant> suspect_until = {};
+  Instant ready_since = Instant::min();
+  bool yielding = false;  // takes nothing more, so that another model gets its memory
+  std::uint64_t last_use = 0;
+
+  [[nodiscard]] bool takes() const { return in_service && !suspect_until && !yielding; }
+};
+
+// Who of the engines may serve the requests of one line under one rule.
+struct Router::Lane {
+  std::uint64_t version = 0;
+  bool fallback = false;
+  std::vector<float> weight;          // by engine; 0: may not
+  std::vector<Index> members;         // whose weight is not 0, the fastest first
+  std::vector<std::uint64_t> member;  // the same as bits
+};
+
+// All requests for one model by one name.
+struct Router::Line {
+  struct Expected {
+    double output = 200;  // before anything was seen
+    double count = 0;
+  };
+  std::string name;
+  std::uint64_t version = 0;
+  std::vector<std::pair<std::size_t, std::size_t>> files = {};  // worker, file
+  std::vector<Index> engines = {};                              // ready ones
+  std::vector<std::size_t> others = {};                         // in fleet_.engines: those not ready
+  double parameters = 0;
+  std::map<int, Lane> lanes = {};                 // by rule
+  Lane own = {};                                  // of a request that a script or a header narrows down
+  std::map<std::string, Expected> expected = {};  // by API key
+  double bytes_per_token = 4;                     // until answers tell
+  std::size_t waiting = 0;
+  double waiting_s = 0;  // expected, over those who wait at engines
+  // The load that it brings, by arrivals that fade.
+  double arrivals = 0, arrivals_s = 0, last_arrival_s = 0;
+  double unread_mean = 0, unread_count = 0;
+  double capacity = 0;
+  double capacity_of = -1;  // arrivals counted when it was computed
+  double counted = 0;
+  // Time in which nobody had the model ready and somebody was loading it.
+  bool loading = false;
+  Instant loading_counted = {};
+  Milliseconds loading_total{0};
+};
+
+struct Router::Entry {
+  Request request;
+  Line* line = nullptr;
+  int rule = no_rule;
+  double output = 0;
+  int attempts = 0;
+  Instant since;     // arrived, or came back
+  Instant deadline;  // but for the time of loads
+  Milliseconds loading_before{0};
+  double arrived_s = 0;
+  double fair_s = 0;
+  double short_first_s = 0;  // what its length adds to its time in a queue's order
+  double expected_wait = 0;
+  Index engine = nowhere;  // where it runs, or waits
+  bool running = false;
+  int slots = 1;
+};
+
+// What one look at a line's loads works with.
+struct Router::Pass {
+  struct Coming {
+    std::size_t worker;
+    int slots;  // not yet promised to somebody who waits
+  };
+  Line* line = nullptr;
+  std::vector<Coming> coming = {};
+  std::vector<std::size_t> taken = {};  // workers that have an engine of it in whatever state
+  bool full = false;                    // an ordinary request found no engine free
+};
+
+}  // namespace rbee::routing

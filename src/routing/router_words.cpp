@@ -1,0 +1,141 @@
+// Why not: the errors of refused requests, each with its own reason and numbers.
+#include "base/text.h"
+#include "domain/model_name.h"
+#include "routing/router_parts.h"
+
+#include <cmath>
+
+namespace rbee::routing {
+namespace {
+
+// Queues move with every answer, so a full one is worth asking again soon.
+constexpr int retry_full_s = 1;
+constexpr int longest_retry_s = 600;
+// A wait is predicted from lengths that nobody knows: only twice what is allowed is surely too long.
+constexpr double surely_too_long = 2;
+constexpr std::size_t most_named = 5;
+
+Error no_worker_at_all() { return Error{ErrorCode::no_worker, "No worker is in service."}; }
+
+}  // namespace
+
+std::optional<Error> Router::refused_outright(const Request& request) {
+  if (fleet_.workers.empty()) return no_worker_at_all();
+  if (!request.worker.empty() && worker(request.worker) == nullptr) {
+    std::vector<std::string> names;
+    for (const FleetWorker& known : fleet_.workers) names.push_back(known.report.name);
+    return Error{ErrorCode::unknown_name, cat("There is no worker '", request.worker, "'."),
+                 did_you_mean(request.worker, names)};
+  }
+  const std::string name = lower(request.model);
+  const Line& line = line_of(name);
+  if (!line.files.empty() || !line.engines.empty() || !line.others.empty()) return std::nullopt;
+  if (line.waiting == 0 &&
+      std::ranges::none_of(entries_, [&](const auto& one) { return one.second.line == &line; })) {
+    lines_.erase(name);
+  }
+  std::vector<std::string> names;
+  for (const FleetWorker& known : fleet_.workers) {
+    for (const ModelFile& file : known.models) {
+      for (const std::string& one : {file.id, file.name}) {
+        if (std::ranges::find(names, one) == names.end()) names.push_back(one);
+      }
+    }
+  }
+  return Error{ErrorCode::unknown_model, cat("There is no model '", request.model, "'."),
+               did_you_mean(request.model, names)};
+}
+
+std::optional<Refuse> Router::refused_full(const Entry& entry) const {
+  const Line& line = *entry.line;
+  std::size_t most = settings_.limits.most_waiting_per_model;
+  if (entry.rule != no_rule) {
+    const Rule& rule = settings_.policy.rules[static_cast<std::size_t>(entry.rule)];
+    most = std::min(most, rule.max_queue.value_or(most));
+  }
+  const std::size_t before = line.waiting - 1;
+  const double drain_s = line.capacity > 0 ? static_cast<double>(before) / line.capacity : 0;
+  const double most_s = surely_too_long * static_cast<double>(settings_.limits.longest_wait.count()) / 1000;
+  // A slot that is free now asks nobody to wait.
+  if (before < most && drain_s <= most_s) return std::nullopt;
+  if (before == 0) return std::nullopt;
+  const int retry = static_cast<int>(std::ceil(before >= most ? drain_s / 2 : drain_s - most_s / 2));
+  return Refuse{entry.request.id,
+                Error{ErrorCode::queue_full,
+                      cat(before, " requests wait for '", entry.request.model, "' already",
+                          before >= most ? "." : cat(", for some ", duration_text(drain_s), "."))},
+                std::clamp(retry, retry_full_s, longest_retry_s)};
+}
+
+// Nobody can serve it, now or soon: the hive's own words where there are any.
+Error Router::why_not(const Entry& entry, const Line& line) const {
+  const Request& request = entry.request;
+  if (fleet_.workers.empty()) return no_worker_at_all();
+  if (entry.attempts > 0) {
+    return Error{ErrorCode::worker_lost,
+                 cat("The engine of '", request.model,
+                     "' was lost with this request, and no other worker can take it.")};
+  }
+  if (request.script.says == ScriptWord::Says::nobody) {
+    return Error{ErrorCode::no_worker, cat("The routing script lets no worker serve '", request.model, "'."),
+                 "`rbee route explain` shows what the script was given; routing.rhai is the script."};
+  }
+  const auto asked_of = [&](const std::string& name) {
+    return request.worker.empty() || request.worker == name;
+  };
+  for (const auto& [pair, refusal] : refusals_) {
+    const FleetWorker* on = worker(pair.first);
+    if (on == nullptr || !asked_of(pair.first)) continue;
+    for (const ModelFile& file : on->models) {
+      if (file.id == pair.second && answers_to(file, request.model)) return refusal.error;
+    }
+  }
+  for (const std::size_t index : line.others) {
+    const FleetEngine& engine = fleet_.engines[index];
+    if (engine.state != EngineState::failed || !asked_of(engine.worker)) continue;
+    return Error{ErrorCode::engine_failed, cat("The engine of '", engine.model_id, "' on worker '",
+                                               engine.worker, "' does not start: ", engine.reason)};
+  }
+  std::string states, ruled_out;
+  std::size_t named = 0;
+  for (const FleetWorker& known : fleet_.workers) {
+    const auto file =
+        std::ranges::find_if(known.models, [&](const auto& f) { return answers_to(f, request.model); });
+    if (file == known.models.end() || !asked_of(known.report.name) || ++named > most_named) continue;
+    if (known.report.state != WorkerState::ready) {
+      states +=
+          cat(states.empty() ? "" : ", ", known.report.name, " is ", worker_state_name(known.report.state));
+      continue;
+    }
+    std::string why;
+    const std::size_t w = workers_.at(known.report.name);
+    const std::size_t f = static_cast<std::size_t>(file - known.models.begin());
+    const bool passes = allowed(line, request, entry.rule, w, f, false, &why) > 0;
+    if (!passes) ruled_out += cat(ruled_out.empty() ? "" : ", ", known.report.name, " (", why, ")");
+  }
+  if (!ruled_out.empty()) {
+    return Error{ErrorCode::no_worker,
+                 cat("The rules let no worker serve '", request.model, "': ", ruled_out,
+                     states.empty() ? "" : "; ", states, "."),
+                 "`rbee route explain -m MODEL` shows each rule; [routing] in rbee.toml has them."};
+  }
+  if (states.empty()) {
+    return Error{ErrorCode::unknown_model,
+                 request.worker.empty()
+                     ? cat("There is no model '", request.model, "' any more.")
+                     : cat("Worker '", request.worker, "' does not have '", request.model, "'.")};
+  }
+  return Error{
+      ErrorCode::no_worker, cat("No worker that has '", request.model, "' can serve now: ", states, "."),
+      "`rbee worker start NAME` puts a stopped worker in service; `rbee worker deploy` another one."};
+}
+
+Error Router::overdue(const Entry& entry) const {
+  const double waited_s = static_cast<double>(settings_.limits.longest_wait.count()) / 1000.0;
+  return Error{
+      ErrorCode::no_worker,
+      cat("No worker had a free slot for '", entry.request.model, "' within ", duration_text(waited_s), "."),
+      "Try again later, or add a worker that holds this model."};
+}
+
+}  // namespace rbee::routing

@@ -1,0 +1,58 @@
+// One strategy, one fleet, one trace, in virtual time: the keeper's own scheduler, or a rule to compare with.
+#pragma once
+
+#include "base/clock.h"
+#include "domain/fleet.h"
+#include "routing/router.h"
+#include "sim/sim_worker.h"
+#include "sim/trace.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace rbee::sim {
+
+struct Failure {
+  double at_s = 0;
+  std::size_t worker = 0;  // in the fleet's order
+  double for_s = 0;        // then it comes back, with an empty cache
+};
+
+struct SimOptions {
+  std::string strategy = "capability-aware";
+  routing::Policy policy = {};  // its strategy is replaced
+  routing::Limits limits = {};
+  double speed_error = 0;  // sigma of the lognormal factor of what is believed, drawn once for each worker
+  std::uint64_t seed = 1;
+  std::vector<Failure> failures = {};
+  const Clock* decision_clock = nullptr;  // measures decisions; none: they are not measured
+  std::function<void(std::size_t done, std::size_t of)> progress = {};
+};
+
+// Limits so far away that nothing is refused and nobody waits too long.
+[[nodiscard]] routing::Limits no_limits();
+
+struct SimResult {
+  struct One {
+    double started_s = -1;  // it got a slot
+    double first_token_s = -1;
+    double ended_s = -1;
+    bool refused = false;
+  };
+  std::string strategy;
+  std::vector<One> requests;         // as in the trace
+  std::vector<std::string> workers;  // names
+  std::vector<double> busy_share;    // of their slots, over the run
+  double span_s = 0;                 // first arrival to last end
+  std::vector<std::int64_t> decision_us = {};
+};
+
+// Every worker of the fleet that is in service and has a model loaded takes part, with the first such. Fails
+// with bad_usage (no such strategy) or bad_request (no worker, no speed).
+[[nodiscard]] Result<SimResult> simulate(const Fleet& fleet, const Trace& trace, const SimOptions& options);
+
+// The true speeds of those who take part, in the fleet's order. Fails as simulate() does.
+[[nodiscard]] Result<std::vector<SimSpeed>> true_speeds(const Fleet& fleet);
+
+}  // namespace rbee::sim

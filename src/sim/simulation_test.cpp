@@ -1,0 +1,155 @@
+#include "sim/simulation.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "routing/fleet_json.h"
+#include "sim/bound.h"
+#include "sim/report.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+
+namespace rbee::sim {
+namespace {
+
+Fleet small_fleet() {
+  const auto worker = [](const char* name, int slots, double prompt, double speed, const char* backend) {
+    return Json{{"name", name},
+                {"backend", backend},
+                {"vram", 24},
+                {"memory", 22},
+                {"slots", slots},
+                {"models",
+                 {{{"name", "m"},
+                   {"params", 8000000000},
+                   {"loaded", true},
+                   {"prompt_speed", prompt},
+                   {"speed", speed},
+                   {"batch_slowdown", 0.1},
+                   {"cache_tokens", 60000}}}}};
+  };
+  return *routing::fleet_from_json(
+      {{"workers", {worker("fast", 4, 5000, 100, "CUDA"), worker("slow", 2, 200, 15, "CPU")}}});
+}
+
+double mean_latency(const SimResult& result, const Trace& trace) {
+  return figures_of(result, trace, {}).latency.mean;
+}
+
+TEST(Simulation, EveryStrategyServesAllWhereNothingIsRefused) {
+  const Trace trace = synthetic_trace(0.8, 600, 3);
+  for (const char* name :
+       {"capability-aware", "fastest", "least-loaded", "round-robin", "script", "least-connections",
+        "inflight-per-slot", "p2c", "jfsq", "lmetric", "lmetric-rate", "least-load", "min-ttft", "random"}) {
+    SimOptions options{.strategy = name, .policy = {}, .limits = no_limits()};
+    const Result<SimResult> result = simulate(small_fleet(), trace, options);
+    ASSERT_TRUE(result) << name;
+    const Figures figures = figures_of(*result, trace, {});
+    EXPECT_EQ(figures.completed, trace.arrivals.size()) << name;
+    EXPECT_GT(figures.ttft.mean, 0) << name;
+    EXPECT_GT(figures.latency.mean, figures.ttft.mean) << name;
+  }
+}
+
+TEST(Simulation, TheSameSeedGivesTheSameBytesAndAnotherDoesNot) {
+  const auto bytes = [](std::uint64_t seed) {
+    const Trace trace = synthetic_trace(0.8, 300, seed);
+    SimOptions options{
+        .strategy = "capability-aware", .policy = {}, .limits = no_limits(), .speed_error = 0.2};
+    options.seed = seed;
+    const std::vector<Figures> figures{figures_of(*simulate(small_fleet(), trace, options), trace, {})};
+    return dump_json(to_json(figures));
+  };
+  EXPECT_EQ(bytes(1), bytes(1));
+  EXPECT_NE(bytes(1), bytes(2));
+}
+
+TEST(Simulation, AFailedWorkersRequestsAreServedByTheOther) {
+  const Trace trace = synthetic_trace(0.3, 300, 5);
+  SimOptions options{.strategy = "capability-aware", .policy = {}, .limits = no_limits()};
+  options.failures = {{60, 0, 30}, {120, 0, 30}, {200, 1, 20}};
+  const Result<SimResult> result = simulate(small_fleet(), trace, options);
+  ASSERT_TRUE(result);
+  for (const SimResult::One& one : result->requests) EXPECT_FALSE(one.refused);
+}
+
+TEST(Simulation, ALimitOnTheQueueRefusesUnderOverload) {
+  const Trace trace = synthetic_trace(30, 60, 5);
+  SimOptions options{.strategy = "capability-aware", .policy = {}, .limits = {}};
+  options.limits.most_waiting_per_model = 8;
+  const Figures figures = figures_of(*simulate(small_fleet(), trace, options), trace, {});
+  EXPECT_GT(figures.refused, trace.arrivals.size() / 2);
+  EXPECT_EQ(figures.refused + figures.completed, trace.arrivals.size());
+}
+
+TEST(Simulation, SpeedsThatAreBelievedWronglyAreLearned) {
+  const Trace trace = synthetic_trace(1.0, 1800, 7);
+  SimOptions right{.strategy = "capability-aware", .policy = {}, .limits = no_limits()};
+  const double exact = mean_latency(*simulate(small_fleet(), trace, right), trace);
+  SimOptions wrong = right;
+  wrong.speed_error = 0.5;
+  EXPECT_LT(mean_latency(*simulate(small_fleet(), trace, wrong), trace), 1.08 * exact);
+}
+
+TEST(Simulation, UnknownStrategiesNameTheNearest) {
+  SimOptions options{.strategy = "least-conections"};
+  const Result<SimResult> result = simulate(small_fleet(), synthetic_trace(1, 10, 1), options);
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().hint.find("least-connections"), std::string::npos);
+}
+
+TEST(Simulation, AFleetOfWhichNobodyTakesPartIsRefused) {
+  Fleet fleet = small_fleet();
+  fleet.engines.clear();
+  EXPECT_FALSE(simulate(fleet, synthetic_trace(1, 10, 1), {}));
+}
+
+TEST(Trace, BadLinesAreNamed) {
+  const auto message = [](std::string_view csv) {
+    const Result<Trace> trace = parse_trace(csv);
+    return trace ? std::string("fine") : trace.error().message;
+  };
+  const std::string header = "arrival_s,prompt_tokens,output_tokens\n";
+  EXPECT_EQ(message(cat(header, "0,1,1\n")), "fine");
+  EXPECT_NE(message(cat(header, "0,1,1\n1,nan,1\n")).find("Line 3"), std::string::npos);
+  EXPECT_NE(message(cat(header, "0,-1,1\n")).find("Line 2"), std::string::npos);
+  EXPECT_NE(message(cat(header, "5,1,1\n4,1,1\n")).find("before"), std::string::npos);
+  EXPECT_NE(message("arrival_s,prompt\n0,1\n").find("header"), std::string::npos);
+  EXPECT_NE(message(header).find("no request"), std::string::npos);
+}
+
+// Published figures of the rules to compare with, on the shared fleet and trace: the simulator is right when
+// it gives them.
+struct Published {
+  const char* strategy;
+  double load;
+  double mean_s;
+};
+class PublishedFigures : public testing::TestWithParam<Published> {};
+
+TEST_P(PublishedFigures, AreReproducedWithinFivePercent) {
+  const std::filesystem::path shared = "shared";
+  const auto fleet_text = read_file(shared / "fleets/mixed-16.json", 1u << 20u);
+  const auto trace_text = read_file(shared / "traces/azure2023_conv.csv", 1u << 24u);
+  if (!fleet_text || !trace_text) GTEST_SKIP() << "needs shared/";
+  const Fleet fleet = *routing::fleet_from_json(*parse_json(*fleet_text));
+  Trace trace = *parse_trace(*trace_text);
+  const Offered offered = offered_by(trace);
+  const double per_second = GetParam().load * fleet_capacity(*true_speeds(fleet), offered);
+  stretch(trace, offered.per_second / per_second);
+  SimOptions options{.strategy = GetParam().strategy, .policy = {}, .limits = no_limits()};
+  const double mean = mean_latency(*simulate(fleet, trace, options), trace);
+  EXPECT_NEAR(mean, GetParam().mean_s, 0.05 * GetParam().mean_s);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rules, PublishedFigures,
+    testing::Values(Published{"least-connections", 0.5, 6.17}, Published{"least-connections", 0.8, 9.84},
+                    Published{"inflight-per-slot", 0.5, 3.94}, Published{"inflight-per-slot", 0.8, 5.57},
+                    Published{"lmetric-rate", 0.5, 2.88}, Published{"lmetric-rate", 0.8, 4.72},
+                    Published{"least-load", 0.5, 3.06}, Published{"least-load", 0.8, 5.09}));
+
+}  // namespace
+}  // namespace rbee::sim
