@@ -5,9 +5,9 @@
 #include "domain/report.h"
 
 #include <cstdint>
-#include <string>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace rbee {
@@ -27,8 +27,8 @@ struct FleetEngine {
 
 // How a worker runs a model, measured. What is not known is 0.
 struct ModelSpeed {
-  double prompt_speed = 0;  // tokens a second
-  double speed = 0;         // tokens a second of one request by itself
+  double prompt_speed = 0;                    // tokens a second
+  double speed = 0;                           // tokens a second of one request by itself
   std::optional<double> batch_slowdown = {};  // how much slower each gets for every further one
   std::uint64_t cache_tokens = 0;             // of prompts that an engine keeps
   double load_seconds = 0;
@@ -60,9 +60,9 @@ struct ScriptWord {
 
 struct Request {
   std::uint64_t id = 0;
-  std::string model;   // as the client wrote it
-  std::string worker;  // x-rbee-worker: this one or an error; empty: any
-  int slots = 1;       // `n` completions take n
+  std::string model;         // as the client wrote it
+  std::string worker;        // x-rbee-worker: this one or an error; empty: any
+  int slots = 1;             // `n` completions take n
   double prompt_bytes = 0;   // of text; for an estimate where the tokens are not known
   double prompt_tokens = 0;  // an estimate: it ranks and never refuses
   double max_tokens = 0;     // 0: not said
