@@ -11,22 +11,26 @@ T ?= gguf
 # Not `SECONDS ?=`: bash has a variable of that name.
 FUZZ_SECONDS := $(if $(findstring command,$(origin SECONDS)),$(SECONDS),30)
 
-.PHONY: build setup engines demo test test-all bench lint lint-all format fuzz clean help
+.PHONY: build program setup engines demo test test-all bench lint lint-all format fuzz clean help
 
 build:  ## the program, build/release/rbee, and the unit tests
 	@[ -f build/release/build.ninja ] || cmake --preset release
 	@cmake --build --preset release
 
+program:  ## the program alone
+	@[ -f build/release/build.ninja ] || cmake --preset release
+	@cmake --build --preset release --target rbee
+
 setup:  ## what the machine lacks: packages, and the tests' npm packages
 	@tools/setup
 
-engines: build  ## the engine packs of the demo and the tests, built once into ~/.cache/rbee
+engines: program  ## the engine packs of the demo and the tests, built once into ~/.cache/rbee
 	@$(RBEE) engine install cpu
 	@$(RBEE) engine install vulkan
 
 demo:  ## real answers from two backends of this machine
 	@tools/setup
-	@$(MAKE) --no-print-directory build engines
+	@$(MAKE) --no-print-directory engines
 	@node tools/demo.mjs
 
 test:  ## unit tests, and end-to-end tests on the CPU and Vulkan engines

@@ -6,6 +6,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # GCC 12 takes the frame of a coroutine for one that was allocated with another operator new.
   list(APPEND RBEE_WARNINGS -Wno-mismatched-new-delete)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # GCC 12's own std::stable_sort calls what its headers call deprecated.
+  list(APPEND RBEE_WARNINGS -Wno-deprecated-declarations)
+endif()
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})

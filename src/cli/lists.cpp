@@ -21,9 +21,11 @@ std::string bytes_of(const Json& object, std::string_view key) {
   return bytes && *bytes > 0 ? bytes_text(static_cast<std::uint64_t>(*bytes)) : "";
 }
 
-std::string gigabytes_of(const Json& object, std::string_view key) {
-  const auto number = get_number(object, key);
-  return number ? cat(fixed(*number, *number < 10 ? 1 : 0), " GB") : "";
+// A card's: empty for what has none, a CPU.
+std::string vram_of(const Json& worker, std::string_view key) {
+  const double card = get_number(worker, "vram").value_or(0);
+  const auto number = get_number(worker, key);
+  return card > 0 && number ? cat(fixed(*number, *number < 10 ? 1 : 0), " GB") : "";
 }
 
 // "8.0 B", "1.0 M": parameters, as the names of models count them.
@@ -86,9 +88,9 @@ Table workers_table(const Json& answer) {
       {}};
   for (const Json& worker : get_array(answer, "workers")) {
     table.rows.push_back({text_of(worker, "name"), text_of(worker, "hive"), text_of(worker, "backend"),
-                          text_of(worker, "device"), state_text(worker), gigabytes_of(worker, "vram"),
-                          gigabytes_of(worker, "free_vram"), count_of(worker, "busy"),
-                          count_of(worker, "slots"), count_of(worker, "queue"), worker_models(worker)});
+                          text_of(worker, "device"), state_text(worker), vram_of(worker, "vram"),
+                          vram_of(worker, "free_vram"), count_of(worker, "busy"), count_of(worker, "slots"),
+                          count_of(worker, "queue"), worker_models(worker)});
   }
   return table;
 }
