@@ -1,7 +1,7 @@
 // Where requests go, and why: what route check, route explain and simulate say, and that rbee.toml is
 // followed while rbee runs.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { answers, makeHome, Rbee, removeHome, run, until } from './support/rbee.mjs';
@@ -79,6 +79,40 @@ describe('routing without a keeper', () => {
     assert.equal(own.requests, own.completed + own.refused);
   });
 
+  test('a script decides in explain and simulate, and route check names its mistakes', async () => {
+    const script = join(home, 'route.rhai');
+    writeFileSync(script, 'fn route_request(request, workers) { workers.filter(|w| w.backend == "Metal") }');
+    const explain = ['route', 'explain', '-m', 'llama-3.1-8b', '--fleet', fleetFile, '--script', script,
+      '--json'];
+    const told = (await run(home, explain)).json();
+    assert.deepEqual([told.placed, told.order], ['mac', ['mac']]);
+    const simulate = ['simulate', '--json', '--quiet', '--fleet', fleetFile, '--rate', '0.1',
+      '--duration', '10m', '--strategy', 'capability-aware'];
+    const mean = async (more) => (await run(home, [...simulate, ...more])).json().strategies[0].latency.mean;
+    assert.ok(await mean(['--script', script]) > await mean([]), 'the Metal worker alone is slower');
+    assert.equal((await run(home, ['route', 'check', script, '--json'])).json().ok, true);
+    writeFileSync(script, 'fn route_request(request) {\n  workers\n}\n');
+    const wrong = await run(home, ['route', 'check', script, '--json']);
+    const { findings: [finding] } = wrong.json();
+    assert.deepEqual([wrong.code, finding.file, finding.line, finding.severity], [1, script, 1, 'error']);
+    assert.match(finding.message, /parameters/);
+  });
+
+  test('rhai runs a file, and lines from a pipe', async () => {
+    const script = join(home, 'answer.rhai');
+    writeFileSync(script, 'let x = 40;\nx + 2\n');
+    const right = await run(home, ['rhai', 'run', script, '--json']);
+    assert.deepEqual(right.json(), { type: 'i64', value: '42' });
+    writeFileSync(script, 'let x = 1;\nx / 0\n');
+    const failed = await run(home, ['rhai', 'run', script, '--json']);
+    const { error, message, line, column } = failed.json();
+    assert.deepEqual([failed.code, error, line, column], [1, 'ErrorArithmetic', 2, 3]);
+    assert.match(message, /[Dd]ivi/);
+    const lines = await run(home, ['rhai'], { input: 'let x = 20;\nx + 1\n"a" + x\n' });
+    assert.deepEqual([lines.code, lines.stdout], [0, '21\n"a20"\n']);
+    assert.equal((await run(home, ['rhai'], { input: 'y + 1\n' })).code, 1);
+  });
+
   test('a fleet with nonsense in it is refused by name', async () => {
     const bad = join(home, 'bad.json');
     const broken = structuredClone(fleet);
@@ -129,5 +163,71 @@ describe('routing of a running keeper', () => {
     assert.match(await whys(), /4000 GB/);
     writeFileSync(file, '');
     await until('no rule holds', async () => (await whys()).includes('no rule'));
+  });
+});
+
+const seedScript = `// ~/.config/rbee/routing.rhai
+fn route_request(request, workers) {
+    let model_size = request.model_size;
+    // Large models: prefer NVIDIA with high VRAM
+    if model_size > 40_000_000_000 {
+        return workers.filter(|w| w.backend == "CUDA" && w.vram > 40);
+    }
+    // Medium models: prefer Metal or CUDA
+    if model_size > 10_000_000_000 {
+        return workers.filter(|w| w.backend in ["Metal", "CUDA"]);
+    }
+    // Small models: any GPU works
+    return workers.filter(|w| w.backend != "CPU");
+}
+`;
+
+describe('routing.rhai of a running keeper', () => {
+  let system, model, file;
+  before(async () => {
+    system = await Rbee.start();
+    model = await system.model();
+    file = join(system.home, 'routing.rhai');
+  });
+  after(() => system?.stop());
+
+  const told = async () => (await system.run(['route', 'explain', '-m', model, '--json'])).json();
+  const ask = () => fetch(`${system.address}/v1/chat/completions`, {
+    method: 'POST',
+    body: JSON.stringify({ model, max_tokens: 4, messages: [{ role: 'user', content: question }] }),
+  });
+  const place = async (text, holds) => {
+    writeFileSync(file, text);
+    await until('the script holds', async () => holds(await told()));
+  };
+
+  test('its word decides, changes are taken up, and what is wrong is said and changes nothing', async () => {
+    // The machine of the tests has no GPU in service: the seed's script lets nobody serve a small model.
+    await place(seedScript, ({ placed, reason }) => placed === null && reason.includes('script'));
+    const refused = await ask();
+    assert.equal(refused.status, 503);
+    assert.match((await refused.json()).error.message, /routing script lets no worker serve/);
+
+    await place(seedScript.replace('!= "CPU"', '== "CPU"'), ({ placed }) => placed !== null);
+    const served = await ask();
+    await served.text();
+    assert.equal(served.status, 200);
+    const chosen = (await told()).workers.find((one) => one.kept);
+    assert.match(chosen.why, /the script returned it/);
+    assert.equal(served.headers.get('x-rbee-worker'), chosen.name);
+
+    writeFileSync(file, 'fn route_request(request, workers) { let = 3; }');
+    await until('the mistake is said', () => /routing\.rhai:1:\d+: .*still holds/.test(system.stderr));
+    assert.match((await told()).workers.find((one) => one.kept).why, /the script returned it/);
+
+    await place('fn route_request(request, workers) {\n  workers.filter(|w| w.vramm > 1)\n}',
+      ({ reason }) => /routing\.rhai:2:\d+: .*'vram'/.test(reason));
+    const fallen = await ask();
+    await fallen.text();
+    assert.equal(fallen.status, 200);
+    assert.match(await (await fetch(`${system.address}/metrics`)).text(), /rbee_script_failures_total [1-9]/);
+
+    rmSync(file);
+    await until('no script holds', async () => !/script/.test(JSON.stringify(await told())));
   });
 });

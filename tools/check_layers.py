@@ -16,11 +16,11 @@ MAY_INCLUDE = {
     "device": {"base", "domain"},
     "engine": {"base", "domain", "net"},
     "rhai": {"base"},
-    "routing": {"base", "domain"},
+    "routing": {"base", "domain", "rhai"},
     "sim": {"base", "domain", "routing"},
     "hive": {"base", "domain", "net", "model", "device", "engine"},
     "keeper": {"base", "domain", "net", "model", "routing"},
-    "cli": {"base", "domain", "net", "model", "device", "engine", "routing", "sim", "hive", "keeper"},
+    "cli": {"base", "domain", "net", "model", "device", "engine", "rhai", "routing", "sim", "hive", "keeper"},
 }
 
 # Libraries that one place wraps: (how the include begins, which files may have it, what to use instead).

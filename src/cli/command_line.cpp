@@ -56,6 +56,7 @@ class Grammar {
     add_ollama();
     add_completion();
     add_routing();
+    add_rhai();
   }
 
   CLI::App& root() { return root_; }
@@ -301,7 +302,7 @@ class Grammar {
     CLI::App& route = group("route", "Where requests go, and why", "route explain -m llama-3.1-8b");
     CLI::App& check =
         command(route, Command::route_check, "check", "Is the configuration right", "route check rbee.toml");
-    check.add_option("FILE", o_.source, "A configuration (this home's)");
+    check.add_option("FILE", o_.source, "A configuration or routing.rhai (this home's)");
     CLI::App& explain = command(route, Command::route_explain, "explain",
                                 "Where a request would go, with every worker's numbers",
                                 "route explain -m llama-3.1-8b --prompt-tokens 2000");
@@ -314,7 +315,8 @@ class Grammar {
         ->check(positive());
     explain.add_option("--fleet", o_.fleet, "A FLEET.json instead of the live fleet")->type_name("FILE");
     explain.add_option("--config", o_.config, "With --fleet: a rbee.toml (this home's)")->type_name("FILE");
-    explain.add_option("--script", o_.script, "With --fleet: a routing.rhai")->type_name("FILE");
+    explain.add_option("--script", o_.script, "With --fleet: a routing.rhai (this home's)")
+        ->type_name("FILE");
     CLI::App& simulate =
         command(root_, Command::simulate, "simulate", "Strategies side by side, in virtual time",
                 "simulate --fleet fleet.json --rate 2 --duration 1h");
@@ -333,7 +335,14 @@ class Grammar {
         ->check(CLI::Range(0.0, 3.0).description(""));
     simulate.add_option("--seed", o_.seed, "The same seed gives the same figures (1)")->type_name("N");
     simulate.add_flag("--no-limits", o_.no_limits, "Refuse nothing, however long the queue");
+    simulate.add_option("--script", o_.script, "A routing.rhai (this home's)")->type_name("FILE");
     simulate.add_option("--plot", o_.plot, "Write an SVG of the times")->type_name("FILE");
+  }
+
+  void add_rhai() {
+    CLI::App& rhai = command(root_, Command::rhai, "rhai", "Try the language of routing scripts", "rhai");
+    CLI::App& run = command(rhai, Command::rhai_run, "run", "Run a script", "rhai run score.rhai --json");
+    run.add_option("FILE", o_.source, "The script")->required();
   }
 
   static CLI::Validator positive() { return CLI::Range(1u, 1u << 24).description(""); }

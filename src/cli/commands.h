@@ -49,6 +49,8 @@ struct Context {
 // With --fleet; else the live fleet is asked about.
 [[nodiscard]] Result<void> run_route_explain(const Context& context);
 [[nodiscard]] Result<void> run_simulate(const Context& context);
+[[nodiscard]] Result<void> run_rhai(const Context& context);
+[[nodiscard]] Result<void> run_rhai_file(const Context& context);
 
 // Those that ask a keeper.
 [[nodiscard]] Result<void> run_route_explain_live(const Context& context, AdminClient& client);

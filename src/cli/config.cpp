@@ -40,8 +40,8 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"routing.rules[].max_queue", integer, "", "requests", "Requests that may wait under the rule.", true},
     {"routing.rules[].user", text, "", "", "The user that the rule is for.", true},
     {"routing.rules[].labels", texts, "", "", "Labels that a worker must have.", true},
-    {"routing.script.max_operations", integer, "1000000", "steps", "Longest run of the script.", false},
-    {"routing.script.max_depth", integer, "64", "calls", "Deepest nesting of the script.", false},
+    {"routing.script.max_operations", integer, "1000000", "steps", "Longest run of the script.", true},
+    {"routing.script.max_depth", integer, "64", "calls", "Deepest nesting of the script.", true},
     {"models.*.context", integer, "", "tokens", "What one request may use.", true},
     {"models.*.slots", integer, "", "requests", "Requests at once in one engine.", true},
     {"models.*.keep_alive", text, "10m", "time", "Idle time before it may go; or \"forever\".", false},
@@ -186,6 +186,9 @@ Result<Config> take_values(const toml::table& table, std::string_view file) {
   Result<routing::RouterSettings> routing = take_routing(table, file);
   if (!routing) return routing.error();
   config.routing = std::move(*routing);
+  const Result<routing::ScriptLimits> script = take_script(table, file);
+  if (!script) return script.error();
+  config.script = *script;
   if (const toml::table* models = table["models"].as_table()) {
     for (const auto& [name, node] : *models)
       config.models.emplace(name.str(), model_settings(*node.as_table()));

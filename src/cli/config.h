@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "domain/model_settings.h"
+#include "routing/rhai_policy.h"
 #include "routing/scheduler.h"
 
 #include <filesystem>
@@ -17,6 +18,7 @@ struct Config {
   std::string keeper_listen = "127.0.0.1:7833";
   ModelSettingsByName models = {};
   routing::RouterSettings routing = {};
+  routing::ScriptLimits script = {};
 };
 
 enum class KeyType {

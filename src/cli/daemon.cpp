@@ -6,6 +6,7 @@
 #include "cli/port_owner.h"
 #include "cli/probe_child.h"
 #include "cli/run.h"
+#include "cli/script_file.h"
 
 #include <algorithm>
 #include <future>
@@ -96,6 +97,14 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
   options.own_hive_socket = context_.paths.hive_socket.string();
   options.expect_own_hive = plan.hive;
   options.routing = config.routing;
+  Result<std::shared_ptr<const routing::RhaiPolicy>> script =
+      read_script(context_.paths.script_file, config.script);
+  if (script) {
+    options.script = std::move(*script);
+  } else {
+    // Not a reason to serve nobody; it is taken up once it is right.
+    log_->warning(cat(script.error().message, " ", hint_of(script.error()), " Rules and strategy hold."));
+  }
   options.ready_model = plan.ready_model;
   options.models = config.models;
   const Result<void> folder = make_folder(options.state_folder);
@@ -104,9 +113,11 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
       std::make_unique<keeper::Keeper>(*keeper_runtime_, context_.clock, context_.random, log_, options);
   Result<void> started = keeper_->start();
   if (!started) return with_owner(started.error(), plan.listen);
+  keeper::Keeper* keeper = keeper_.get();
   watch_ = ConfigWatch::start(
-      keeper_runtime_->first(), context_.paths.config_file, log_,
-      [keeper = keeper_.get()](const Config& changed) { keeper->set_routing(changed.routing); });
+      keeper_runtime_->first(), context_.paths.config_file, context_.paths.script_file, config.script, log_,
+      {.on_config = [keeper](const Config& changed) { keeper->set_routing(changed.routing); },
+       .on_script = [keeper](ConfigWatch::Script changed) { keeper->set_script(std::move(changed)); }});
   keeper_runtime_->start();
   keeper_started_ = true;
   return {};

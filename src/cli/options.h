@@ -50,6 +50,8 @@ enum class Command {
   route_check,
   route_explain,
   simulate,
+  rhai,
+  rhai_run,
 };
 
 enum class ColorMode { automatic, always, never };
@@ -107,7 +109,8 @@ struct Options {
 
   bool follow = false;  // logs
 
-  // route explain, simulate: `model` and `max_tokens` as above, `source` is the file of route check
+  // route explain, simulate: `model` and `max_tokens` as above, `source` is the file of route check and of
+  // rhai run
   std::string fleet;
   std::string config;
   std::string script;

@@ -40,6 +40,7 @@ Result<Paths> find_paths(const Environment& environment) {
   }
   paths.engines = rbee_engines ? absolute_folder(*rbee_engines)
                                : xdg_folder(environment, "XDG_CACHE_HOME", home / ".cache") / "engines";
+  paths.script_file = paths.config_file.parent_path() / "routing.rhai";
   paths.lock = paths.state / "up.lock";
   paths.keeper_json = paths.state / "keeper.json";
   paths.keeper_folder = paths.state / "keeper";

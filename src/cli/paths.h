@@ -11,6 +11,7 @@ namespace rbee::cli {
 
 struct Paths {
   std::filesystem::path config_file;    // rbee.toml
+  std::filesystem::path script_file;    // routing.rhai, beside it
   std::filesystem::path state;          // the folder of all that follows but `engines`
   std::filesystem::path lock;           // held by the `up` or `keeper` of this home
   std::filesystem::path keeper_json;    // {"pid", "address", "version"} of the keeper that runs

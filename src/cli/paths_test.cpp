@@ -13,6 +13,7 @@ TEST(Paths, WithoutRbeeHomeTheXdgDefaultsHold) {
   const Result<Paths> got = find_paths(with({"HOME=/home/ann"}));
   ASSERT_TRUE(got);
   EXPECT_EQ(got->config_file, "/home/ann/.config/rbee/rbee.toml");
+  EXPECT_EQ(got->script_file, "/home/ann/.config/rbee/routing.rhai");
   EXPECT_EQ(got->state, "/home/ann/.local/share/rbee");
   EXPECT_EQ(got->models, "/home/ann/.local/share/rbee/models");
   EXPECT_EQ(got->engines, "/home/ann/.cache/rbee/engines");

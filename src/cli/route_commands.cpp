@@ -3,7 +3,10 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/config.h"
+#include "cli/keeper_address.h"
 #include "cli/progress.h"
+#include "cli/script_check.h"
+#include "cli/script_file.h"
 #include "routing/fleet_json.h"
 #include "routing/router.h"
 #include "sim/report.h"
@@ -58,14 +61,45 @@ bool always_matches(const routing::Rule& rule) {
   return rule.model.empty() && !rule.model_size && rule.user.empty();
 }
 
-std::vector<Finding> findings_of(const std::string& file) {
-  if (file.ends_with(".rhai")) {
-    return {{.file = file, .line = 1, .column = 1, .message = "This version runs no scripts."}};
+// What the keeper's fleet is now; nothing where no keeper answers.
+std::shared_ptr<const Fleet> live_fleet(const Context& context) {
+  const Result<net::Endpoint> keeper = find_keeper(context.options, context.environment, context.paths);
+  if (!keeper) return nullptr;
+  std::string key = context.options.key;
+  if (key.empty()) key = context.environment.find("RBEE_API_KEY").value_or("");
+  net::Loop loop(context.clock);
+  AdminClient client(loop, *keeper, std::move(key));
+  const Result<Json> json = client.get("/api/v1/fleet");
+  if (!json) return nullptr;
+  Result<Fleet> fleet = routing::fleet_from_json(*json);
+  return fleet ? std::make_shared<Fleet>(std::move(*fleet)) : nullptr;
+}
+
+std::vector<Finding> findings_of_script(const Context& context, const std::string& file) {
+  const Result<Config> config = read_config(context.paths.config_file);
+  const auto script = read_script(file, config ? config->script : routing::ScriptLimits{});
+  if (!script) return {finding_of(script.error(), file)};
+  const std::shared_ptr<const Fleet> fleet = live_fleet(context);
+  if (!fleet) {
+    context.out.note("No keeper answers: the script was not asked about a fleet.");
+    return {};
   }
+  std::vector<Finding> found;
+  for (const ScriptFinding& one : ask_about_fleet(**script, fleet)) {
+    found.push_back(
+        one.is_error
+            ? finding_of({ErrorCode::bad_config, one.message}, file)
+            : Finding{.file = file, .line = 1, .column = 1, .severity = "warning", .message = one.message});
+  }
+  return found;
+}
+
+std::vector<Finding> findings_of(const Context& context, const std::string& file) {
   std::error_code missing;
   if (!std::filesystem::exists(file, missing)) {
     return {{.file = file, .message = "There is no such file."}};
   }
+  if (file.ends_with(".rhai")) return findings_of_script(context, file);
   const Result<Config> config = read_config(file);
   if (!config) return {finding_of(config.error(), file)};
   std::vector<Finding> found;
@@ -81,6 +115,29 @@ std::vector<Finding> findings_of(const std::string& file) {
     break;
   }
   return found;
+}
+
+// Without a word, all that this home has.
+std::vector<std::string> files_to_check(const Context& context) {
+  if (!context.options.source.empty()) return {context.options.source};
+  std::vector<std::string> files;
+  for (const std::filesystem::path& file : {context.paths.config_file, context.paths.script_file}) {
+    std::error_code ignored;
+    if (std::filesystem::exists(file, ignored)) files.push_back(file.string());
+  }
+  return files;
+}
+
+// --script, or this home's where the configuration is this home's too.
+Result<std::shared_ptr<const routing::RhaiPolicy>> script_of(const Context& context, const Config& config) {
+  const Options& options = context.options;
+  if (options.script.empty()) {
+    if (!options.config.empty()) return std::shared_ptr<const routing::RhaiPolicy>();
+    return read_script(context.paths.script_file, config.script);
+  }
+  Result<std::shared_ptr<const routing::RhaiPolicy>> script = read_script(options.script, config.script);
+  if (script && !*script) return Error{ErrorCode::io_failed, cat("There is no file '", options.script, "'.")};
+  return script;
 }
 
 Result<Fleet> read_fleet(const std::string& file) {
@@ -159,11 +216,11 @@ Table figures_table(const std::vector<sim::Figures>& all) {
 }  // namespace
 
 Result<void> run_route_check(const Context& context) {
-  const std::string file =
-      context.options.source.empty() ? context.paths.config_file.string() : context.options.source;
-  std::error_code ignored;
-  const bool none = context.options.source.empty() && !std::filesystem::exists(file, ignored);
-  const std::vector<Finding> findings = none ? std::vector<Finding>{} : findings_of(file);
+  const std::vector<std::string> files = files_to_check(context);
+  std::vector<Finding> findings;
+  for (const std::string& file : files) {
+    for (Finding& finding : findings_of(context, file)) findings.push_back(std::move(finding));
+  }
   Json list = Json::array();
   bool ok = true;
   for (const Finding& finding : findings) {
@@ -174,7 +231,7 @@ Result<void> run_route_check(const Context& context) {
   }
   context.out.document(Json{{"ok", ok}, {"findings", std::move(list)}});
   if (findings.empty())
-    context.out.line(none ? "There is no rbee.toml: what is usual holds." : "All is right.");
+    context.out.line(files.empty() ? "There is no rbee.toml: what is usual holds." : "All is right.");
   if (!ok) context.out.fail();
   return {};
 }
@@ -186,15 +243,17 @@ Result<void> run_route_explain(const Context& context) {
   const Result<Config> config =
       read_config(options.config.empty() ? context.paths.config_file : std::filesystem::path(options.config));
   if (!config) return config.error();
-  if (!options.script.empty()) {
-    return Error{ErrorCode::unsupported, "This version runs no scripts.", "Leave --script out."};
-  }
+  const auto script = script_of(context, *config);
+  if (!script) return script.error();
   routing::Router router(config->routing);
   const routing::Actions ignored = router.on_fleet(context.clock.now(), *fleet);
   Request request;
   request.model = options.model;
   request.prompt_tokens = options.prompt_tokens;
   request.max_tokens = options.max_tokens.value_or(0);
+  if (*script) {
+    request.script = (*script)->ask(request, std::make_shared<Fleet>(router.fleet()), router.engines_now());
+  }
   say(context, router.explain(context.clock.now(), request));
   return {};
 }
@@ -224,6 +283,8 @@ Result<void> run_simulate(const Context& context) {
   }
   const Result<Config> config = read_config(context.paths.config_file);
   if (!config) return config.error();
+  const auto script = script_of(context, *config);
+  if (!script) return script.error();
   const sim::Offered offered = sim::offered_by(*trace);
   double per_second = offered.per_second;
   if (options.load > 0 && offered.per_second > 0) {
@@ -245,6 +306,7 @@ Result<void> run_simulate(const Context& context) {
                           .limits = options.no_limits ? sim::no_limits() : config->routing.limits,
                           .speed_error = options.speed_error,
                           .seed = options.seed,
+                          .script = *script,
                           .failures = {},
                           .decision_clock = &context.clock,
                           .progress = {}};
@@ -253,6 +315,9 @@ Result<void> run_simulate(const Context& context) {
     };
     Result<sim::SimResult> result = sim::simulate(*fleet, *trace, asked);
     if (!result) return result.error();
+    if (!result->script_failure.empty()) {
+      context.out.note(cat("The script failed (", strategy, "): ", result->script_failure));
+    }
     figures.push_back(sim::figures_of(*result, *trace, bound));
     if (!options.plot.empty()) results.push_back(std::move(*result));
   }

@@ -12,6 +12,9 @@ namespace {
 constexpr double most_vram = 1e6;
 constexpr double most_weight = 1e6;
 constexpr std::int64_t most_queue = 10'000'000;
+// Half a minute of a script, for one request; and as deep as the language keeps its own stack safe.
+constexpr double most_operations = 1e9;
+constexpr double most_depth = 10'000;
 
 class RoutingReader {
  public:
@@ -30,6 +33,20 @@ class RoutingReader {
     }
     if (error_) return *error_;
     return settings;
+  }
+
+  Result<routing::ScriptLimits> read_script(const toml::table& root) {
+    routing::ScriptLimits limits;
+    const toml::table* table = root["routing"]["script"].as_table();
+    if (table == nullptr) return limits;
+    auto operations = static_cast<double>(limits.operations);
+    auto depth = static_cast<double>(limits.depth);
+    read_number(*table, "max_operations", 1, most_operations, operations);
+    read_number(*table, "max_depth", 1, most_depth, depth);
+    if (error_) return *error_;
+    limits.operations = static_cast<std::uint64_t>(operations);
+    limits.depth = static_cast<std::size_t>(depth);
+    return limits;
   }
 
  private:
@@ -140,6 +157,10 @@ class RoutingReader {
 
 Result<routing::RouterSettings> take_routing(const toml::table& file, std::string_view name) {
   return RoutingReader(name).read(file);
+}
+
+Result<routing::ScriptLimits> take_script(const toml::table& file, std::string_view name) {
+  return RoutingReader(name).read_script(file);
 }
 
 }  // namespace rbee::cli

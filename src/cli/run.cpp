@@ -40,6 +40,8 @@ LocalCommand local_command(Command command) {
     case Command::completion: return run_completion;
     case Command::route_check: return run_route_check;
     case Command::simulate: return run_simulate;
+    case Command::rhai: return run_rhai;
+    case Command::rhai_run: return run_rhai_file;
     case Command::engine_list: return run_engine_list;
     case Command::engine_install: return run_engine_install;
     case Command::engine_verify: return run_engine_verify;

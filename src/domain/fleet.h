@@ -71,6 +71,10 @@ struct Request {
   std::string user = {};     // the body's `user`
   std::string session = {};  // x-session-id
   std::string key = {};      // name of the API key; empty: the anonymous one
+  // What the model must be able to do; for scripts.
+  bool needs_embedding = false;
+  bool needs_vision = false;
+  bool needs_tools = false;
   // Hashes of the prompt's beginning up to the end of each block, and what a block counts, in tokens.
   std::vector<std::uint64_t> prefix = {};
   double block_tokens = 0;

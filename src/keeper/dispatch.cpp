@@ -225,6 +225,9 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   request.priority = passage.call.priority;
   request.user = passage.call.user;
   request.session = passage.call.session;
+  request.needs_tools = passage.call.needs_tools;
+  request.needs_vision = passage.call.needs_vision;
+  request.needs_embedding = passage.call.target.find("/embed") != std::string::npos;
   ticket.ask(std::move(request), passage.id);
   net::Task<Ended> asking = place_and_ask(passage, ticket);
   const Ended ended = co_await asking;

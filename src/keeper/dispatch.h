@@ -28,6 +28,8 @@ struct Call {
   Priority priority = Priority::normal;
   std::string user = {};
   std::string session = {};
+  bool needs_tools = false;
+  bool needs_vision = false;
   net::Headers headers;   // for the engine
   std::string_view body;  // lives in the exchange
 };

@@ -97,6 +97,8 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
             .priority = priority_of(exchange.head().headers.find("x-rbee-priority").value_or("")),
             .user = std::move(head->user),
             .session = std::string(exchange.head().headers.find("x-session-id").value_or("")),
+            .needs_tools = head->has_tools,
+            .needs_vision = head->has_images,
             .headers = to_engine(exchange.head().headers),
             .body = *body};
   net::Task<void> serving = dispatch(core, exchange, std::move(call));

@@ -16,7 +16,9 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <mutex>
 #include <optional>
+#include <utility>
 
 namespace rbee::keeper {
 namespace {
@@ -108,6 +110,19 @@ net::Task<void> ask_unload(std::shared_ptr<Core> core, net::Loop& loop, routing:
     core->log->warning(cat("Hive '", unload.hive, "' did not end engine '", unload.engine_id, "'."));
 }
 
+// A script that is wrong fails with every request: its words are logged once until they change.
+class Said {
+ public:
+  bool is_new(const std::string& text) {
+    const std::scoped_lock lock(mutex_);
+    return std::exchange(last_, text) != text;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string last_;
+};
+
 // The scheduler's alarm. On the first loop only.
 struct Alarm {
   explicit Alarm(net::Loop& loop) : timer(loop) {}
@@ -164,6 +179,13 @@ Placing::Effects Keeper::Impl::effects() {
                 arm(rings, weak, time, loop->clock().now());
             });
           },
+      .script_failed =
+          [weak, said = std::make_shared<Said>()](const std::string& why) {
+            const std::shared_ptr<Core> alive = weak.lock();
+            if (!alive) return;
+            alive->metrics.script_failed();
+            if (said->is_new(why)) alive->log->warning(cat(why, " Rules and strategy hold instead."));
+          },
   };
 }
 
@@ -213,6 +235,7 @@ Result<void> Keeper::start() {
   core.own_hive.unix_path = options.own_hive_socket;
   core.placing = std::make_shared<Placing>(
       core.clock, std::make_unique<routing::Router>(core.options.routing), impl_->effects());
+  core.placing->set_script(options.script);
   for (const KnownHive& hive : core.state->hives())
     core.placing->remember(hive.name, hive.address, hive.models);
 
@@ -242,6 +265,10 @@ void Keeper::stop() {
 
 void Keeper::set_routing(routing::RouterSettings settings) {
   impl_->core->placing->on_settings(std::move(settings));
+}
+
+void Keeper::set_script(std::shared_ptr<const routing::ScriptPolicy> script) {
+  impl_->core->placing->set_script(std::move(script));
 }
 
 net::Endpoint Keeper::endpoint() const { return impl_->core->address; }

@@ -10,6 +10,7 @@
 #include "domain/model_settings.h"
 #include "net/stream.h"
 #include "routing/scheduler.h"
+#include "routing/script_policy.h"
 
 #include <filesystem>
 #include <memory>
@@ -27,6 +28,7 @@ struct KeeperOptions {
   bool expect_own_hive = false;      // not ready before its first report
   ModelSettingsByName models = {};   // the configuration's
   routing::RouterSettings routing = {};
+  std::shared_ptr<const routing::ScriptPolicy> script = {};  // none: rules and strategy alone
   std::string ready_model = {};  // not ready before this model is known; empty: any
 };
 
@@ -43,6 +45,8 @@ class Keeper {
   [[nodiscard]] Result<void> start();
   // From then on; from any thread. After start().
   void set_routing(routing::RouterSettings settings);
+  // None: rules and strategy alone hold.
+  void set_script(std::shared_ptr<const routing::ScriptPolicy> script);
   // Closes all connections. The runtime's loops must run, or have ended; what is left of the state is written
   // when the last request has gone with them.
   void stop();

@@ -64,6 +64,10 @@ struct Metrics::Impl {
   prometheus::Counter& lost = make(prometheus::BuildCounter(), "rbee_engine_lost_total",
                                    "Engines that went away with a request.", registry)
                                   .Add({});
+  prometheus::Counter& script_failures =
+      make(prometheus::BuildCounter(), "rbee_script_failures_total",
+           "Requests that routing.rhai failed to decide: rules and strategy did.", registry)
+          .Add({});
   prometheus::Family<prometheus::Counter>& refusals =
       make(prometheus::BuildCounter(), "rbee_requests_refused_total",
            "Requests that were refused, by reason.", registry);
@@ -101,6 +105,7 @@ void Metrics::request_ended(const std::string& model, const std::string& worker,
 }
 
 void Metrics::first_byte(double seconds) { impl_->ttft.Observe(seconds); }
+void Metrics::script_failed() { impl_->script_failures.Increment(); }
 void Metrics::engine_lost() { impl_->lost.Increment(); }
 void Metrics::refused(std::string_view reason) {
   // One series for each kind of error: there are some thirty.

@@ -27,6 +27,8 @@ class Metrics {
   // Seconds from the request's last byte to the answer's first.
   void first_byte(double seconds);
   void engine_lost();
+  // It was asked, and rules and strategy had to hold.
+  void script_failed();
   // By the name of its error.
   void refused(std::string_view reason);
   void relayed(std::uint64_t bytes, std::uint64_t chunks);

@@ -78,8 +78,9 @@ void Placing::remember(const std::string& hive, const std::string& address, std:
 void Placing::on_report(HiveReport report, const std::string& address) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
     view_.on_report(std::move(report), address, now);
+    routing::Actions actions = scheduler.on_fleet(now, view_.fleet());
     keep_fleet();
-    return scheduler.on_fleet(now, view_.fleet());
+    return actions;
   });
 }
 
@@ -91,8 +92,9 @@ void Placing::on_seen(const std::string& hive) {
 void Placing::on_gone(const std::string& hive) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
     view_.on_gone(hive);
+    routing::Actions actions = scheduler.on_fleet(now, view_.fleet());
     keep_fleet();
-    return scheduler.on_fleet(now, view_.fleet());
+    return actions;
   });
 }
 
@@ -119,18 +121,23 @@ void Placing::set_script(std::shared_ptr<const routing::ScriptPolicy> script) {
 }
 
 void Placing::keep_fleet() {
-  if (script_) told_fleet_ = std::make_shared<Fleet>(view_.fleet());
+  if (script_) told_fleet_ = std::make_shared<Fleet>(scheduler_->fleet());
 }
 
 ScriptWord Placing::ask_script(const Request& request) {
   std::shared_ptr<const routing::ScriptPolicy> script;
   std::shared_ptr<const Fleet> fleet;
+  std::vector<routing::EngineNow> engines;
   {
     const std::scoped_lock lock(mutex_);
+    if (!script_) return {};
     script = script_;
     fleet = told_fleet_;
+    engines = scheduler_->engines_now();
   }
-  return script && fleet ? script->ask(request, *fleet) : ScriptWord{};
+  ScriptWord word = script->ask(request, fleet, engines);
+  if (!word.failure.empty()) effects_.script_failed(word.failure);
+  return word;
 }
 
 routing::Explanation Placing::explain(const Request& asked) {

@@ -40,6 +40,7 @@ class Placing {
     std::function<void(routing::Load)> load;
     std::function<void(routing::Unload)> unload;
     std::function<void(Instant)> wake_at;
+    std::function<void(const std::string& why)> script_failed = [](const std::string&) {};
   };
   class Ticket;
 

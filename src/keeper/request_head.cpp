@@ -29,6 +29,22 @@ void print_prompt(const simdjson::dom::element& value, PromptPrinter& printer, i
   }
 }
 
+// A part of a message as OpenAI ("image_url", "input_image") and Anthropic ("image") write it.
+bool has_image(const simdjson::dom::element& value, int depth = 0) {
+  if (depth > deepest_content) return false;
+  simdjson::dom::array list;
+  simdjson::dom::object fields;
+  if (!value.get(list)) {
+    return std::any_of(list.begin(), list.end(), [&](const auto& one) { return has_image(one, depth + 1); });
+  }
+  if (value.get(fields)) return false;
+  std::string_view type;
+  if (!fields["type"].get(type) && (type == "image_url" || type == "input_image" || type == "image"))
+    return true;
+  const auto content = fields["content"];
+  return content.error() == simdjson::SUCCESS && has_image(content.value_unsafe(), depth + 1);
+}
+
 Error bad_model(std::string message) {
   return Error{ErrorCode::bad_request,
                std::move(message),
@@ -70,6 +86,10 @@ Result<RequestHead> read_request_head(std::string_view body) {
       if (!value.get(text) && text.size() <= longest_user) head.user = text;
     } else if (key == "messages" || key == "prompt" || key == "input" || key == "system") {
       print_prompt(value, printer);
+      head.has_images = head.has_images || has_image(value);
+    } else if (key == "tools") {
+      simdjson::dom::array tools;
+      head.has_tools = !value.get(tools) && tools.size() > 0;
     } else if (key == "n") {
       std::int64_t n = 0;
       // Anything else is the engine's to refuse, in its own words.

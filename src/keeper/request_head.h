@@ -19,6 +19,8 @@ struct RequestHead {
   double max_tokens = 0;  // 0: not said
   std::string user = {};
   PromptPrint prompt = {};
+  bool has_tools = false;
+  bool has_images = false;
   int n = 1;  // completions asked for: each takes a slot
 };
 

@@ -54,5 +54,21 @@ TEST(RequestHead, DeepNestingEndsInAnErrorNotInTheStack) {
             "bad_json");
 }
 
+TEST(RequestHead, ToolsAndImagesAreSeenInEveryForm) {
+  const auto plain = read_request_head(R"({"model":"m","tools":[],"messages":[{"content":"an image"}]})");
+  ASSERT_TRUE(plain);
+  EXPECT_FALSE(plain->has_tools);
+  EXPECT_FALSE(plain->has_images);
+  const auto tools = read_request_head(R"({"model":"m","tools":[{"type":"function"}]})");
+  ASSERT_TRUE(tools);
+  EXPECT_TRUE(tools->has_tools);
+  for (const char* type : {"image_url", "input_image", "image"}) {
+    const auto image = read_request_head(
+        cat(R"({"model":"m","messages":[{"content":[{"type":"text"},{"type":")", type, R"("}]}]})"));
+    ASSERT_TRUE(image);
+    EXPECT_TRUE(image->has_images) << type;
+  }
+}
+
 }  // namespace
 }  // namespace rbee::keeper

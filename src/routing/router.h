@@ -41,6 +41,7 @@ class Router final : public Scheduler {
   Actions on_settings(Instant now, RouterSettings settings) override;
 
   const Fleet& fleet() const override { return fleet_; }
+  std::vector<EngineNow> engines_now() const override;
   std::size_t waiting() const override { return waiting_; }
   std::size_t running() const override { return entries_.size() - waiting_; }
   Explanation explain(Instant now, const Request& request) override;

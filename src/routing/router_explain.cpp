@@ -46,13 +46,17 @@ Explanation Router::explain(Instant now, const Request& request) {
     told.workers.push_back(explain_worker(now, entry, w, fallback));
   }
   put_in_order(told);
+  const std::string unheeded =
+      request.script.failure.empty()
+          ? ""
+          : cat(" The script failed, so rules and strategy hold: ", request.script.failure);
   if (told.order.empty()) {
-    told.reason = why_not(entry, line).message;
+    told.reason = why_not(entry, line).message + unheeded;
     return told;
   }
   told.placed = told.order.front();
   told.model_file = std::ranges::find(told.workers, told.placed, &Explanation::Worker::name)->model_file;
-  told.reason = why_placed(told);
+  told.reason = why_placed(told) + unheeded;
   return told;
 }
 
@@ -104,6 +108,17 @@ Explanation::Worker Router::explain_worker(Instant now, Entry& entry, std::size_
     row.why += ", its model is to be loaded";
   }
   return row;
+}
+
+std::vector<EngineNow> Router::engines_now() const {
+  std::vector<EngineNow> all(fleet_.engines.size());
+  for (const Engine& engine : engines_) {
+    all[engine.fleet] = {.busy = engine.load.busy(),
+                         .queued = static_cast<int>(engine.queue.size()),
+                         .prompt_speed = engine.load.speed().prompt,
+                         .speed = engine.load.speed().alone};
+  }
+  return all;
 }
 
 std::optional<Explanation> Router::explain_past(std::uint64_t request) const {

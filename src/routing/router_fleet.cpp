@@ -223,10 +223,20 @@ void Router::build_lane(Lane& lane, const Line& line, const Request& request, in
   lane.weight.assign(engines_.size(), 0);
   lane.member.assign(engines_.size() / 64 + 1, 0);
   lane.members.clear();
+  // A script may return a thousand workers: they are looked up once, not for each engine.
+  const bool by_script = request.script.says == ScriptWord::Says::these;
+  std::vector<bool> named(by_script ? fleet_.workers.size() : 0);
+  for (const std::string& name : request.script.workers) {
+    const auto at = workers_.find(name);
+    if (by_script && at != workers_.end()) named[at->second] = true;
+  }
   for (const Index i : line.engines) {
     const Engine& engine = engines_[i];
+    if (by_script && !named[engine.worker]) continue;
     const std::size_t file = engine.has_file ? engine.file : SIZE_MAX;
-    const double weight = allowed(line, request, rule, engine.worker, file, lane.fallback, nullptr);
+    const double weight = by_script && request.worker.empty()
+                              ? 1
+                              : allowed(line, request, rule, engine.worker, file, lane.fallback, nullptr);
     if (!(weight > 0)) continue;
     lane.weight[i] = static_cast<float>(weight);
     lane.members.push_back(i);

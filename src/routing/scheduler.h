@@ -12,6 +12,7 @@
 #include "domain/fleet.h"
 #include "routing/explanation.h"
 #include "routing/policy.h"
+#include "routing/script_policy.h"
 
 #include <cstdint>
 #include <memory>
@@ -117,6 +118,8 @@ class Scheduler {
 
   // The fleet as it was last told, with the scheduler's own `busy`.
   [[nodiscard]] virtual const Fleet& fleet() const = 0;
+  // Of its engines, in its order.
+  [[nodiscard]] virtual std::vector<EngineNow> engines_now() const = 0;
   [[nodiscard]] virtual std::size_t waiting() const = 0;
   [[nodiscard]] virtual std::size_t running() const = 0;
 };

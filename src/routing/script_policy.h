@@ -7,13 +7,27 @@
 
 #include "domain/fleet.h"
 
+#include <memory>
+#include <span>
+#include <vector>
+
 namespace rbee::routing {
+
+// What changes of an engine with every request.
+struct EngineNow {
+  int busy = 0;
+  int queued = 0;           // requests that wait for it
+  double prompt_speed = 0;  // tokens a second, as they are believed
+  double speed = 0;
+};
 
 class ScriptPolicy {
  public:
   virtual ~ScriptPolicy() = default;
-  // From every thread at once.
-  [[nodiscard]] virtual ScriptWord ask(const Request& request, const Fleet& fleet) const = 0;
+  // From every thread at once. `engines` are those of the fleet, in its order. The fleet is the same object
+  // until it changes, so that what is made of it can be kept.
+  [[nodiscard]] virtual ScriptWord ask(const Request& request, const std::shared_ptr<const Fleet>& fleet,
+                                       std::span<const EngineNow> engines) const = 0;
 };
 
 }  // namespace rbee::routing

@@ -243,7 +243,9 @@ class RouterWorld final : public World {
  public:
   RouterWorld(const Fleet& fleet, std::vector<Member> members, const Trace& trace, const SimOptions& options,
               routing::Strategy strategy)
-      : World(fleet, std::move(members), trace, options), router_(settings(options, strategy)) {}
+      : World(fleet, std::move(members), trace, options),
+        router_(settings(options, strategy)),
+        script_(options.script) {}
 
  private:
   static routing::RouterSettings settings(const SimOptions& options, routing::Strategy strategy) {
@@ -272,7 +274,7 @@ class RouterWorld final : public World {
       seen_.workers.push_back(std::move(worker));
       seen_.engines.push_back(std::move(engine));
     }
-    obey(router_.on_fleet(instant(), seen_));
+    tell_fleet();
   }
   void arrived(std::uint32_t index) override {
     const SimRequest asked = request(index);
@@ -284,7 +286,10 @@ class RouterWorld final : public World {
     // The cache's blocks are numbered from 0, and 0 is a block like any other.
     made.block_tokens = block_tokens;
     routing::Actions actions;
-    timed([&] { actions = router_.on_request(instant(), std::move(made)); });
+    timed([&] {
+      ask_script(made);
+      actions = router_.on_request(instant(), std::move(made));
+    });
     obey(actions);
   }
   void first_token(std::uint32_t index, std::size_t) override {
@@ -302,19 +307,29 @@ class RouterWorld final : public World {
   void failed(std::size_t worker, const std::vector<std::uint32_t>& lost) override {
     seen_.engines[worker].state = EngineState::starting;
     ++seen_.engines[worker].incarnation;
-    obey(router_.on_fleet(instant(), seen_));
+    tell_fleet();
     for (const std::uint32_t index : lost) {
       obey(router_.on_returned(instant(), index + 1, routing::Returned::lost));
     }
   }
   void healed(std::size_t worker) override {
     seen_.engines[worker].state = EngineState::ready;
-    obey(router_.on_fleet(instant(), seen_));
+    tell_fleet();
   }
   double alarm_s() const override { return alarm_s_; }
   void alarm() override {
     alarm_s_ = SimWorker::never;
     obey(router_.on_timer(instant()));
+  }
+  void tell_fleet() {
+    const routing::Actions actions = router_.on_fleet(instant(), seen_);
+    if (script_) told_ = std::make_shared<Fleet>(router_.fleet());
+    obey(actions);
+  }
+  void ask_script(Request& made) {
+    if (!script_) return;
+    made.script = script_->ask(made, told_, router_.engines_now());
+    if (result_.script_failure.empty()) result_.script_failure = made.script.failure;
   }
   void obey(const routing::Actions& actions) {
     for (const routing::Action& action : actions) {
@@ -333,6 +348,8 @@ class RouterWorld final : public World {
   static constexpr double far_away_s = 1e9;
   routing::Router router_;
   Fleet seen_;
+  std::shared_ptr<const routing::ScriptPolicy> script_;
+  std::shared_ptr<const Fleet> told_ = {};
   std::map<std::string, std::size_t> places_;
   std::string model_;
   double alarm_s_ = SimWorker::never;

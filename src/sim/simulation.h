@@ -8,6 +8,7 @@
 #include "sim/trace.h"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct SimOptions {
   routing::Limits limits = {};
   double speed_error = 0;  // sigma of the lognormal factor of what is believed, drawn once for each worker
   std::uint64_t seed = 1;
+  std::shared_ptr<const routing::ScriptPolicy> script = {};  // of the scheduler's own strategies
   std::vector<Failure> failures = {};
   const Clock* decision_clock = nullptr;  // measures decisions; none: they are not measured
   std::function<void(std::size_t done, std::size_t of)> progress = {};
@@ -46,6 +48,7 @@ struct SimResult {
   std::vector<double> busy_share;    // of their slots, over the run
   double span_s = 0;                 // first arrival to last end
   std::vector<std::int64_t> decision_us = {};
+  std::string script_failure = {};  // the first
 };
 
 // Every worker of the fleet that is in service and has a model loaded takes part, with the first such. Fails
