@@ -119,20 +119,7 @@ bool ask_library(const Library& library, CudaFacts& facts) {
 }  // namespace
 
 CudaFacts ask_cuda(const LibraryPlaces& places) {
-  CudaFacts facts;
-  facts.failure = "libcuda.so.1 is not there";
-  bool any_loaded = false;
-  for (const std::string& path : library_candidates(places, "libcuda.so.1")) {
-    const Library library(path);
-    if (!library.is_open()) {
-      if (!any_loaded && path.find('/') != std::string::npos)
-        facts.failure = cat(path, " does not load: ", library.failure());
-      continue;
-    }
-    any_loaded = true;
-    if (ask_library(library, facts)) return facts;
-  }
-  return facts;
+  return ask_candidates<CudaFacts>(places, "libcuda.so.1", ask_library);
 }
 
 std::string cuda_code_text(int code) {

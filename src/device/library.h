@@ -1,6 +1,7 @@
 // A vendor's library, opened at run time: nothing of it is linked, so rbee starts without it.
 #pragma once
 
+#include "base/text.h"
 #include "device/rooted_files.h"
 
 #include <optional>
@@ -48,6 +49,27 @@ class Library {
 // What to open for a library of NVIDIA or Vulkan, best first: files that are there, and on this machine the
 // bare name for the loader.
 [[nodiscard]] std::vector<std::string> library_candidates(const LibraryPlaces& places, std::string_view name);
+// Asks the candidates in turn, until `ask(library, facts)` says that one has answered. Otherwise
+// facts.failure is that of the last one asked, or, where none loaded, why not: that it is not there, or the
+// loader's words.
+template <class Facts>
+[[nodiscard]] Facts ask_candidates(const LibraryPlaces& places, std::string_view name,
+                                   bool (*ask)(const Library& library, Facts& facts)) {
+  Facts facts;
+  facts.failure = cat(name, " is not there");
+  bool any_loaded = false;
+  for (const std::string& path : library_candidates(places, name)) {
+    const Library library(path);
+    if (library.is_open()) {
+      any_loaded = true;
+      if (ask(library, facts)) return facts;
+    } else if (!any_loaded && path.find('/') != std::string::npos) {
+      // The plain name fails where the loader knows none: that is no library that is broken.
+      facts.failure = cat(path, " does not load: ", library.failure());
+    }
+  }
+  return facts;
+}
 // The folders that library_candidates() looks through where none are given, as paths of that machine.
 [[nodiscard]] std::vector<std::string> usual_library_folders(const RootedFiles& files);
 [[nodiscard]] bool is_wsl(const RootedFiles& files);

@@ -202,21 +202,7 @@ bool ask_library(const Library& library, NvmlFacts& facts) {
 }  // namespace
 
 NvmlFacts ask_nvml(const LibraryPlaces& places) {
-  NvmlFacts facts;
-  facts.failure = "libnvidia-ml.so.1 is not there";
-  bool any_loaded = false;
-  for (const std::string& path : library_candidates(places, "libnvidia-ml.so.1")) {
-    const Library library(path);
-    if (!library.is_open()) {
-      // The plain name fails where the loader knows none: that is no library that is broken.
-      if (!any_loaded && path.find('/') != std::string::npos)
-        facts.failure = cat(path, " does not load: ", library.failure());
-      continue;
-    }
-    any_loaded = true;
-    if (ask_library(library, facts)) return facts;
-  }
-  return facts;
+  return ask_candidates<NvmlFacts>(places, "libnvidia-ml.so.1", ask_library);
 }
 
 std::string nvml_code_text(int code) {

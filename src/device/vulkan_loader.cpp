@@ -201,20 +201,7 @@ bool ask_library(const Library& library, VulkanFacts& facts) {
 }  // namespace
 
 VulkanFacts ask_vulkan(const LibraryPlaces& places) {
-  VulkanFacts facts;
-  facts.failure = "libvulkan.so.1 is not there";
-  bool any_loaded = false;
-  for (const std::string& path : library_candidates(places, "libvulkan.so.1")) {
-    const Library library(path);
-    if (!library.is_open()) {
-      if (!any_loaded && path.find('/') != std::string::npos)
-        facts.failure = cat(path, " does not load: ", library.failure());
-      continue;
-    }
-    any_loaded = true;
-    if (ask_library(library, facts)) return facts;
-  }
-  return facts;
+  return ask_candidates<VulkanFacts>(places, "libvulkan.so.1", ask_library);
 }
 
 }  // namespace rbee::device

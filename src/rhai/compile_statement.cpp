@@ -223,6 +223,10 @@ void Compiler::for_range(const Node& n, int target) {
   expression(*list.kids[0], bounds);
   expression(*list.kids[1], bounds + 1);
   emit(Op::range_start, bounds, 0, inclusive, 0, list.position);
+  for_body(n, target, Op::range_next, bounds, inclusive);
+}
+
+void Compiler::for_body(const Node& n, int target, Op advance, int source, int inclusive) {
   int counter = -1;
   if (n.second != nullptr) {
     counter = allocate();
@@ -243,7 +247,7 @@ void Compiler::for_range(const Node& n, int target) {
   statement(*n.kids[1], -1);
   patch_all(state_->loops.back().continues);
   patch(entry);
-  const std::size_t next = emit(Op::range_next, bounds, direct, inclusive, 0, n.position);
+  const std::size_t next = emit(advance, source, direct, inclusive, 0, n.position);
   end_loop(start, n.position);
   patch(next);
   finish_loop();
@@ -253,30 +257,7 @@ void Compiler::for_items(const Node& n, int target) {
   const int items = allocate(2);
   expression(*n.kids[0], items);
   emit(Op::iterate, items, 0, 0, 0, n.kids[0]->position);
-  int counter = -1;
-  if (n.second != nullptr) {
-    counter = allocate();
-    emit(Op::load_int, counter, 0, 0, -1, n.position);
-    n.second->reg = allocate();
-    emit(Op::load_unit, n.second->reg, 0, 0, 0, n.position);
-  }
-  int direct = 0;
-  loop_variable(n, *n.variable, direct);
-  begin_loop(target);
-  const std::size_t entry = emit(Op::jump, 0, 0, 0, 0, n.position);
-  const std::size_t start = here();
-  if (direct != n.variable->reg) emit(Op::store_loop, n.variable->reg, direct, 0, 0, n.position);
-  if (counter >= 0) {
-    emit(Op::add_k, counter, counter, constant(Value::integer(1)), 0, n.position);
-    emit(Op::store_loop, n.second->reg, counter, 0, 0, n.position);
-  }
-  statement(*n.kids[1], -1);
-  patch_all(state_->loops.back().continues);
-  patch(entry);
-  const std::size_t next = emit(Op::iterate_next, items, direct, 0, 0, n.position);
-  end_loop(start, n.position);
-  patch(next);
-  finish_loop();
+  for_body(n, target, Op::iterate_next, items, 0);
 }
 
 void Compiler::switch_case(const Node& n, int target) {

@@ -109,6 +109,8 @@ class Compiler {
   void for_loop(const Node& n, int target);
   void for_range(const Node& n, int target);
   void for_items(const Node& n, int target);
+  // The loop behind what `source` was set up for; `advance` takes its next item.
+  void for_body(const Node& n, int target, Op advance, int source, int inclusive);
   void loop_variable(const Node& n, Variable& v, int& direct);
   void begin_loop(int target);
   void end_loop(std::size_t start, Position place);
