@@ -42,7 +42,7 @@ class Cuda {
 
   template <class Function, class... Arguments>
   int call(const char* name, Arguments... arguments) const {
-    Function* function = library_.find<Function>(name);
+    auto* function = library_.find<Function>(name);
     constexpr int not_found = 500;
     return function == nullptr ? not_found : function(arguments...);
   }

@@ -23,7 +23,7 @@ class Nvml {
 
   template <class Function, class... Arguments>
   int call(const char* name, Arguments... arguments) const {
-    Function* function = library_.find<Function>(name);
+    auto* function = library_.find<Function>(name);
     constexpr int function_not_found = 13;
     return function == nullptr ? function_not_found : function(arguments...);
   }
