@@ -49,6 +49,7 @@ class Grammar {
     root_.footer("Example: rbee up --demo");
     add_common(root_);
     add_daemons();
+    add_keys();
     add_workers();
     add_models();
     add_questions();
@@ -107,7 +108,7 @@ class Grammar {
                              "hive --name gaming-pc");
     hive.add_option("--listen", o_.listen, "Where keepers reach it")->type_name("ADDRESS:PORT");
     hive.add_option("--name", o_.name, "Its name (the host's)")->type_name("N");
-    command(hive, Command::hive_list, "list", "List the hives", "hive list --json");
+    add_hives(hive);
     command(root_, Command::detect, "detect", "What this machine can do, and why not", "detect --json");
     command(root_, Command::doctor, "doctor", "What is wrong on this machine and how to mend it", "doctor");
     command(root_, Command::status, "status", "Keeper, hives, workers, models and requests on one screen",
@@ -117,6 +118,44 @@ class Grammar {
     logs.add_option("--hive", o_.hive, "Of this hive only")->type_name("H");
     logs.add_option("--worker", o_.worker, "Of this worker only")->type_name("W");
     logs.add_flag("-f,--follow", o_.follow, "Go on with what comes");
+  }
+
+  void add_hives(CLI::App& hive) {
+    command(hive, Command::hive_list, "list", "List the hives", "hive list --json");
+    CLI::App& add = command(hive, Command::hive_add, "add", "Let a machine's hive into this system",
+                            "hive add gaming-pc 192.168.1.100 --token rbee-hive-...");
+    add.add_option("NAME", o_.hive, "What it is called from now on")->required();
+    add.add_option("ADDRESS", o_.source, "Its address, with :PORT where that is not 7835")->required();
+    add.add_option("--token", o_.token, "What `rbee hive token` printed there")->type_name("T");
+    CLI::App& about =
+        command(hive, Command::hive_info, "info", "What a hive is and how it is reached", "hive info gaming-pc");
+    about.add_option("NAME", o_.hive, "The hive")->required();
+    CLI::App& remove =
+        command(hive, Command::hive_remove, "remove", "Let a hive out of this system", "hive remove gaming-pc");
+    remove.add_option("NAME", o_.hive, "The hive")->required();
+    CLI::App& token = command(hive, Command::hive_token, "token",
+                              "On the hive's machine: print what lets a keeper in, once", "hive token");
+    token.add_flag("--rotate", o_.rotate, "Also where a keeper is known already, which the next one replaces");
+    token.add_flag("--revoke", o_.revoke, "Forget the token and the keeper: nobody is let in");
+  }
+
+  void add_keys() {
+    CLI::App& key = group("key", "API keys of this keeper", "key list");
+    CLI::App& add = command(key, Command::key_add, "add", "Make a key and print it, once",
+                            "key add ann --requests-per-minute 60");
+    add.add_option("NAME", o_.name, "Whose it is")->required();
+    add.add_option("--requests-per-minute", o_.requests_per_minute, "At most so many (no limit)")
+        ->type_name("N")
+        ->check(CLI::Range(1u, 1u << 24).description(""));
+    add.add_option("--tokens-per-minute", o_.tokens_per_minute, "Of prompts and answers (no limit)")
+        ->type_name("N")
+        ->check(CLI::Range(1u, 1u << 31).description(""));
+    add.add_option("--models", o_.models, "Only these, with * for any part of a name (all)")
+        ->type_name("M,...");
+    add.add_flag("--admin", o_.admin, "May use the admin API from other machines");
+    command(key, Command::key_list, "list", "List the keys", "key list");
+    CLI::App& remove = command(key, Command::key_remove, "remove", "Remove a key", "key remove ann");
+    remove.add_option("NAME", o_.name, "Whose it is")->required();
   }
 
   void add_deploy_options(CLI::App& app) {

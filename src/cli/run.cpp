@@ -42,6 +42,10 @@ LocalCommand local_command(Command command) {
     case Command::simulate: return run_simulate;
     case Command::rhai: return run_rhai;
     case Command::rhai_run: return run_rhai_file;
+    case Command::hive_token: return run_hive_token;
+    case Command::key_add: return run_key_add;
+    case Command::key_list: return run_key_list;
+    case Command::key_remove: return run_key_remove;
     case Command::engine_list: return run_engine_list;
     case Command::engine_install: return run_engine_install;
     case Command::engine_verify: return run_engine_verify;
@@ -54,6 +58,9 @@ KeeperCommand keeper_command(Command command) {
   switch (command) {
     case Command::status: return run_status;
     case Command::hive_list: return run_hive_list;
+    case Command::hive_add: return run_hive_add;
+    case Command::hive_info: return run_hive_info;
+    case Command::hive_remove: return run_hive_remove;
     case Command::worker_deploy: return run_worker_deploy;
     case Command::worker_start: return run_worker_start;
     case Command::worker_list: return run_worker_list;

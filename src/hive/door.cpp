@@ -90,6 +90,8 @@ Result<void> Door::start() {
       std::move(server_options));
   if (!server) return server.error();
   server_ = std::move(*server);
+  const Result<void> told = write_file(options_.hive_folder / address_file, endpoint().text());
+  if (!told) return told.error();
   log_->info(cat("Hive '", options_.hive_name, "' listens on ", endpoint().text(), " (TLS)."));
   return {};
 }
@@ -97,6 +99,8 @@ Result<void> Door::start() {
 void Door::close() {
   closed_ = true;
   server_.reset();
+  std::error_code ignored;
+  std::filesystem::remove(options_.hive_folder / address_file, ignored);
 }
 
 void Door::forget_or_know(std::optional<KnownKeeper> keeper) { keeper_ = std::move(keeper); }

@@ -37,6 +37,9 @@ class Door : public std::enable_shared_from_this<Door> {
     std::function<std::string(const std::string& engine)> socket_of;  // empty: there is none now
     std::function<void(const std::string& name)> renamed;             // by the keeper that paired
   };
+  // In the hive's folder while the door is open: "0.0.0.0:7835", for `rbee hive token` to tell.
+  static constexpr std::string_view address_file = "address";
+
   struct Options {
     net::Endpoint listen;
     std::string version;    // of rbee

@@ -23,6 +23,9 @@ struct ApiKey {
   bool admin = false;                     // may use /api/v1 from elsewhere
 };
 
+// In the keeper's folder.
+inline constexpr std::string_view keys_file = "keys.json";
+
 class ApiKeys {
  public:
   // More than a household or a lab has people; each request is compared with all of them.

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <future>
 #include <map>
 #include <mutex>
@@ -22,13 +24,20 @@ constexpr int busy_timeout_ms = 5000;
 
 constexpr auto tables = R"(
   CREATE TABLE schema(version INTEGER NOT NULL);
-  CREATE TABLE hive(name TEXT PRIMARY KEY, address TEXT NOT NULL, last_seen_ms INTEGER NOT NULL);
+  CREATE TABLE hive(name TEXT PRIMARY KEY, address TEXT NOT NULL, last_seen_ms INTEGER NOT NULL,
+                    key_print TEXT NOT NULL DEFAULT '');
   CREATE TABLE model(hive TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, quant TEXT NOT NULL,
                      bytes INTEGER NOT NULL, params INTEGER NOT NULL, sha256 TEXT NOT NULL,
                      PRIMARY KEY(hive, id));
   CREATE TABLE count(model TEXT PRIMARY KEY, requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL,
                      tokens INTEGER NOT NULL);
 )";
+
+// What brings a file of each version to the next; the first is from 1 to 2.
+constexpr std::array migrations = {
+    "ALTER TABLE hive ADD COLUMN key_print TEXT NOT NULL DEFAULT ''",
+};
+static_assert(migrations.size() == State::schema_version - 1);
 
 Error of(const std::filesystem::path& file, const SQLite::Exception& failure) {
   const int code = failure.getErrorCode();
@@ -64,7 +73,15 @@ Result<void> prepare(SQLite::Database& db, const std::filesystem::path& file) {
     return {};
   }
   const int version = db.execAndGet("SELECT version FROM schema").getInt();
-  if (version <= State::schema_version) return {};
+  if (version == State::schema_version) return {};
+  if (version < State::schema_version) {
+    SQLite::Transaction transaction(db);
+    for (std::size_t from = static_cast<std::size_t>(std::max(version, 1)); from <= migrations.size(); ++from)
+      db.exec(migrations.at(from - 1));
+    db.exec(cat("UPDATE schema SET version = ", State::schema_version));
+    transaction.commit();
+    return {};
+  }
   return Error{ErrorCode::io_failed,
                cat("The keeper's state '", file.string(), "' has version ", version,
                    "; this rbee knows up to ", State::schema_version, "."),
@@ -74,10 +91,10 @@ Result<void> prepare(SQLite::Database& db, const std::filesystem::path& file) {
 
 std::vector<KnownHive> read_hives(SQLite::Database& db) {
   std::vector<KnownHive> hives;
-  SQLite::Statement rows(db, "SELECT name, address, last_seen_ms FROM hive ORDER BY name");
+  SQLite::Statement rows(db, "SELECT name, address, last_seen_ms, key_print FROM hive ORDER BY name");
   while (rows.executeStep()) {
-    KnownHive hive{
-        rows.getColumn(0).getString(), rows.getColumn(1).getString(), rows.getColumn(2).getInt64(), {}};
+    KnownHive hive{rows.getColumn(0).getString(), rows.getColumn(1).getString(),
+                   rows.getColumn(2).getInt64(), rows.getColumn(3).getString()};
     SQLite::Statement files(
         db, "SELECT id, name, quant, bytes, params, sha256 FROM model WHERE hive = ? ORDER BY id");
     files.bind(1, hive.name);
@@ -97,10 +114,12 @@ std::vector<KnownHive> read_hives(SQLite::Database& db) {
 }
 
 void write_hive(SQLite::Database& db, const KnownHive& hive) {
-  SQLite::Statement row(db, "INSERT OR REPLACE INTO hive VALUES (?, ?, ?)");
+  SQLite::Statement row(db, R"(INSERT INTO hive VALUES (?1, ?2, ?3, ?4) ON CONFLICT(name) DO UPDATE SET
+      address = ?2, last_seen_ms = ?3, key_print = ?4)");
   row.bind(1, hive.name);
   row.bind(2, hive.address);
   row.bind(3, hive.last_seen_ms);
+  row.bind(4, hive.key_print);
   row.exec();
   SQLite::Statement old(db, "DELETE FROM model WHERE hive = ?");
   old.bind(1, hive.name);
@@ -116,6 +135,14 @@ void write_hive(SQLite::Database& db, const KnownHive& hive) {
     add.bind(7, file.sha256);
     add.exec();
     add.reset();
+  }
+}
+
+void erase_hive(SQLite::Database& db, const std::string& name) {
+  for (const char* table : {"DELETE FROM hive WHERE name = ?", "DELETE FROM model WHERE hive = ?"}) {
+    SQLite::Statement row(db, table);
+    row.bind(1, name);
+    row.exec();
   }
 }
 
@@ -168,6 +195,20 @@ struct State::Impl {
     thread.post([self] { self->write(); });
   }
 
+  // On the thread, in a transaction of its own that is on the disk when it returns.
+  Result<void> at_once(const std::function<void(SQLite::Database&)>& change) {
+    try {
+      db->exec("PRAGMA synchronous=FULL");
+      SQLite::Transaction transaction(*db);
+      change(*db);
+      transaction.commit();
+      db->exec("PRAGMA synchronous=NORMAL");
+    } catch (const SQLite::Exception& failure) {
+      return of(file, failure);
+    }
+    return {};
+  }
+
   void write() {
     std::map<std::string, KnownHive> hives;
     std::map<std::string, ModelCount> counts;
@@ -202,6 +243,8 @@ Result<std::unique_ptr<State>> State::open(const std::filesystem::path& file, st
     impl->db = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE);
     if (Result<void> ready = prepare(*impl->db, file); !ready) return ready.error();
     impl->at_start = read_hives(*impl->db);
+    // What was pinned stays, whatever is reported later.
+    for (const KnownHive& hive : impl->at_start) impl->seen[hive.name] = hive;
   } catch (const SQLite::Exception& failure) {
     return of(file, failure);
   }
@@ -216,10 +259,38 @@ void State::saw_hive(const HiveReport& report, const std::string& address, std::
       same_models(known->second.models, report.models)) {
     return;
   }
-  const KnownHive hive{report.hive, address, now_ms, report.models};
+  const std::string key = known == impl_->seen.end() ? std::string() : known->second.key_print;
+  const KnownHive hive{report.hive, address, now_ms, key, report.models};
   impl_->seen[report.hive] = hive;
   impl_->queued_hives[report.hive] = hive;
   impl_->schedule();
+}
+
+net::Task<Result<void>> State::add_hive(net::Loop& loop, KnownHive hive) {
+  {
+    const std::scoped_lock lock(impl_->mutex);
+    impl_->seen[hive.name] = hive;
+  }
+  std::function<Result<void>()> work = [impl = impl_.get(), hive = std::move(hive)] {
+    return impl->at_once([&](SQLite::Database& db) { write_hive(db, hive); });
+  };
+  net::Task<Result<void>> running = impl_->thread.run(loop, std::move(work));
+  const Result<void> written = co_await running;
+  co_return written;
+}
+
+net::Task<Result<void>> State::remove_hive(net::Loop& loop, std::string name) {
+  {
+    const std::scoped_lock lock(impl_->mutex);
+    impl_->seen.erase(name);
+    impl_->queued_hives.erase(name);
+  }
+  std::function<Result<void>()> work = [impl = impl_.get(), name = std::move(name)] {
+    return impl->at_once([&](SQLite::Database& db) { erase_hive(db, name); });
+  };
+  net::Task<Result<void>> running = impl_->thread.run(loop, std::move(work));
+  const Result<void> erased = co_await running;
+  co_return erased;
 }
 
 void State::count(const ModelCount& more) {

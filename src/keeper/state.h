@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "domain/report.h"
+#include "net/loop.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -21,7 +22,8 @@ struct KnownHive {
   std::string name;
   std::string address;
   std::int64_t last_seen_ms = 0;  // of the calendar
-  std::vector<ModelFile> models;  // with id, name, quant, bytes, params and sha256 only
+  std::string key_print = {};     // of the hive's key, pinned; empty: the hive of the same home
+  std::vector<ModelFile> models = {};  // with id, name, quant, bytes, params and sha256 only
 };
 
 struct ModelCount {
@@ -34,7 +36,7 @@ struct ModelCount {
 class State {
  public:
   // Of the tables. A file of a newer one is left alone and refused.
-  static constexpr int schema_version = 1;
+  static constexpr int schema_version = 2;
 
   // Makes the file (mode 0600) where there is none. Blocks. Fails with io_failed, which says where the file
   // is damaged or of a newer version and what to do.
@@ -43,6 +45,12 @@ class State {
   ~State();  // writes what is queued
   State(const State&) = delete;
   State& operator=(const State&) = delete;
+
+  // A hive that was added, with its address and key: known from now on. Resumes on `loop` when it is on the
+  // disk. Fails with io_failed or no_space.
+  net::Task<Result<void>> add_hive(net::Loop& loop, KnownHive hive);
+  // All that is known of it.
+  net::Task<Result<void>> remove_hive(net::Loop& loop, std::string name);
 
   void saw_hive(const HiveReport& report, const std::string& address, std::int64_t now_ms);
   void count(const ModelCount& more);

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "net/tls.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
@@ -55,6 +56,48 @@ TEST_F(StateFile, HivesAndTheirModelsOutliveTheKeeper) {
     state->saw_hive(report_with("llama-q8"), "unix:/x", 43);
   }
   EXPECT_EQ(open()->hives().front().models.front().id, "llama-q8");
+}
+
+TEST_F(StateFile, AnAddedHiveKeepsItsKeyWhateverItReports) {
+  const SystemClock clock;
+  net::Loop loop(clock);
+  const std::string key(net::key_print_length, 'k');
+  {
+    const auto state = open();
+    const Result<void> added =
+        loop.block_on(state->add_hive(loop, {.name = "box", .address = "10.0.0.7:7835", .key_print = key}));
+    ASSERT_TRUE(added) << added.error().message;
+    state->saw_hive(report_with("llama-q4"), "10.0.0.8:7835", 42);
+  }
+  {
+    const auto state = open();
+    ASSERT_EQ(state->hives().size(), 1u);
+    EXPECT_EQ(state->hives().front().key_print, key);
+    EXPECT_EQ(state->hives().front().address, "10.0.0.8:7835");
+    ASSERT_TRUE(loop.block_on(state->remove_hive(loop, "box")));
+  }
+  EXPECT_TRUE(open()->hives().empty());
+}
+
+TEST_F(StateFile, AFileOfVersion1IsTakenOver) {
+  {
+    SQLite::Database db(file_.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    db.exec(R"(CREATE TABLE schema(version INTEGER NOT NULL);
+      INSERT INTO schema VALUES (1);
+      CREATE TABLE hive(name TEXT PRIMARY KEY, address TEXT NOT NULL, last_seen_ms INTEGER NOT NULL);
+      INSERT INTO hive VALUES ('box', 'unix:/x', 42);
+      CREATE TABLE model(hive TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, quant TEXT NOT NULL,
+        bytes INTEGER NOT NULL, params INTEGER NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY(hive, id));
+      CREATE TABLE count(model TEXT PRIMARY KEY, requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL,
+        tokens INTEGER NOT NULL);)");
+  }
+  for (int time = 0; time < 2; ++time) {
+    const auto state = open();
+    ASSERT_NE(state, nullptr);
+    ASSERT_EQ(state->hives().size(), 1u);
+    EXPECT_EQ(state->hives().front().name, "box");
+    EXPECT_EQ(state->hives().front().key_print, "");
+  }
 }
 
 TEST_F(StateFile, CountsAddUpOverRestarts) {
