@@ -9,13 +9,25 @@
 #include <algorithm>
 
 namespace rbee::keeper {
+namespace {
 
-HiveLink::HiveLink(net::Loop& loop, net::Endpoint hive, std::shared_ptr<Log> log, Events events)
-    : loop_(loop), hive_(std::move(hive)), log_(std::move(log)), events_(std::move(events)) {}
+constexpr std::size_t largest_refusal_bytes = 65536;
 
-std::shared_ptr<HiveLink> HiveLink::start(net::Loop& loop, net::Endpoint hive, std::shared_ptr<Log> log,
-                                          Events events) {
-  std::shared_ptr<HiveLink> link(new HiveLink(loop, std::move(hive), std::move(log), std::move(events)));
+}  // namespace
+
+HiveLink::HiveLink(net::Loop& loop, std::string hive, std::shared_ptr<HiveConnections> connections,
+                   std::shared_ptr<Log> log, Events events)
+    : loop_(loop),
+      hive_(std::move(hive)),
+      connections_(std::move(connections)),
+      log_(std::move(log)),
+      events_(std::move(events)) {}
+
+std::shared_ptr<HiveLink> HiveLink::start(net::Loop& loop, std::string hive,
+                                          std::shared_ptr<HiveConnections> connections,
+                                          std::shared_ptr<Log> log, Events events) {
+  std::shared_ptr<HiveLink> link(
+      new HiveLink(loop, std::move(hive), std::move(connections), std::move(log), std::move(events)));
   loop.spawn(follow(link));
   return link;
 }
@@ -34,7 +46,7 @@ net::Task<void> HiveLink::follow(std::shared_ptr<HiveLink> self) {
     if (self->stopped_) break;
     if (heard) {
       self->log_->warning(
-          cat("Hive '", self->name_, "' at ", self->hive_.text(), " does not answer any more."));
+          cat("Hive '", self->name_, "' at ", self->where(), " does not answer any more."));
       self->events_.on_gone(self->name_);
       pause = first_pause;
     }
@@ -47,11 +59,26 @@ net::Task<void> HiveLink::follow(std::shared_ptr<HiveLink> self) {
 // Reads events until the stream breaks. Whether a report came.
 net::Task<bool> HiveLink::listen_once() {
   net::ClientRequest request{.method = "GET", .target = "/events"};
-  net::Endpoint to = hive_;
-  net::Task<Result<net::ClientExchange>> sending =
-      net::ClientExchange::send(loop_, std::move(to), std::move(request), longest_silence, longest_silence);
-  Result<net::ClientExchange> exchange = co_await sending;
-  if (!exchange || exchange->head().status != 200) co_return false;
+  net::Task<Result<net::ClientExchange>> beginning =
+      HiveConnections::begin(connections_, loop_, hive_, std::move(request), longest_silence);
+  Result<net::ClientExchange> exchange = co_await beginning;
+  Result<void> head = Result<void>{};
+  if (exchange) {
+    net::Task<Result<void>> reading = exchange->read_head(longest_silence);
+    head = co_await reading;
+  } else {
+    head = exchange.error();
+  }
+  if (!head) {
+    tell_why(head.error());
+    co_return false;
+  }
+  if (exchange->head().status != 200) {
+    const Result<std::string> text = co_await exchange->read_all(largest_refusal_bytes, longest_silence);
+    const Result<Json> json = text ? parse_json(*text) : text.error();
+    tell_why(json ? error_from_json(*json) : json.error());
+    co_return false;
+  }
   current_ = &*exchange;
   net::SseReader reader;
   bool heard = false;
@@ -73,15 +100,28 @@ net::Task<bool> HiveLink::listen_once() {
   co_return heard;
 }
 
+std::string HiveLink::where() const {
+  const net::Endpoint endpoint = connections_->way(hive_).endpoint;
+  return endpoint.is_unix() || endpoint.port != 0 ? endpoint.text() : std::string("a connection it dialled");
+}
+
+// A key that is not the pinned one, or a hive that belongs to another keeper now, is worth a line; that nobody
+// answers is not: the hive list says so.
+void HiveLink::tell_why(const Error& error) {
+  if (error.code == ErrorCode::unreachable || error.code == ErrorCode::timed_out) return;
+  if (std::exchange(told_, error.message) == error.message) return;
+  log_->warning(cat("Hive '", hive_, "' cannot be followed: ", error.message, " ", hint_of(error)));
+}
+
 bool HiveLink::take(std::string_view event, std::string_view data) {
   const Result<Json> json = parse_json(data);
   Result<HiveReport> report = json ? report_from_json(*json) : json.error();
   if (!report) {
-    log_->error(cat("The hive at ", hive_.text(), " sent a ", event,
+    log_->error(cat("The hive at ", where(), " sent a ", event,
                     " that cannot be read: ", report.error().message));
     return false;
   }
-  if (name_ != report->hive) log_->info(cat("Hive '", report->hive, "' answers at ", hive_.text(), "."));
+  if (name_ != report->hive) log_->info(cat("Hive '", report->hive, "' answers at ", where(), "."));
   name_ = report->hive;
   events_.on_report(std::move(*report));
   return true;

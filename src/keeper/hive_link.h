@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "domain/report.h"
-#include "net/client.h"
+#include "keeper/hive_connections.h"
 
 #include <functional>
 #include <memory>
@@ -27,25 +27,32 @@ class HiveLink : public std::enable_shared_from_this<HiveLink> {
     std::function<void(const std::string& hive)> on_gone;
   };
 
-  // Safe from every thread, as stop() is.
-  [[nodiscard]] static std::shared_ptr<HiveLink> start(net::Loop& loop, net::Endpoint hive,
+  // Of the hive that `connections` knows by that name (its own may be another, for the hive of the same
+  // home: that is learned by its first report). Safe from every thread, as stop() is.
+  [[nodiscard]] static std::shared_ptr<HiveLink> start(net::Loop& loop, std::string hive,
+                                                       std::shared_ptr<HiveConnections> connections,
                                                        std::shared_ptr<Log> log, Events events);
   // No event comes after the loop's next turn.
   void stop();
 
  private:
-  HiveLink(net::Loop& loop, net::Endpoint hive, std::shared_ptr<Log> log, Events events);
+  HiveLink(net::Loop& loop, std::string hive, std::shared_ptr<HiveConnections> connections,
+           std::shared_ptr<Log> log, Events events);
   static net::Task<void> follow(std::shared_ptr<HiveLink> self);
   net::Task<bool> listen_once();
   [[nodiscard]] bool take(std::string_view event, std::string_view data);
+  [[nodiscard]] std::string where() const;
+  void tell_why(const Error& error);
 
   net::Loop& loop_;
-  net::Endpoint hive_;
+  std::string hive_;
+  std::shared_ptr<HiveConnections> connections_;
   std::shared_ptr<Log> log_;
   Events events_;
   std::string name_;                        // by its first report
   net::ClientExchange* current_ = nullptr;  // while its events are read
   bool stopped_ = false;
+  std::string told_;  // the last reason that was logged
 };
 
 }  // namespace rbee::keeper
