@@ -45,8 +45,7 @@ struct NativeSet;
   X(assign_op)       /* a op= b; op in d */                                                             \
   X(negate) X(plus) X(not_)  /* a = op b */                                                             \
   X(jump)            /* to d */                                                                         \
-  X(jump_if)         /* to d if a, which must be a boolean */                                           \
-  X(jump_if_not)                                                                                        \
+  X(jump_if)         /* to d if a, which must be a boolean, is b */                                     \
   X(jump_if_unit)    /* to d if a is () */                                                              \
   X(jump_if_value)   /* to d if a is not () */                                                          \
   X(loop)            /* to d, backwards; c: what one round costs */                                     \
@@ -62,6 +61,9 @@ struct NativeSet;
   X(make_range)      /* a = b .. c; d: inclusive */                                                     \
   X(contains)        /* a = c in b */                                                                   \
   X(get_property)    /* a = b.constant d; c: place of the hint */                                       \
+  /* get_property whose value only the jump behind it wants: a comparison with a constant, or jump_if */    \
+  X(property_eq) X(property_ne) X(property_lt) X(property_le) X(property_gt) X(property_ge) X(property_if)    \
+  X(property_unless) /* the same for a jump_if behind a not_ */                                         \
   X(get_index)       /* a = b[c] */                                                                     \
   X(set_property)    /* a.constant d = b; c: place of the hint */                                       \
   X(set_index)       /* a[b] = c */                                                                     \
@@ -80,6 +82,7 @@ struct NativeSet;
   X(check_name)      /* fails where no variable is named constant d */                                  \
   X(switch_)         /* to the arm of table d for a */                                                  \
   X(return_)         /* a */                                                                            \
+  X(return_bool)     /* b != 0 */                                                                       \
   X(return_unit)                                                                                        \
   X(throw_)          /* a */                                                                            \
   X(fail)            /* error kind b about constant d */

@@ -251,8 +251,18 @@ bool Compiler::jump_on_comparison(const Node& n, bool sense, Jumps& jumps) {
   if (!is_constant) right = operand(*n.kids[1]);
   const Op op = nth(is_constant ? Op::jump_eq_k : Op::jump_eq, index);
   jumps.push_back(emit(op, sense ? 1 : 0, left, right, 0, n.position));
+  if (is_constant && n.kids[0]->kind == NodeKind::chain) fuse_property(1, left, nth(Op::property_eq, index));
   release_to(saved);
   return true;
+}
+
+// Where what the jump tests is a property that was read just before, and nobody else wants it, the reading
+// becomes one that does not copy. `back` is how many instructions before the jump that is.
+void Compiler::fuse_property(std::size_t back, int reg, Op fused) {
+  std::vector<Instruction>& code = state_->function->code;
+  if (code.size() < back + 1) return;
+  Instruction& reads = code[code.size() - 1 - back];
+  if (reads.op == Op::get_property && reads.a == reg) reads.op = fused;
 }
 
 // Jumps where the condition has that value, and goes on behind where it has the other.
@@ -292,7 +302,11 @@ void Compiler::jump_on(const Node& n, bool sense, Jumps& jumps) {
   if (jump_on_comparison(n, sense, jumps)) return;
   const int saved = state_->next;
   const int value = operand(n);
-  jumps.push_back(emit(sense ? Op::jump_if : Op::jump_if_not, value, 0, 0, 0, n.position));
+  jumps.push_back(emit(Op::jump_if, value, sense ? 1 : 0, 0, 0, n.position));
+  if (n.kind == NodeKind::chain) fuse_property(1, value, Op::property_if);
+  if (n.kind == NodeKind::unary && n.op == Tok::bang && n.kids[0]->kind == NodeKind::chain) {
+    fuse_property(2, state_->function->code[here() - 2].b, Op::property_unless);
+  }
   release_to(saved);
 }
 

@@ -393,6 +393,15 @@ void Compiler::tail(const Node& n) {
       }
       return;
     }
+    case NodeKind::logical_and:
+    case NodeKind::logical_or: {
+      Jumps no;
+      jump_on(n, false, no);
+      emit(Op::return_bool, 0, 1, 0, 0, n.position);
+      patch_all(no);
+      emit(Op::return_bool, 0, 0, 0, 0, n.position);
+      return;
+    }
     default: break;
   }
   if (n.kind <= NodeKind::closure) {

@@ -78,6 +78,7 @@ class Compiler {
   void interpolated(const Node& n, int target);
   void closure(const Node& n, int target);
   void jump_on(const Node& n, bool sense, Jumps& jumps);
+  void fuse_property(std::size_t back, int reg, Op fused);
   bool jump_on_comparison(const Node& n, bool sense, Jumps& jumps);
 
   // compile_chain.cpp

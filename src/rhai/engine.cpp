@@ -53,6 +53,7 @@ void Engine::add_function(std::string_view name, std::vector<TypeMask> types, Ho
 
 const HostType& Engine::add_type(HostType type) {
   impl_->types.push_back(std::move(type));
+  impl_->types.back().number = static_cast<std::uint32_t>(impl_->types.size());
   return impl_->types.back();
 }
 

@@ -21,16 +21,21 @@ struct HostProperty {
 struct HostType {
   std::string name;  // what type_of() says
   std::vector<HostProperty> properties;
+  // Set by Engine::add_type(): from 1, another for each type of an engine.
+  std::uint32_t number = 0;
+
+  // `hint` belongs to one place in a script, and so to one name: it says in which type and where the property
+  // was found last time. What a map leaves there is below every number.
   [[nodiscard]] const HostProperty* find(std::string_view property, std::uint32_t& hint) const {
-    if (hint < properties.size() && properties[hint].name == property) return &properties[hint];
-    for (std::uint32_t i = 0; i < properties.size(); ++i) {
-      if (properties[i].name == property) {
-        hint = i;
-        return &properties[i];
-      }
-    }
-    return nullptr;
+    if (number != 0 && hint >> index_bits == (number | typed)) return &properties[hint & (index_max - 1)];
+    return find_slow(property, hint);
   }
+
+ private:
+  static constexpr std::uint32_t index_bits = 10;
+  static constexpr std::uint32_t index_max = 1U << index_bits;
+  static constexpr std::uint32_t typed = 1U << (31 - index_bits);  // the highest bit of a hint
+  [[nodiscard]] const HostProperty* find_slow(std::string_view property, std::uint32_t& hint) const;
 };
 
 // All properties of a host object, as a map.

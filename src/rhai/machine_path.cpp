@@ -1,6 +1,7 @@
 // Reading and writing of properties and indexes, also deep within a variable.
 #include "rhai/host.h"
 #include "rhai/machine.h"
+#include "rhai/machine_loop.h"
 #include "rhai/operators.h"
 
 #include "base/text.h"
@@ -50,6 +51,16 @@ std::uint64_t bits_mask(std::size_t count) {
 }
 }  // namespace
 
+bool peek_host_property(const Value& object, const Value& name, std::uint32_t& hint, Value& read,
+                        const Value*& found) {
+  const HostObject& host = object.host_object();
+  const HostProperty* property = host.host_type->find(name.text(), hint);
+  if (property == nullptr) return false;
+  read = property->get(host.data.get());
+  found = &read;
+  return true;
+}
+
 bool Machine::charge(std::size_t items) {
   constexpr std::size_t items_per_operation = 32;
   work_ -= static_cast<std::int64_t>(items / items_per_operation);
@@ -66,12 +77,6 @@ bool Machine::charge_copy(const Value& value) {
     default: return true;
   }
 }
-
-namespace {
-// Where a host sets no limit these hold: what is larger would take the machine's memory with it.
-constexpr std::size_t string_bytes_cap = std::size_t{256} << 20U;
-constexpr std::size_t array_items_cap = std::size_t{64} << 20U;
-}  // namespace
 
 bool Machine::check_string(std::size_t bytes) {
   if (bytes <= (limits_.string_bytes == 0 ? string_bytes_cap : limits_.string_bytes)) return true;

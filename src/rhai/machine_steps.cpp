@@ -119,6 +119,29 @@ bool Machine::iterate_next(Value* items, Value& out, bool& more) {
   return true;
 }
 
+bool Machine::make_array(const Instruction& i, Value* registers) {
+  auto* array = new ArrayObject;
+  array->items.reserve(i.c);
+  for (std::size_t n = 0; n < i.c; ++n) array->items.push_back(std::move(registers[i.b + n]));
+  registers[i.a] = Value::adopt(array);
+  return limits_.array_items == 0 || check_size(registers[i.a]);
+}
+
+bool Machine::extend_array(const Instruction& i, Value* registers) {
+  std::vector<Value>& items = registers[i.a].array_object().items;
+  for (std::size_t n = 0; n < i.c; ++n) items.push_back(std::move(registers[i.b + n]));
+  return limits_.array_items == 0 || check_size(registers[i.a]);
+}
+
+bool Machine::contains_step(const Instruction& i, Value* registers) {
+  bool answer = false;
+  std::size_t steps = 0;
+  if (!contains(registers[i.b], registers[i.c], answer, error_, &steps)) return false;
+  if (steps > 64 && !charge(steps)) return false;
+  registers[i.a].set_bool(answer);
+  return true;
+}
+
 bool Machine::make_map(const Instruction& i, Value* registers, const Function& function) {
   const MapTemplate& form = function.templates[static_cast<std::size_t>(i.d)];
   auto* map = new MapObject;
@@ -193,6 +216,14 @@ std::int32_t Machine::find_case(const SwitchTable& table, const Value& item, Val
 bool Machine::get_property_step(const Instruction& i, Value* registers, const Function& function) {
   Value out;
   const Value& name = function.constants[static_cast<std::size_t>(i.d)];
+  const Value& object = registers[i.b];
+  if (object.is(Type::host)) {
+    const HostObject& host = object.host_object();
+    if (const HostProperty* property = host.host_type->find(name.text(), function.hints[i.c])) {
+      registers[i.a] = property->get(host.data.get());
+      return true;
+    }
+  }
   if (!get_property(registers[i.b], name, function.hints[i.c], function.getters[i.c], out)) return false;
   registers[i.a] = std::move(out);
   return true;
