@@ -46,9 +46,10 @@ test-all:  ## test, and again with AddressSanitizer, UBSan and ThreadSanitizer
 	@tools/run_tests.py --all
 
 bench:  ## what rbee costs, how right its plans are and how well it routes; ends with 1 when a goal is missed
-	@tools/setup
+	@tools/setup bench
 	@$(MAKE) --no-print-directory build engines
-	@status=0; for part in run fit_zoo routing; do bench/$$part || status=1; done; exit $$status
+	@cmake --build --preset release --target rhai_bench
+	@status=0; for part in run fit_zoo routing rhai/beside_lua; do bench/$$part || status=1; done; exit $$status
 
 lint:  ## format, include rules, tidy, and clang-tidy on what changed
 	@tools/setup

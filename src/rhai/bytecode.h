@@ -71,6 +71,7 @@ struct NativeSet;
   X(call)            /* a = function d of the b registers from a */                                     \
   X(call_native)     /* a = site d with the b registers from a */                                       \
   X(call_method)     /* a = site d on its target with the b registers from a + 2; a + 1: for `this` */  \
+  X(push_item)       /* the same for `variable.push(item)` where nothing else can be meant */           \
   X(call_value)      /* the same for f.call(...) and call(f, ...) */                                    \
   X(call_in_scope)   /* a = f!(...) */                                                                  \
   X(curry)           /* a = a with the b registers from a + 1 bound */                                  \

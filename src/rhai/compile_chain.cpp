@@ -172,8 +172,14 @@ void Compiler::method(const Step& step, Place& place, int base) {
     }
     site.natives = registry_.find(step.name, count + 1);
   }
+  const bool pushes = step.name == "push" && count == 1 && site.function < 0 && site.typed.empty() &&
+                      site.target.root == Path::Root::local && site.target.steps.empty() &&
+                      !site.target.is_constant;
   const auto index = static_cast<std::int64_t>(add_site(std::move(site)));
-  const Op op = value_call ? Op::call_value : step.name == "curry" ? Op::curry : Op::call_method;
+  const Op op = value_call             ? Op::call_value
+                : step.name == "curry" ? Op::curry
+                : pushes               ? Op::push_item
+                                       : Op::call_method;
   const Position at = value_call && count > 0 ? start_of(*step.arguments[0]) : step.position;
   emit(op, base, static_cast<int>(count), 1, index, at);
   place = Place{};

@@ -40,6 +40,9 @@ struct Engine::Impl {
   std::deque<HostType> types;
   std::uint64_t next_program = 1;
   Machine machine;
+  // Of a run, kept for their memory.
+  std::vector<Value> values;
+  std::vector<std::pair<VisibleVariable, Value>> kept;
 };
 
 Engine::Engine(Settings settings) : impl_(std::make_unique<Impl>(std::move(settings))) {}
@@ -144,26 +147,34 @@ Compiled Engine::compile(std::string_view source, const Scope& scope, std::strin
   return compiled;
 }
 
+namespace {
+Outcome& conclude(Outcome& outcome, const Program& program, Machine& machine) {
+  if (outcome.ok) return outcome;
+  outcome.error = failure_of(machine.error(), program.source, program.file_name);
+  machine.error() = ScriptError{};
+  return outcome;
+}
+}  // namespace
+
 Outcome Engine::run(const Program& program) {
   Outcome outcome;
-  std::vector<Value> scope(program.scope_names.size());
-  outcome.ok = impl_->machine.run(program, scope, outcome.value, nullptr);
-  if (!outcome.ok) outcome.error = failure_of(impl_->machine.error(), program.source, program.file_name);
-  impl_->machine.error() = ScriptError{};
-  impl_->machine.collect({&outcome.value});
+  impl_->values.assign(program.scope_names.size(), Value());
+  outcome.ok = impl_->machine.run(program, impl_->values, outcome.value, nullptr);
+  conclude(outcome, program, impl_->machine);
+  if (impl_->machine.has_shared()) impl_->machine.collect({&outcome.value, &outcome.error.thrown});
   return outcome;
 }
 
 Outcome Engine::run(const Program& program, Scope& scope) {
   Outcome outcome;
-  std::vector<Value> values;
+  std::vector<Value>& values = impl_->values;
   for (std::size_t i = 0; i < program.scope_names.size(); ++i) {
     values.push_back(i < scope.entries.size() ? scope.entries[i].value : Value());
   }
-  std::vector<std::pair<VisibleVariable, Value>> kept;
+  std::vector<std::pair<VisibleVariable, Value>>& kept = impl_->kept;
   outcome.ok = impl_->machine.run(program, values, outcome.value, &kept);
-  if (!outcome.ok) outcome.error = failure_of(impl_->machine.error(), program.source, program.file_name);
-  impl_->machine.error() = ScriptError{};
+  values.clear();
+  conclude(outcome, program, impl_->machine);
   for (std::size_t i = 0; i < kept.size(); ++i) {
     auto& [variable, value] = kept[i];
     // The parameters come first, in the scope's own order; what follows is new.
@@ -173,7 +184,9 @@ Outcome Engine::run(const Program& program, Scope& scope) {
       scope.entries.push_back({variable.name.text(), std::move(value), variable.is_constant});
     }
   }
-  std::vector<const Value*> roots{&outcome.value};
+  kept.clear();
+  if (!impl_->machine.has_shared()) return outcome;
+  std::vector<const Value*> roots{&outcome.value, &outcome.error.thrown};
   for (const Scope::Entry& entry : scope.entries) roots.push_back(&entry.value);
   impl_->machine.collect(roots);
   return outcome;
@@ -194,11 +207,8 @@ Outcome Engine::call(const Program& program, std::string_view function, std::spa
   }
   outcome.ok = impl_->machine.call(program, *program.functions[static_cast<std::size_t>(index)], arguments,
                                    outcome.value);
-  if (!outcome.ok) {
-    outcome.error = failure_of(impl_->machine.error(), program.source, program.file_name);
-    impl_->machine.error() = ScriptError{};
-  }
-  impl_->machine.collect({&outcome.value});
+  conclude(outcome, program, impl_->machine);
+  if (impl_->machine.has_shared()) impl_->machine.collect({&outcome.value, &outcome.error.thrown});
   return outcome;
 }
 

@@ -11,9 +11,18 @@
 namespace rbee::rhai {
 
 struct HostProperty {
+  using Place = const Value& (*)(const void* object);
   std::string name;
   // Strings should be made once by the host and shared: a Value copies without allocating.
   std::function<Value(const void* object)> get;
+  // Where the object itself keeps the property as a Value, if it does: comparing it copies nothing.
+  Place place = nullptr;
+
+  // A property that lies in the object for as long as the object is read.
+  static HostProperty stored(std::string name, Place place) { return {std::move(name), place, place}; }
+  [[nodiscard]] Value read(const void* object) const {
+    return place != nullptr ? place(object) : get(object);
+  }
 };
 
 // A type of the host with its readable properties. A property that it does not have is an error which names

@@ -275,6 +275,16 @@ bool Machine::run_until(std::size_t stop) {
         R[ip->a] = *found;
         NEXT;
       }
+    } else if (object.is(Type::host)) {
+      const HostObject& host = object.host_object();
+      if (const HostProperty* property = host.host_type->find(K[ip->d].text(), function->hints[ip->c])) {
+        if (property->place != nullptr) {
+          R[ip->a] = property->place(host.data.get());
+        } else {
+          R[ip->a] = property->get(host.data.get());
+        }
+        NEXT;
+      }
     }
     goto property;
   }
@@ -359,6 +369,17 @@ bool Machine::run_until(std::size_t stop) {
   }
   STEP(call_native, native_step(*ip, R, *function))
   CALL_STEP(call_method, method_step(*ip, R, *function))
+  OPERATION(push_item) : {
+    Value& list = R[function->sites[static_cast<std::size_t>(ip->d)].target.reg];
+    if (list.is_array() && list.object()->refs == 1 && list.items().size() < array_room_) {
+      list.array_object().items.push_back(std::move(R[ip->a + 2]));
+      R[ip->a].set_unit();
+      NEXT;
+    }
+    SAVE;
+    if (!method_step(*ip, R, *function)) goto failed;
+    NEXT;
+  }
   OPERATION(call_value) : {
     SAVE;
     const Path& target = function->sites[static_cast<std::size_t>(ip->d)].target;

@@ -40,7 +40,8 @@ class Machine {
   [[nodiscard]] bool call(const Program& program, const Function& function, std::span<const Value> arguments,
                           Value& result);
   [[nodiscard]] ScriptError& error() { return error_; }
-  // Frees shared variables that only refer to each other. Between runs.
+  // Whether there are shared variables, and freeing those that only refer to each other. Between runs.
+  [[nodiscard]] bool has_shared() const { return !cells_.empty(); }
   void collect(const std::vector<const Value*>& roots) { cells_.free_unreachable(roots); }
 
   // For natives.
@@ -95,6 +96,7 @@ class Machine {
 
   // machine_frame.cpp
   void start(const Program& program);
+  void forget_globals(const Program& program);
   // What a frame with flags still has to do; `value` is what it returns, null for (). The frame is gone then.
   bool slow_return(Frame& frame, Value* value);
   bool unwind(std::size_t depth);
@@ -235,7 +237,8 @@ class Machine {
   std::int64_t work_ = 0;    // the same with what callbacks do
   CellList cells_;
   ScriptError error_;
-  Value scratch_;  // what is written where nothing can be written
+  bool failed_ = false;  // since the run began: error_ may be written
+  Value scratch_;        // what is written where nothing can be written
   std::vector<std::pair<VisibleVariable, Value>>* kept_ = nullptr;
 };
 

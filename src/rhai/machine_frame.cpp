@@ -37,16 +37,22 @@ void Machine::start(const Program& program) {
   budget_ = limits_.operations == 0 ? unlimited : static_cast<std::int64_t>(limits_.operations);
   const std::uint64_t work = limits_.work != 0 ? limits_.work : limits_.operations * 100;
   work_ = work == 0 ? unlimited : static_cast<std::int64_t>(std::min<std::uint64_t>(work, unlimited));
-  error_ = ScriptError{};
+  if (failed_) error_ = ScriptError{};
+  failed_ = false;
+}
+
+void Machine::forget_globals(const Program& program) {
+  globals_id_ = program.id;
+  if (program.global_names.empty() && globals_.empty()) return;
+  globals_.assign(program.global_names.size(), Value());
+  global_known_.assign(program.global_names.size(), false);
 }
 
 bool Machine::run(const Program& program, std::span<Value> scope, Value& result,
                   std::vector<std::pair<VisibleVariable, Value>>* kept) {
   // A function of the host that a script called must not run scripts on the same engine.
   if (stack_ == nullptr || frames_ == nullptr || depth_ != 0) return fail(ErrorKind::stack_overflow, {});
-  globals_.assign(program.global_names.size(), Value());
-  global_known_.assign(program.global_names.size(), false);
-  globals_id_ = program.id;
+  forget_globals(program);
   start(program);
   for (std::size_t i = 0; i < scope.size(); ++i) stack_[i] = scope[i];
   // The script itself is no call level.
@@ -70,11 +76,7 @@ bool Machine::call(const Program& program, const Function& function, std::span<c
   if (stack_ == nullptr || frames_ == nullptr || depth_ != 0 || arguments.size() != function.parameters) {
     return fail(ErrorKind::stack_overflow, {});
   }
-  if (globals_id_ != program.id) {
-    globals_.assign(program.global_names.size(), Value());
-    global_known_.assign(program.global_names.size(), false);
-    globals_id_ = program.id;
-  }
+  if (globals_id_ != program.id) forget_globals(program);
   start(program);
   for (std::size_t i = 0; i < arguments.size(); ++i) stack_[i] = arguments[i];
   const bool ok = push(function, stack_, &result, nullptr, 0) && run_until(0);
@@ -91,6 +93,7 @@ bool Machine::call(const Program& program, const Function& function, std::span<c
 bool Machine::fail(ErrorKind kind, std::string subject) { return fail(make_error(kind, std::move(subject))); }
 
 bool Machine::fail(ScriptError error) {
+  failed_ = true;
   error_ = std::move(error);
   return false;
 }
@@ -118,6 +121,7 @@ bool Machine::fail_condition(const Value& value) {
   return fail(std::move(error));
 }
 void Machine::note_place(const Instruction& i) {
+  failed_ = true;
   if (!error_.place.known()) error_.place = unpack(i.place);
   if (!error_.position.known() && !error_.unplaced) error_.position = unpack(i.place);
 }

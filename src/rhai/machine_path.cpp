@@ -56,8 +56,12 @@ bool peek_host_property(const Value& object, const Value& name, std::uint32_t& h
   const HostObject& host = object.host_object();
   const HostProperty* property = host.host_type->find(name.text(), hint);
   if (property == nullptr) return false;
-  read = property->get(host.data.get());
-  found = &read;
+  if (property->place != nullptr) {
+    found = &property->place(host.data.get());
+  } else {
+    read = property->get(host.data.get());
+    found = &read;
+  }
   return true;
 }
 
@@ -150,7 +154,7 @@ bool Machine::get_property(const Value& object, const Value& name, std::uint32_t
   if (object.is(Type::host)) {
     const HostType& type = *object.host_object().host_type;
     if (const HostProperty* property = type.find(name.text(), hint)) {
-      out = property->get(object.host_object().data.get());
+      out = property->read(object.host_object().data.get());
       return true;
     }
     if (name.text() != "tag") {

@@ -216,14 +216,6 @@ std::int32_t Machine::find_case(const SwitchTable& table, const Value& item, Val
 bool Machine::get_property_step(const Instruction& i, Value* registers, const Function& function) {
   Value out;
   const Value& name = function.constants[static_cast<std::size_t>(i.d)];
-  const Value& object = registers[i.b];
-  if (object.is(Type::host)) {
-    const HostObject& host = object.host_object();
-    if (const HostProperty* property = host.host_type->find(name.text(), function.hints[i.c])) {
-      registers[i.a] = property->get(host.data.get());
-      return true;
-    }
-  }
   if (!get_property(registers[i.b], name, function.hints[i.c], function.getters[i.c], out)) return false;
   registers[i.a] = std::move(out);
   return true;

@@ -176,7 +176,7 @@ Value host_to_map(const Value& object) {
   Value map = Value::map();
   const HostObject& host = object.host_object();
   for (const HostProperty& property : host.host_type->properties) {
-    map.map_object().set(property.name, property.get(host.data.get()));
+    map.map_object().set(property.name, property.read(host.data.get()));
   }
   return map;
 }
