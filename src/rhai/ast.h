@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <memory>
+#include <memory_resource>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -120,11 +121,13 @@ struct FunctionAst {
 };
 
 struct Ast {
-  std::deque<Node> nodes;
-  std::deque<Variable> variables;
-  std::deque<FunctionAst> functions;    // all, closures too
-  std::deque<std::string> texts;        // made by the parser
-  std::deque<std::string> token_texts;  // made by the lexer
+  // A node is half of a deque's block: from here they come many at a time.
+  std::pmr::monotonic_buffer_resource memory{std::size_t{16} << 10U};
+  std::pmr::deque<Node> nodes{&memory};
+  std::pmr::deque<Variable> variables{&memory};
+  std::pmr::deque<FunctionAst> functions{&memory};  // all, closures too
+  std::deque<std::string> texts;                    // made by the parser
+  std::deque<std::string> token_texts;              // made by the lexer
   FunctionAst* main = nullptr;
   std::vector<FunctionAst*> named;
 };

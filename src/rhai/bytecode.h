@@ -43,7 +43,7 @@ struct NativeSet;
   X(jump_eq) X(jump_ne) X(jump_lt) X(jump_le) X(jump_gt) X(jump_ge)  /* to d if (b op c) == (a != 0) */ \
   X(jump_eq_k) X(jump_ne_k) X(jump_lt_k) X(jump_le_k) X(jump_gt_k) X(jump_ge_k)                         \
   X(assign_op)       /* a op= b; op in d */                                                             \
-  X(negate) X(plus) X(not_)  /* a = op b */                                                             \
+  X(negate) X(plus) X(invert)  /* a = op b */                                                             \
   X(jump)            /* to d */                                                                         \
   X(jump_if)         /* to d if a, which must be a boolean, is b */                                     \
   X(jump_if_unit)    /* to d if a is () */                                                              \
@@ -63,7 +63,7 @@ struct NativeSet;
   X(get_property)    /* a = b.constant d; c: place of the hint */                                       \
   /* get_property whose value only the jump behind it wants: a comparison with a constant, or jump_if */    \
   X(property_eq) X(property_ne) X(property_lt) X(property_le) X(property_gt) X(property_ge) X(property_if)    \
-  X(property_unless) /* the same for a jump_if behind a not_ */                                         \
+  X(property_unless) /* the same for a jump_if behind an invert */                                         \
   X(get_index)       /* a = b[c] */                                                                     \
   X(set_property)    /* a.constant d = b; c: place of the hint */                                       \
   X(set_index)       /* a[b] = c */                                                                     \
@@ -81,11 +81,11 @@ struct NativeSet;
   X(is_shared)       /* a = whether variable b is shared */                                             \
   X(is_defined)      /* a = is_def_var(a) with the scope of site d */                                   \
   X(check_name)      /* fails where no variable is named constant d */                                  \
-  X(switch_)         /* to the arm of table d for a */                                                  \
-  X(return_)         /* a */                                                                            \
+  X(select_case)     /* to the arm of table d for a */                                                  \
+  X(return_value)    /* a */                                                                            \
   X(return_bool)     /* b != 0 */                                                                       \
   X(return_unit)                                                                                        \
-  X(throw_)          /* a */                                                                            \
+  X(throw_value)     /* a */                                                                            \
   X(fail)            /* error kind b about constant d */
 // clang-format on
 

@@ -121,7 +121,7 @@ void Compiler::expression(const Node& n, int target) {
         const int item = operand(*n.kids[0]);
         emit(Op::contains, target, container, item, 0, n.position);
       }
-      if (n.flag) emit(Op::not_, target, target, 0, 0, n.position);
+      if (n.flag) emit(Op::invert, target, target, 0, 0, n.position);
       break;
     }
     case NodeKind::logical_and:
@@ -194,7 +194,7 @@ void Compiler::variable(const Node& n, int target) {
 
 void Compiler::unary(const Node& n, int target) {
   const int value = operand(*n.kids[0]);
-  const Op op = n.op == Tok::minus ? Op::negate : n.op == Tok::plus ? Op::plus : Op::not_;
+  const Op op = n.op == Tok::minus ? Op::negate : n.op == Tok::plus ? Op::plus : Op::invert;
   emit(op, target, value, 0, 0, n.position);
 }
 

@@ -6,6 +6,8 @@ namespace rbee::rhai {
 
 namespace {
 constexpr int register_max = 0xffff - 8;
+// Most functions are shorter.
+constexpr std::size_t code_reserve = 32;
 }  // namespace
 
 Compiler::Compiler(Program& program, const Registry& registry, const Limits& limits, const Program* base)
@@ -33,6 +35,7 @@ bool Compiler::compile(Ast& ast) {
   for (std::size_t i = 0; i < ast.named.size(); ++i) {
     State state;
     state.function = program_.functions[i];
+    state.function->code.reserve(code_reserve);
     state.ast = ast.named[i];
     state_ = &state;
     parameters(*ast.named[i]);
@@ -47,6 +50,7 @@ Function* Compiler::function(FunctionAst& ast, bool is_main) {
   State* outer = state_;
   State state;
   state.function = new Function;
+  state.function->code.reserve(code_reserve);
   state.ast = &ast;
   state_ = &state;
   Function* f = state.function;
@@ -63,7 +67,7 @@ Function* Compiler::function(FunctionAst& ast, bool is_main) {
       if (v->reg < 0 || v->is_outer || v->is_by_name) continue;
       f->at_end.push_back({interned(v->name), static_cast<std::uint16_t>(v->reg), v->is_constant, false});
     }
-    emit(Op::return_, result, 0, 0, 0, ast.body->position);
+    emit(Op::return_value, result, 0, 0, 0, ast.body->position);
   } else {
     tail(*ast.body);
   }
@@ -100,13 +104,13 @@ int Compiler::allocate(int count) {
   return first;
 }
 
-Value Compiler::interned(std::string_view text) {
-  const auto found = interned_.find(text);
-  if (found != interned_.end()) return found->second;
+Compiler::Text& Compiler::text(std::string_view text) {
+  const auto found = texts_.find(text);
+  if (found != texts_.end()) return found->second;
   Value value = Value::string(text);
   (void)value.string_object().is_ascii();
-  interned_.emplace(value.text(), value);
-  return value;
+  const std::string_view own = value.text();
+  return texts_.emplace(own, Text{.value = std::move(value)}).first->second;
 }
 
 int Compiler::constant(Value value) {
@@ -120,11 +124,11 @@ int Compiler::constant(Value value) {
 }
 
 int Compiler::string_constant(std::string_view text) {
-  const auto found = state_->strings.find(text);
-  if (found != state_->strings.end()) return found->second;
-  const int index = constant(interned(text));
-  state_->strings.emplace(text, index);
-  return index;
+  Text& known = this->text(text);
+  if (known.function == state_->function) return known.constant;
+  known.constant = constant(known.value);
+  known.function = state_->function;
+  return known.constant;
 }
 
 // Whether the node is a literal that an operator can take as its right side.
@@ -178,7 +182,7 @@ bool assignment_operator(Tok op, Tok& plain) {
     case Tok::shift_right_assign: plain = Tok::shift_right; return true;
     case Tok::and_assign: plain = Tok::ampersand; return true;
     case Tok::or_assign: plain = Tok::pipe; return true;
-    case Tok::xor_assign: plain = Tok::xor_; return true;
+    case Tok::xor_assign: plain = Tok::caret; return true;
     default: return false;
   }
 }

@@ -1,130 +1,14 @@
 #include "rhai/lexer.h"
+#include "rhai/lexer_words.h"
 
 #include "base/text.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace rbee::rhai {
 
 namespace {
-struct Word {
-  std::string_view text;
-  Tok kind;
-};
-
-constexpr auto keywords = std::to_array<Word>({
-    {"true", Tok::kw_true},       {"false", Tok::kw_false},
-    {"let", Tok::kw_let},         {"const", Tok::kw_const},
-    {"if", Tok::kw_if},           {"else", Tok::kw_else},
-    {"switch", Tok::kw_switch},   {"do", Tok::kw_do},
-    {"while", Tok::kw_while},     {"until", Tok::kw_until},
-    {"loop", Tok::kw_loop},       {"for", Tok::kw_for},
-    {"in", Tok::kw_in},           {"continue", Tok::kw_continue},
-    {"break", Tok::kw_break},     {"fn", Tok::kw_fn},
-    {"private", Tok::kw_private}, {"return", Tok::kw_return},
-    {"throw", Tok::kw_throw},     {"try", Tok::kw_try},
-    {"catch", Tok::kw_catch},     {"import", Tok::kw_import},
-    {"export", Tok::kw_export},   {"as", Tok::kw_as},
-});
-
-constexpr auto reserved_words = std::to_array<std::string_view>({
-    "this",      "print",     "debug", "type_of", "eval",   "Fn",      "call",  "curry", "is_def_var",
-    "is_def_fn", "is_shared", "var",   "static",  "is",     "goto",    "match", "case",  "public",
-    "protected", "new",       "use",   "with",    "module", "package", "super", "spawn", "thread",
-    "go",        "sync",      "async", "await",   "yield",  "default", "void",  "null",  "nil",
-});
-
-// The longest first: the first that fits is taken.
-constexpr auto symbols = std::to_array<Word>({
-    {"===", Tok::reserved},
-    {"!==", Tok::reserved},
-    {"::<", Tok::reserved},
-    {"...", Tok::reserved},
-    {"..=", Tok::range_inclusive},
-    {"**=", Tok::power_assign},
-    {"<<=", Tok::shift_left_assign},
-    {">>=", Tok::shift_right_assign},
-    {"()", Tok::unit},
-    {"(*", Tok::reserved},
-    {"*)", Tok::reserved},
-    {"#{", Tok::map_start},
-    {"#!", Tok::reserved},
-    {"++", Tok::reserved},
-    {"--", Tok::reserved},
-    {"->", Tok::reserved},
-    {"<-", Tok::reserved},
-    {":=", Tok::reserved},
-    {":;", Tok::reserved},
-    {"<|", Tok::reserved},
-    {"|>", Tok::reserved},
-    {"??", Tok::double_question},
-    {"?.", Tok::elvis},
-    {"?[", Tok::question_bracket},
-    {"..", Tok::range},
-    {"=>", Tok::double_arrow},
-    {"==", Tok::equal_to},
-    {"!=", Tok::not_equal},
-    {"<=", Tok::less_equal},
-    {">=", Tok::greater_equal},
-    {"+=", Tok::plus_assign},
-    {"-=", Tok::minus_assign},
-    {"*=", Tok::multiply_assign},
-    {"/=", Tok::divide_assign},
-    {"%=", Tok::modulo_assign},
-    {"&=", Tok::and_assign},
-    {"|=", Tok::or_assign},
-    {"^=", Tok::xor_assign},
-    {"**", Tok::power},
-    {"<<", Tok::shift_left},
-    {">>", Tok::shift_right},
-    {"&&", Tok::logical_and},
-    {"||", Tok::logical_or},
-    {"::", Tok::double_colon},
-    {"{", Tok::left_brace},
-    {"}", Tok::right_brace},
-    {"(", Tok::left_paren},
-    {")", Tok::right_paren},
-    {"[", Tok::left_bracket},
-    {"]", Tok::right_bracket},
-    {"+", Tok::plus},
-    {"-", Tok::minus},
-    {"*", Tok::multiply},
-    {"/", Tok::divide},
-    {"%", Tok::modulo},
-    {";", Tok::semicolon},
-    {":", Tok::colon},
-    {",", Tok::comma},
-    {".", Tok::period},
-    {"=", Tok::equals},
-    {"<", Tok::less},
-    {">", Tok::greater},
-    {"!", Tok::bang},
-    {"|", Tok::pipe},
-    {"^", Tok::xor_},
-    {"&", Tok::ampersand},
-    {"~", Tok::reserved},
-    {"@", Tok::reserved},
-    {"$", Tok::reserved},
-    {"?", Tok::reserved},
-    {"#", Tok::reserved},
-});
-
-// The symbols that begin with each character, in the order of the table.
-struct SymbolIndex {
-  std::array<std::array<std::uint8_t, 10>, 128> places{};
-  std::array<std::uint8_t, 128> counts{};
-};
-constexpr SymbolIndex symbol_index = [] {
-  SymbolIndex index;
-  for (std::size_t i = 0; i < symbols.size(); ++i) {
-    const auto first = static_cast<std::size_t>(symbols[i].text[0]);
-    index.places[first][index.counts[first]++] = static_cast<std::uint8_t>(i);
-  }
-  return index;
-}();
-
 struct Advice {
   std::string_view symbol;
   std::string_view message;
@@ -394,9 +278,10 @@ Token Lexer::read_word(Position start) {
   if (word == "_") return make(Tok::underscore, start);
   // No keyword is longer.
   constexpr std::size_t keyword_bytes_max = 8;
-  for (const Word& keyword : keywords) {
-    if (word.size() > keyword_bytes_max) break;
-    if (keyword.text[0] == word[0] && keyword.text == word) return make(keyword.kind, start);
+  if (word.size() <= keyword_bytes_max) {
+    const Word* keyword =
+        keyword_index.find(keywords, word, [word](const Word& w) { return w.text == word; });
+    if (keyword != nullptr) return make(keyword->kind, start);
   }
   Token token = make(Tok::identifier, start);
   token.text = word;
@@ -407,9 +292,8 @@ Token Lexer::read_word(Position start) {
   if (!is_valid_identifier(word)) {
     return fail("BadInput/MalformedIdentifier", cat("Variable name is not proper: '", word, "'"), start);
   }
-  for (const std::string_view known : reserved_words) {
-    if (known[0] == word[0] && known == word) token.kind = Tok::reserved;
-  }
+  const auto is_it = [word](std::string_view known) { return known == word; };
+  if (reserved_index.find(reserved_words, word, is_it) != nullptr) token.kind = Tok::reserved;
   return token;
 }
 
@@ -573,17 +457,15 @@ Token Lexer::read_symbol(Position start) {
     offset_ += 3;
     return make(Tok::not_in, start);
   }
-  const auto first = static_cast<unsigned char>(rest[0]);
-  const std::size_t candidates = first < 128 ? symbol_index.counts[first] : 0;
-  for (std::size_t i = 0; i < candidates; ++i) {
-    const Word& symbol = symbols[symbol_index.places[first][i]];
-    if (!rest.starts_with(symbol.text)) continue;
-    if (options_.json && symbol.text == "#{") {
+  const Word* symbol =
+      symbol_index.find(symbols, rest, [rest](const Word& w) { return rest.starts_with(w.text); });
+  if (symbol != nullptr) {
+    if (options_.json && symbol->text == "#{") {
       return fail("BadInput/ImproperSymbol", "Invalid symbol encountered: '#{'", start);
     }
-    offset_ += symbol.text.size();
-    if (symbol.kind == Tok::reserved) return reserved(symbol.text, start);
-    Tok kind = symbol.kind;
+    offset_ += symbol->text.size();
+    if (symbol->kind == Tok::reserved) return reserved(symbol->text, start);
+    Tok kind = symbol->kind;
     if (kind == Tok::plus && unary_next_) kind = Tok::unary_plus;
     if (kind == Tok::minus && unary_next_) kind = Tok::unary_minus;
     if (kind == Tok::left_brace && options_.json) kind = Tok::map_start;

@@ -167,7 +167,7 @@ bool Machine::run_until(std::size_t stop) {
   STEP(assign_op, apply(static_cast<Tok>(ip->d), R[ip->a], R[ip->b]))
   STEP(negate, rhai::negate(R[ip->b], R[ip->a], error_))
   STEP(plus, rhai::unary_plus(R[ip->b], R[ip->a], error_))
-  OPERATION(not_) : {
+  OPERATION(invert) : {
     if (!R[ip->b].is_bool()) {
       SAVE;
       (void)fail_not(R[ip->b]);
@@ -415,7 +415,7 @@ bool Machine::run_until(std::size_t stop) {
   NEXT;
   STEP(is_defined, is_defined(*ip, R, *function))
   STEP(check_name, name_exists(K[ip->d]))
-  OPERATION(switch_) : {
+  OPERATION(select_case) : {
     const SwitchTable& table = function->switches[static_cast<std::size_t>(ip->d)];
     ip = function->code.data() + find_case(table, R[ip->a], R[ip->a + 1]);
     AGAIN;
@@ -435,7 +435,7 @@ bool Machine::run_until(std::size_t stop) {
     into->set_unit();
     goto returned;
   }
-  OPERATION(return_) : {
+  OPERATION(return_value) : {
     if (frame->flags != 0) goto slow_return;
     Value* const into = frame->result;
     {
@@ -458,7 +458,7 @@ slow_return:
   if (depth_ == stop) return true;
   LOAD_FRAME;
   NEXT;
-  OPERATION(throw_) : {
+  OPERATION(throw_value) : {
     SAVE;
     (void)fail_thrown(R[ip->a]);
     goto failed;

@@ -198,7 +198,7 @@ bool binary_operator(Tok op, const Value& a, const Value& b, Value& out, ScriptE
     switch (op) {
       case Tok::ampersand: out = Value::boolean(x && y); return true;
       case Tok::pipe: out = Value::boolean(x || y); return true;
-      case Tok::xor_: out = Value::boolean(x != y); return true;
+      case Tok::caret: out = Value::boolean(x != y); return true;
       default: return no_such(op, a, b, error);
     }
   }

@@ -12,7 +12,7 @@ namespace {
 int precedence_of(Tok op) {
   switch (op) {
     case Tok::logical_or:
-    case Tok::xor_:
+    case Tok::caret:
     case Tok::pipe: return 30;
     case Tok::logical_and:
     case Tok::ampersand: return 60;
