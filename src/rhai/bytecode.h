@@ -125,6 +125,7 @@ struct Path {
   enum class Root : std::uint8_t { local, shared, this_value, outer, name, global, temporary };
   Root root = Root::local;
   bool is_constant = false;
+  bool is_field = false;  // one property of a local variable
   std::uint16_t reg = 0;
   Value name;
   std::uint32_t place = 0;

@@ -11,6 +11,8 @@
 namespace rbee::rhai {
 
 std::size_t Compiler::add_path(Path path) {
+  path.is_field = path.root == Path::Root::local && !path.is_constant && path.steps.size() == 1 &&
+                  path.steps[0].is_property();
   std::vector<Path>& paths = state_->function->paths;
   paths.push_back(std::move(path));
   return paths.size() - 1;
@@ -22,7 +24,7 @@ std::size_t Compiler::add_site(CallSite site) {
   return sites.size() - 1;
 }
 
-void Compiler::add_visible(CallSite& site, const std::vector<Variable*>& visible) {
+void Compiler::add_visible(CallSite& site, const List<Variable*>& visible) {
   for (const Variable* v : visible) {
     if (v->reg < 0 || v->is_by_name) continue;
     site.visible.push_back(
@@ -56,7 +58,7 @@ void Compiler::add_step(Path& path, const Step& step, int index) {
   added.index_place = pack(step.argument_position);
   if (step.kind == Step::Kind::property) {
     added.key = interned(step.name);
-    added.getter = registry_.find_getter(step.name);
+    added.getter = getter(step.name);
   } else {
     added.index = static_cast<std::uint16_t>(index);
   }

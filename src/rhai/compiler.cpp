@@ -12,6 +12,7 @@ constexpr std::size_t code_reserve = 32;
 
 Compiler::Compiler(Program& program, const Registry& registry, const Limits& limits, const Program* base)
     : program_(program), registry_(registry), limits_(limits), base_(base) {
+  texts_.reserve(64);
   for (std::size_t i = 0; i < program.global_names.size(); ++i) {
     globals_.emplace(program.global_names[i], static_cast<int>(i));
   }
@@ -150,6 +151,13 @@ bool Compiler::constant_operand(const Node& n, int& index) {
   return index <= 0xffff;
 }
 
+const NativeSet* Compiler::getter(std::string_view property) {
+  Text& known = text(property);
+  if (!known.getter_known) known.getter = registry_.find_getter(property);
+  known.getter_known = true;
+  return known.getter;
+}
+
 int Compiler::hint(std::string_view property) {
   std::vector<std::uint32_t>& hints = state_->function->hints;
   std::vector<const NativeSet*>& getters = state_->function->getters;
@@ -158,7 +166,7 @@ int Compiler::hint(std::string_view property) {
     return 0;
   }
   hints.push_back(0);
-  getters.push_back(registry_.find_getter(property));
+  getters.push_back(getter(property));
   return static_cast<int>(hints.size()) - 1;
 }
 

@@ -59,10 +59,14 @@ class Compiler {
     Value value;
     const Function* function = nullptr;
     int constant = -1;
+    // What reads a property of that name, once it was looked for.
+    const NativeSet* getter = nullptr;
+    bool getter_known = false;
   };
   Text& text(std::string_view text);
   const Value& interned(std::string_view name) { return text(name).value; }
   int hint(std::string_view property);
+  const NativeSet* getter(std::string_view property);
   [[nodiscard]] bool is_dynamic() const { return state_->ast->is_dynamic; }
   [[nodiscard]] bool is_plain(const Variable& v) const;
 
@@ -99,7 +103,7 @@ class Compiler {
   bool special_call(const Node& n, int target);
   void native_call(const Node& n, int base);
   std::size_t add_site(CallSite site);
-  void add_visible(CallSite& site, const std::vector<Variable*>& visible);
+  void add_visible(CallSite& site, const List<Variable*>& visible);
   std::size_t add_path(Path path);
   void assign(const Node& n);
   void assign_variable(const Node& n, const Node& target);

@@ -28,6 +28,9 @@ const Value* Scope::find(std::string_view name) const {
   return found == entries.rend() ? nullptr : &found->value;
 }
 
+// What the tree of a script of 30 lines takes.
+constexpr std::size_t parse_memory_bytes = std::size_t{64} << 10U;
+
 struct Engine::Impl {
   explicit Impl(Settings given)
       : settings(std::move(given)),
@@ -40,7 +43,8 @@ struct Engine::Impl {
   std::deque<HostType> types;
   std::uint64_t next_program = 1;
   Machine machine;
-  // Of a run, kept for their memory.
+  // Of compiling and of a run, kept for their memory.
+  std::vector<std::byte> parse_memory;
   std::vector<Value> values;
   std::vector<std::pair<VisibleVariable, Value>> kept;
 };
@@ -133,7 +137,8 @@ Compiled Engine::compile(std::string_view source, const Scope& scope, std::strin
     options.scope.push_back(variable);
     program->scope_names.push_back(entry.name);
   }
-  Ast ast;
+  impl_->parse_memory.resize(parse_memory_bytes);
+  Ast ast(impl_->parse_memory);
   Parser parser(text, options, ast);
   if (!parser.parse()) return fail(parser.error());
   Compiler compiler(*program, impl_->registry, impl_->settings.limits, nullptr);

@@ -280,7 +280,7 @@ Token Lexer::read_word(Position start) {
   constexpr std::size_t keyword_bytes_max = 8;
   if (word.size() <= keyword_bytes_max) {
     const Word* keyword =
-        keyword_index.find(keywords, word, [word](const Word& w) { return w.text == word; });
+        keyword_index.find(keywords, word, [word](const Word& w) { return same_word(w.text, word); });
     if (keyword != nullptr) return make(keyword->kind, start);
   }
   Token token = make(Tok::identifier, start);
@@ -292,7 +292,7 @@ Token Lexer::read_word(Position start) {
   if (!is_valid_identifier(word)) {
     return fail("BadInput/MalformedIdentifier", cat("Variable name is not proper: '", word, "'"), start);
   }
-  const auto is_it = [word](std::string_view known) { return known == word; };
+  const auto is_it = [word](std::string_view known) { return same_word(known, word); };
   if (reserved_index.find(reserved_words, word, is_it) != nullptr) token.kind = Tok::reserved;
   return token;
 }
@@ -458,7 +458,7 @@ Token Lexer::read_symbol(Position start) {
     return make(Tok::not_in, start);
   }
   const Word* symbol =
-      symbol_index.find(symbols, rest, [rest](const Word& w) { return rest.starts_with(w.text); });
+      symbol_index.find(symbols, rest, [rest](const Word& w) { return begins_with(rest, w.text); });
   if (symbol != nullptr) {
     if (options_.json && symbol->text == "#{") {
       return fail("BadInput/ImproperSymbol", "Invalid symbol encountered: '#{'", start);

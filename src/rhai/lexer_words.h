@@ -111,6 +111,18 @@ inline constexpr auto symbols = std::to_array<Word>({
     {"#", Tok::reserved},
 });
 
+// Of a few bytes, where a call of memcmp would cost more than what it does.
+constexpr bool begins_with(std::string_view text, std::string_view begin) {
+  if (text.size() < begin.size()) return false;
+  for (std::size_t i = 0; i < begin.size(); ++i) {
+    if (text[i] != begin[i]) return false;
+  }
+  return true;
+}
+constexpr bool same_word(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && begins_with(a, b);
+}
+
 // The entries of a table that begin with each character, in the order of the table.
 struct FirstIndex {
   static constexpr std::size_t most = 10;

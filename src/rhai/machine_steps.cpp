@@ -253,9 +253,28 @@ bool Machine::set_index_step(const Instruction& i, Value* registers) {
   return !grows || check_size(object);
 }
 
+namespace {
+// map.n += 1 and the like, where both are integers and the map is the variable's own.
+bool change_field(const Path& path, Tok op, const Value& object, const Value& by) {
+  if (!by.is_int() || !object.is_map() || object.object()->refs != 1) return false;
+  Value* field = object.map_object().find(path.steps[0].key, path.steps[0].hint);
+  if (field == nullptr || !field->is_int()) return false;
+  std::int64_t r = 0;
+  const bool overflow = op == Tok::plus    ? __builtin_add_overflow(field->as_int(), by.as_int(), &r)
+                        : op == Tok::minus ? __builtin_sub_overflow(field->as_int(), by.as_int(), &r)
+                                           : true;
+  if (!overflow) field->set_int(r);
+  return !overflow;
+}
+}  // namespace
+
 bool Machine::store_step(const Instruction& i, Value* registers, const Function& function) {
+  const Path& path = function.paths[static_cast<std::size_t>(i.d)];
+  if (path.is_field && change_field(path, static_cast<Tok>(i.b), registers[path.reg], registers[i.a])) {
+    return true;
+  }
   Value value = registers[i.a];
-  return store_path(function.paths[static_cast<std::size_t>(i.d)], registers, value, static_cast<Tok>(i.b));
+  return store_path(path, registers, value, static_cast<Tok>(i.b));
 }
 
 bool Machine::fail_step(const Instruction& i, Value* registers, const Function& function) {

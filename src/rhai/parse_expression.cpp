@@ -431,14 +431,15 @@ Node* Parser::call(Context context, Node* name, bool no_arguments, bool in_scope
   if (!no_arguments && !arguments(context, name->text, n->kids)) return nullptr;
   if (in_scope || (n->space.empty() && n->text == "eval")) {
     function_->is_dynamic = true;
-    n->visible = function_->scope;
+    n->visible.assign(function_->scope.begin(), function_->scope.end());
     for (const Capture& capture : function_->captures) n->visible.insert(n->visible.begin(), capture.inner);
   }
-  if (n->space.empty() && (n->text == "is_def_var")) n->visible = function_->scope;
+  if (n->space.empty() && (n->text == "is_def_var"))
+    n->visible.assign(function_->scope.begin(), function_->scope.end());
   return n;
 }
 
-bool Parser::arguments(Context context, std::string_view name, std::vector<Node*>& out) {
+bool Parser::arguments(Context context, std::string_view name, List<Node*>& out) {
   if (accept(Tok::right_paren)) return true;
   if (lexer_.peek().kind == Tok::end) {
     return missing(")", cat("to close the arguments list of this function call '", name, "'"),
@@ -494,7 +495,7 @@ Node* Parser::index_step(Context context, Node* left, bool elvis) {
   }
   (void)lexer_.next();
   Node* n = chain_of(left, node(NodeKind::chain, at));
-  Step& step = n->steps.emplace_back();
+  Step& step = n->steps.emplace_back(&ast_.memory);
   step.kind = Step::Kind::index;
   step.elvis = elvis;
   step.position = at;
@@ -519,7 +520,7 @@ Node* Parser::dot_step(Context context, Node* left, bool elvis, Position at) {
     return error_at("PropertyExpected", "Expecting name of a property", name.position);
   }
   (void)lexer_.next();
-  Step step;
+  Step step(&ast_.memory);
   step.elvis = elvis;
   step.position = name.position;
   step.argument_position = at;

@@ -93,7 +93,7 @@ class Parser {
   Node* reserved_word(Context context);
   Node* postfix(Context context, Node* left);
   Node* call(Context context, Node* name, bool no_arguments, bool in_scope);
-  bool arguments(Context context, std::string_view name, std::vector<Node*>& out);
+  bool arguments(Context context, std::string_view name, List<Node*>& out);
   Node* index_step(Context context, Node* left, bool elvis);
   Node* dot_step(Context context, Node* left, bool elvis, Position at);
 
