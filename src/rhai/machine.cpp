@@ -22,7 +22,8 @@ bool Machine::run_until(std::size_t stop) {
   const Value* K;
   const Instruction* ip;
   Frame* frame;
-  // No value that holds an object may be alive where NEXT jumps: that does not run destructors.
+  // No other object with a destructor may be alive where NEXT jumps: that does not run destructors.
+  Value read;
   LOAD_FRAME;
   AGAIN;
 
@@ -295,7 +296,6 @@ bool Machine::run_until(std::size_t stop) {
   PROPERTY_JUMP(property_gt, >, Tok::greater)
   PROPERTY_JUMP(property_ge, >=, Tok::greater_equal)
   OPERATION(property_if) : {
-    Value read;
     const Value* found = nullptr;
     if (!peek_property(R[ip->b], K[ip->d], function->hints[ip->c], read, found)) goto property;
     if (!found->is_bool()) goto property;
@@ -305,7 +305,6 @@ bool Machine::run_until(std::size_t stop) {
     AGAIN;
   }
   OPERATION(property_unless) : {
-    Value read;
     const Value* found = nullptr;
     if (!peek_property(R[ip->b], K[ip->d], function->hints[ip->c], read, found)) goto property;
     if (!found->is_bool()) goto property;

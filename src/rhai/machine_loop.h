@@ -128,7 +128,6 @@ template <Tok op>
 // Whatever is not quickly found is read in the ordinary way, and the jump stands there for itself.
 #define PROPERTY_JUMP(name, symbol, token)                                                      \
   OPERATION(name) : {                                                                           \
-    Value read;                                                                                 \
     const Value* found = nullptr;                                                               \
     if (!peek_property(R[ip->b], K[ip->d], function->hints[ip->c], read, found)) goto property; \
     const Value& x = *found;                                                                    \
