@@ -71,7 +71,7 @@ bool fill_with(NativeCall& c) {
 template <class Each>
 bool walk(NativeCall& c, Each each) {
   const Value map = c[0];
-  Callback callback(c, c[1], {.least = 0, .this_always = true});
+  Callback callback(c, c[1], {.least = 0, .this_below = 3});
   Value arguments[2];
   for (const MapObject::Entry& entry : map.map_object().entries) {
     arguments[0] = entry.key;

@@ -247,8 +247,8 @@ class Callback {
  public:
   // How many arguments the function may leave out, and when `this` is bound.
   struct Form {
-    std::size_t least = 0;     // arguments that it must take
-    bool this_always = false;  // otherwise only where it takes none
+    std::size_t least = 0;       // arguments that it must take
+    std::size_t this_below = 1;  // `this` is bound where it takes fewer than so many
   };
   Callback(NativeCall& call, const Value& function, Form form);
   ~Callback();

@@ -353,7 +353,7 @@ bool Callback::operator()(Value* this_value, std::span<Value> arguments, Value& 
     return machine_.not_found(callee.name.text(), nullptr, arguments.data(),
                               std::min(arguments.size(), std::max<std::size_t>(form_.least, 1)));
   }
-  return run(callee, takes == 0 || form_.this_always ? this_value : nullptr, arguments.first(takes), out);
+  return run(callee, takes < form_.this_below ? this_value : nullptr, arguments.first(takes), out);
 }
 
 bool Callback::run(const Function& function, Value* this_value, std::span<Value> arguments, Value& out) {
@@ -383,7 +383,7 @@ bool Callback::run_named(Value* this_value, std::span<Value> arguments, Value& o
     const std::int32_t index = machine_.program_->find(name, bound + takes);
     if (index < 0) continue;
     return run(*machine_.program_->functions[static_cast<std::size_t>(index)],
-               takes == 0 || form_.this_always ? this_value : nullptr, arguments.first(takes), out);
+               takes < form_.this_below ? this_value : nullptr, arguments.first(takes), out);
   }
   for (std::size_t takes = std::max<std::size_t>(form_.least, 1); takes <= arguments.size(); ++takes) {
     std::vector<Value> list(function_->curry);

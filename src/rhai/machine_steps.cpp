@@ -88,7 +88,8 @@ bool Machine::iterate_next(Value* items, Value& out, bool& more) {
       more = iterator.step > 0 ? iterator.from < iterator.to : iterator.from > iterator.to;
       if (!more) return true;
       out = Value::integer(iterator.from);
-      if (__builtin_add_overflow(iterator.from, iterator.step, &iterator.from)) iterator.from = iterator.to;
+      // As officially a number from which no step leads on is not reached.
+      more = !__builtin_add_overflow(iterator.from, iterator.step, &iterator.from);
       return true;
     case IteratorObject::Kind::floats:
       more = iterator.float_step > 0 ? iterator.float_from < iterator.float_to

@@ -111,6 +111,8 @@ bool is_number(const Value& v) { return v.is_int() || v.is_float(); }
 double number(const Value& v) { return v.is_int() ? static_cast<double>(v.as_int()) : v.as_float(); }
 
 // The text that a value adds to a string; a blob is taken for UTF-8.
+}  // namespace
+
 void append_operand(std::string& out, const Value& v) {
   if (v.is(Type::blob)) {
     const std::vector<std::uint8_t>& bytes = v.bytes();
@@ -121,6 +123,7 @@ void append_operand(std::string& out, const Value& v) {
   append_text(out, v);
 }
 
+namespace {
 std::string without(const std::string& text, const Value& part) {
   std::string find;
   append_text(find, part);
