@@ -61,6 +61,8 @@ class Parser {
   bool function_definition(Context context, bool is_private, Position at);
   bool function_head(FunctionAst& function, Token& name);
   bool function_parameters(FunctionAst& function);
+  bool parameter_list(FunctionAst& function, Tok close, std::string_view closing_title,
+                      std::string_view comma_title);
   Node* block(Context context);
   Node* expression_statement(Context context);
   Node* assignment(Node* target, Tok op, Node* value, Position at);
