@@ -42,7 +42,10 @@ Actions Router::on_request(Instant now, Request request) {
   Actions actions;
   count_loading(now);
   if (std::optional<Error> error = refused_outright(request)) {
-    actions.push_back(Refuse{request.id, std::move(*error), 0});
+    Entry none;
+    none.request = std::move(request);
+    record(none, false).refusal = error->message;
+    actions.push_back(Refuse{none.request.id, std::move(*error), 0});
     return actions;
   }
   Line& line = line_of(lower(request.model));
@@ -74,6 +77,7 @@ Actions Router::on_request(Instant now, Request request) {
   ++waiting_;
   ++line.waiting;
   if (std::optional<Refuse> full = refused_full(entry)) {
+    record(entry, false).refusal = full->error.message;
     forget(entry);
     actions.push_back(std::move(*full));
     return actions;
@@ -261,6 +265,10 @@ void Router::forget(Entry& entry) {
 }
 
 void Router::refuse(Entry& entry, Error error, int retry_after_s, Actions& actions) {
+  Seen* seen = seen_.at(entry.seen_at, entry.request.id);
+  if (seen == nullptr) seen = &record(entry, false);
+  seen->refusal = error.message;
+  seen->placed = false;
   actions.push_back(Refuse{entry.request.id, std::move(error), retry_after_s});
   forget(entry);
 }

@@ -44,9 +44,10 @@ class Router final : public Scheduler {
   std::vector<EngineNow> engines_now() const override;
   std::size_t waiting() const override { return waiting_; }
   std::size_t running() const override { return entries_.size() - waiting_; }
+  std::vector<std::pair<std::string, std::size_t>> waiting_by_model() const override;
   Explanation explain(Instant now, const Request& request) override;
   // Of the last 1,000.
-  std::optional<Explanation> explain_past(std::uint64_t request) const override;
+  std::optional<Seen> seen(std::uint64_t request) const override;
 
  private:
   using Index = std::uint32_t;
@@ -104,6 +105,7 @@ class Router final : public Scheduler {
   [[nodiscard]] Rated rate_queued(const Entry& entry, Index engine, int ahead, double now_s,
                                   double congestion);
   void collect(const Entry& entry, std::vector<Index>& candidates);
+  [[nodiscard]] Seen& record(Entry& entry, bool fallback);
   [[nodiscard]] Rated choose(Entry& entry, double now_s);
   [[nodiscard]] Rated choose_simply(Entry& entry, double now_s);
   bool place(Instant now, Entry& entry, Actions& actions);

@@ -122,34 +122,53 @@ Router::Rated Router::choose(Entry& entry, double now_s) {
   collect(entry, candidates_);
   const double congested = congestion(*entry.line);
   const bool selfish = settings_.policy.strategy == Strategy::fastest;
-  Seen& seen = seen_.next();
-  seen.request = entry.request.id;
-  seen.model = entry.request.model;
-  seen.user = entry.request.user;
-  seen.rule = entry.rule;
-  seen.fallback = lane.fallback;
-  seen.parameters = entry.line->parameters;
-  seen.fleet = seen_fleet_;
+  Seen& seen = record(entry, lane.fallback);
+  const auto keep = [&](Index index, const Rated& rated, bool taken) {
+    if (seen.candidates.size() >= SeenRing::most_candidates) return;
+    const auto place = static_cast<std::uint32_t>(engines_[index].fleet);
+    seen.candidates.push_back({place, rated.cost, rated.weight, rated.now, taken});
+  };
   Rated best;
   double least = std::numeric_limits<double>::infinity();
   for (const Index index : candidates_) {
-    if (!can_take(entry, index)) continue;
+    if (!can_take(entry, index)) {
+      keep(index, {}, false);
+      continue;
+    }
     Rated rated = rate(entry, index, now_s, congested);
     rated.weight = static_cast<double>(lane.weight[index]);
     const double cost = selfish ? rated.weight * rated.cost.own() : rated.total();
-    if (seen.candidates.size() < SeenRing::most_candidates) {
-      seen.candidates.push_back(
-          {static_cast<std::uint32_t>(engines_[index].fleet), rated.cost, rated.weight, rated.now});
-    }
+    keep(index, rated, true);
     // The first of equals: engines stand by their speed, then by their names.
     if (cost < least) {
       least = cost;
       best = rated;
     }
   }
-  seen.placed = best.engine != nowhere;
-  if (seen.placed) seen.chosen = static_cast<std::uint32_t>(engines_[best.engine].fleet);
   return best;
+}
+
+// What this decision looks at; the candidates are still to come.
+Seen& Router::record(Entry& entry, bool fallback) {
+  Seen& seen = seen_.next();
+  entry.seen_at = seen_.last();
+  const Request& request = entry.request;
+  seen.request = request.id;
+  seen.model = request.model;
+  seen.user = request.user;
+  seen.worker = request.worker;
+  seen.rule = entry.rule;
+  seen.fallback = fallback;
+  seen.parameters = entry.line == nullptr ? 0 : entry.line->parameters;
+  seen.fleet = seen_fleet_;
+  seen.script = request.script.says;
+  if (seen.script != ScriptWord::Says::these) return seen;
+  seen.named.assign(fleet_.workers.size() / 64 + 1, 0);
+  for (const std::string& name : request.script.workers) {
+    const auto at = workers_.find(name);
+    if (at != workers_.end()) seen.named[at->second / 64] |= std::uint64_t{1} << (at->second % 64);
+  }
+  return seen;
 }
 
 // By a strategy that does not look at seconds: only engines with a slot free; else it waits for any.
@@ -157,13 +176,20 @@ Router::Rated Router::choose_simply(Entry& entry, double now_s) {
   const Strategy strategy = settings_.policy.strategy;
   const std::vector<std::string>& order = entry.request.script.workers;
   Lane& lane = lane_of(*entry.line, entry.request, entry.rule);
+  Seen& seen = record(entry, lane.fallback);
   Rated best;
   double least = std::numeric_limits<double>::infinity();
   for (const Index index : lane.members) {
     const Engine& engine = engines_[index];
     const int slots = std::clamp(entry.request.slots, 1, std::max(engine.load.slots(), 1));
-    if (!can_take(entry, index)) continue;
-    const bool now = engine.load.free_slots() >= slots && engine.queue.empty();
+    const bool can = can_take(entry, index);
+    const bool now = can && engine.load.free_slots() >= slots && engine.queue.empty();
+    if (seen.candidates.size() < SeenRing::most_candidates) {
+      const Estimate cost = can ? rate(entry, index, now_s, 0).cost : Estimate{};
+      const auto place = static_cast<std::uint32_t>(engine.fleet);
+      seen.candidates.push_back({place, cost, static_cast<double>(lane.weight[index]), now, can});
+    }
+    if (!can) continue;
     double value = 0;
     if (strategy == Strategy::script) {
       const auto at = std::ranges::find(order, fleet_.workers[engine.worker].report.name) - order.begin();
@@ -195,6 +221,11 @@ bool Router::place(Instant now, Entry& entry, Actions& actions) {
                        (strategy == Strategy::script && !by_script);
   const Rated at = by_cost ? choose(entry, now_s) : choose_simply(entry, now_s);
   if (at.engine == nowhere) return false;
+  if (Seen* seen = seen_.at(entry.seen_at, entry.request.id)) {
+    seen->placed = true;
+    seen->chosen = static_cast<std::uint32_t>(engines_[at.engine].fleet);
+    seen->waited = !at.now;
+  }
   if (at.now) {
     send(now, entry, at.engine, actions);
     return true;
@@ -227,12 +258,15 @@ void Router::send(Instant now, Entry& entry, Index index, Actions& actions) {
   --waiting_;
   --line.waiting;
   engine.last_use = ++uses_;
+  engine.load.advance(seconds(now));
+  Estimate predicted = cost_now(engine.load, size);
   engine.load.begin(
       seconds(now),
       {.request = request.id, .unread = size.unread, .output = entry.output, .slots = entry.slots});
   fleet_.engines[engine.fleet].busy = engine.load.busy();
   mark_free(index);
-  actions.push_back(Send{request.id, engine.shown});
+  predicted.wait = entry.expected_wait;
+  actions.push_back(Send{request.id, engine.shown, predicted, seconds(now) - entry.arrived_s});
 }
 
 void Router::enqueue(Entry& entry, const Rated& at) {
@@ -316,6 +350,10 @@ void Router::serve_freed(Instant now, Index index, Actions& actions) {
     }
     if (next == nullptr) return;
     dequeue(*next);
+    if (Seen* seen = seen_.at(next->seen_at, next->request.id)) {
+      seen->waited_s = now_s - next->arrived_s;
+      seen->sent_to = fleet_.workers[engine.worker].report.name;
+    }
     send(now, *next, index, actions);
   }
 }

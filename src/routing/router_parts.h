@@ -93,6 +93,7 @@ struct Router::Entry {
   Index engine = nowhere;  // where it runs, or waits
   bool running = false;
   int slots = 1;
+  std::size_t seen_at = SIZE_MAX;  // in seen_: what its last decision saw
 };
 
 // What one look at a line's loads works with.
