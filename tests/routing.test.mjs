@@ -149,10 +149,13 @@ describe('routing of a running keeper', () => {
   test('an answer carries its trace where it is asked for, a refusal too', async () => {
     const ask = (query, headers, more) => fetch(`${system.address}/v1/chat/completions${query}`, {
       method: 'POST', headers,
-      body: JSON.stringify({ model, max_tokens: 4, messages: [{ role: 'user', content: question }], ...more }),
+      body: JSON.stringify({
+        model, max_tokens: 4, messages: [{ role: 'user', content: question }], ...more,
+      }),
     });
+    const by_header = { 'x-rbee-explain': '1' };
     for (const [query, headers, more] of [
-      ['?explain=1', {}, {}], ['', { 'x-rbee-explain': '1' }, {}], ['', { 'x-rbee-explain': '1' }, { stream: true }],
+      ['?explain=1', {}, {}], ['', by_header, {}], ['', by_header, { stream: true }],
     ]) {
       const answer = await ask(query, headers, more);
       await answer.text();
@@ -169,7 +172,8 @@ describe('routing of a running keeper', () => {
 
   test('what routing does is counted', async () => {
     const text = await (await fetch(`${system.address}/metrics`)).text();
-    const value = (name) => Number(text.split('\n').find((line) => line.startsWith(`${name} `))?.split(' ')[1]);
+    const lines = text.split('\n');
+    const value = (name) => Number(lines.find((line) => line.startsWith(`${name} `))?.split(' ')[1]);
     assert.ok(value('rbee_queue_seconds_count') >= 4, text);
     assert.ok(value('rbee_predicted_vs_actual_ratio_count') >= 4);
     assert.ok(value('rbee_generated_tokens_total') >= 4);

@@ -241,7 +241,7 @@ TEST(Explain, WhoWaitedIsToldOfWithItsWaitAndWhoTookIt) {
   static_cast<void>(router.on_fleet(Instant{}, fleet));
   Request request;
   request.model = "m";
-  request.slots = 4;
+  request.slots = 2;
   for (request.id = 1; request.id <= 3; ++request.id) {
     static_cast<void>(router.on_request(Instant{}, request));
   }
