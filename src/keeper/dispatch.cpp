@@ -6,6 +6,8 @@
 #include "keeper/trace_header.h"
 #include "net/client.h"
 
+#include <cmath>
+
 namespace rbee::keeper {
 namespace {
 
@@ -18,6 +20,8 @@ constexpr Milliseconds let_go_within{60'000};
 constexpr std::size_t largest_503_bytes = 65536;
 // A line of a log that can still be read.
 constexpr std::size_t most_workers_logged = 8;
+// Of what is asked for by Retry-After.
+constexpr double jitter = 0.25;
 
 // Shared with the callback of a client's departure, which may come at any time.
 struct Ride {
@@ -185,6 +189,11 @@ struct Ended {
   std::uint64_t tokens = 0;
 };
 
+// Later by up to a quarter, so that all who were refused at once do not come back at once.
+int jittered(int retry_after_s, Random& random) {
+  return retry_after_s + static_cast<int>(std::lround(retry_after_s * jitter * random.unit()));
+}
+
 // One line. Where a queue is full that says all; else each worker has its reason.
 void tell_of_refusal(const Passage& passage, const Error& error) {
   Core& core = *passage.core;
@@ -206,8 +215,9 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     if (const auto* no = std::get_if<routing::Refuse>(&*decision)) {
       ended.outcome = Outcome::refused;
       tell_of_refusal(passage, no->error);
+      const int later = jittered(no->retry_after_s, passage.core->random);
       net::Task<void> refusing =
-          refuse(passage.exchange, passage.call.api, no->error, no->retry_after_s, own_headers(passage, ""));
+          refuse(passage.exchange, passage.call.api, no->error, later, own_headers(passage, ""));
       co_await refusing;
       break;
     }

@@ -20,7 +20,6 @@ constexpr double most_ever = 100;
 constexpr double answers_remembered = 1000;
 // API keys whose share is kept while nothing of theirs waits.
 constexpr std::size_t most_keys = 1000;
-constexpr int retry_overdue_s = 5;
 
 void move_factor(double& factor, double ratio) {
   const double bounded = std::clamp(ratio, 1 / most_at_once, most_at_once);
@@ -73,7 +72,7 @@ Actions Router::on_request(Instant now, Request request) {
   double& fair = fair_[entry.request.key];
   fair = std::max(fair, entry.arrived_s);
   entry.fair_s = fair;
-  if (line.capacity > 0) fair += 1 / line.capacity;
+  fair += service_s(entry);
   ++waiting_;
   ++line.waiting;
   if (std::optional<Refuse> full = refused_full(entry)) {
@@ -314,7 +313,8 @@ void Router::drop_late(Instant now, Actions& actions) {
   }
   for (const std::uint64_t id : due) {
     Entry& entry = entries_.at(id);
-    if (deadline_of(entry) <= now) refuse(entry, overdue(entry), retry_overdue_s, actions);
+    if (deadline_of(entry) <= now)
+      refuse(entry, overdue(entry), retry_after_s(drain_s(*entry.line)), actions);
   }
 }
 

@@ -102,7 +102,12 @@ class Router final : public Scheduler {
   [[nodiscard]] bool can_take(const Entry& entry, Index engine) const;
   [[nodiscard]] Size size_on(const Entry& entry, const Engine& engine) const;
   [[nodiscard]] Rated rate(const Entry& entry, Index engine, double now_s, double congestion);
-  [[nodiscard]] Rated rate_queued(const Entry& entry, Index engine, int ahead, double now_s,
+  [[nodiscard]] double turn(const Entry& entry) const;
+  [[nodiscard]] double short_first_s(const Entry& entry, double unread, const Engine& engine) const;
+  [[nodiscard]] static double behind_s(const Engine& engine, EngineLoad::Ahead ahead, Size size);
+  [[nodiscard]] EngineLoad::Ahead before_in_queue(const Entry& entry, double unread,
+                                                  const Engine& engine) const;
+  [[nodiscard]] Rated rate_queued(const Entry& entry, Index engine, EngineLoad::Ahead ahead, double now_s,
                                   double congestion);
   void collect(const Entry& entry, std::vector<Index>& candidates);
   [[nodiscard]] Seen& record(Entry& entry, bool fallback);
@@ -117,6 +122,8 @@ class Router final : public Scheduler {
   Entry* steal_for(Index engine, double now_s);
   [[nodiscard]] double congestion(const Line& line) const;
   void count_arrival(Line& line, double now_s);
+  [[nodiscard]] static Size mean_size(const Line& line);
+  [[nodiscard]] double service_s(const Entry& entry) const;
 
   // router_loads.cpp: what is loaded and put out.
   void settle(Instant now, Actions& actions);
@@ -137,6 +144,7 @@ class Router final : public Scheduler {
   // router_words.cpp: why not.
   [[nodiscard]] std::optional<Error> refused_outright(const Request& request);
   [[nodiscard]] std::optional<Refuse> refused_full(const Entry& entry) const;
+  [[nodiscard]] static double drain_s(const Line& line);
   [[nodiscard]] Error why_not(const Entry& entry, const Line& line) const;
   [[nodiscard]] Error overdue(const Entry& entry) const;
 
