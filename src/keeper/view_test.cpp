@@ -62,6 +62,44 @@ TEST(FleetView, AReportBecomesAFleet) {
   EXPECT_EQ(fleet.engines[0].incarnation, 3u);
 }
 
+TEST(FleetView, WhatAnEngineTookIsKnownOfTheNextLoad) {
+  FleetView view;
+  HiveReport box = report();
+  box.engines[0].memory_bytes = 6'000'000'000;
+  box.engines[0].load_seconds = 4.5;
+  box.engines[0].context = 8192;
+  box.engines[0].slots = 4;
+  const std::string worker = box.engines[0].worker;
+  const std::string model = box.engines[0].model_id;
+  view.on_report(box, "", Instant{});
+  box.engines.clear();
+  view.on_report(box, "", Instant{});
+  const Fleet fleet = view.fleet();
+  const auto on = std::ranges::find(fleet.workers, worker, [](const auto& w) { return w.report.name; });
+  ASSERT_NE(on, fleet.workers.end());
+  const auto file = std::ranges::find(on->models, model, &ModelFile::id) - on->models.begin();
+  const ModelSpeed& known = on->speeds[static_cast<std::size_t>(file)];
+  EXPECT_EQ(known.need_bytes, 6'000'000'000u);
+  EXPECT_EQ(known.load_seconds, 4.5);
+  EXPECT_EQ(known.cache_tokens, 4u * 8192);
+}
+
+TEST(FleetView, UnifiedMemoryCountsWhole) {
+  FleetView view;
+  HiveReport box = report();
+  box.machine.cpu.memory_bytes = std::uint64_t{128} << 30u;
+  Device device;
+  device.id = "apple";
+  device.memory = DeviceMemory::unified;
+  box.machine.devices.push_back(device);
+  box.workers[0].device_id = "apple";
+  box.workers[0].vram = {};
+  view.on_report(box, "", Instant{});
+  const Fleet fleet = view.fleet();
+  EXPECT_TRUE(fleet.workers[0].unified);
+  EXPECT_EQ(fleet.workers[0].report.vram, 128);
+}
+
 TEST(FleetView, AHiveThatIsGoneKeepsItsWorkersAsGone) {
   FleetView view = seen();
   view.on_gone("box");

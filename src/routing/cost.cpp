@@ -6,12 +6,12 @@
 namespace rbee::routing {
 namespace {
 
-// Found in the simulator, over the shared fleets and many drawn ones: from 4 to 16 the means differ by a
+// Found in the simulator, over the shared fleets and many drawn ones: from 2 to 4 the means differ by a
 // percent.
-constexpr double most_congestion = 8;
+constexpr double most_congestion = 3;
 // A wait counts so many times the service at most: where queues are far longer than that, what matters is
 // that each request is where it is served with the least work, and no longer that it is served soon.
-constexpr double longest_felt = 4;
+constexpr double longest_felt = 3;
 // Bytes a second that devices of a backend typically read, and how much faster they read a prompt than they
 // write an answer. Only until something was measured.
 struct Class {
