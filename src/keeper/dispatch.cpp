@@ -3,7 +3,10 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/relay.h"
+#include "keeper/trace_header.h"
 #include "net/client.h"
+
+#include <cmath>
 
 namespace rbee::keeper {
 namespace {
@@ -15,6 +18,10 @@ constexpr Milliseconds connect_within{5'000};
 constexpr Milliseconds let_go_within{60'000};
 // The 503 of an engine that still loads has some hundred bytes.
 constexpr std::size_t largest_503_bytes = 65536;
+// A line of a log that can still be read.
+constexpr std::size_t most_workers_logged = 8;
+// Of what is asked for by Retry-After.
+constexpr double jitter = 0.25;
 
 // Shared with the callback of a client's departure, which may come at any time.
 struct Ride {
@@ -57,6 +64,7 @@ struct Passage {
   std::string id;
   std::shared_ptr<Ride> ride;
   std::int64_t begun_us = 0;
+  std::string model_label = {};  // for metrics
 
   [[nodiscard]] double seconds() const { return static_cast<double>(core->clock.now_us() - begun_us) / 1e6; }
 };
@@ -71,6 +79,9 @@ bool says_loading(std::string_view body) { return body.find("Loading model") != 
 net::Headers own_headers(const Passage& passage, const std::string& worker) {
   net::Headers headers{{"x-rbee-request-id", passage.id}};
   if (!worker.empty()) headers.add("x-rbee-worker", worker);
+  if (!passage.call.explain) return headers;
+  const std::optional<routing::Explanation> told = passage.core->placing->explain_past(passage.id);
+  if (told) headers.add("x-rbee-trace", trace_header(*told));
   return headers;
 }
 
@@ -158,8 +169,9 @@ void account(const Passage& passage, const Attempt& attempt, const std::string& 
                                                      : "in the middle of its answer."));
   }
   if (attempt.step != Step::done) return;
-  core.state->count(
-      {lower(passage.call.model), 1, attempt.relayed.usage.prompt_tokens, attempt.relayed.usage.tokens});
+  const Usage& usage = attempt.relayed.usage;
+  core.metrics.tokens({usage.prompt_tokens, usage.cached_tokens, usage.tokens});
+  core.state->count({lower(passage.call.model), 1, usage.prompt_tokens, usage.tokens});
 }
 
 // Clients choose names: only those of models that are there become labels.
@@ -173,7 +185,27 @@ std::string model_label(const Core& core, const std::string& model) {
 struct Ended {
   Outcome outcome = Outcome::client_gone;
   std::string worker = {};
+  double predicted_s = 0;  // from its arrival
+  std::uint64_t tokens = 0;
 };
+
+// Later by up to a quarter, so that all who were refused at once do not come back at once.
+int jittered(int retry_after_s, Random& random) {
+  return retry_after_s + static_cast<int>(std::lround(retry_after_s * jitter * random.unit()));
+}
+
+// One line. Where a queue is full that says all; else each worker has its reason.
+void tell_of_refusal(const Passage& passage, const Error& error) {
+  Core& core = *passage.core;
+  core.metrics.refused(info(error.code).name);
+  std::string why = error.message;
+  if (error.code == ErrorCode::no_worker || error.code == ErrorCode::worker_lost) {
+    if (const auto told = core.placing->explain_past(passage.id)) {
+      why = routing::in_one_line(*told, most_workers_logged);
+    }
+  }
+  core.log->info(cat("Request ", passage.id, " for '", passage.call.model, "' was refused: ", why));
+}
 
 net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
   Ended ended;
@@ -182,24 +214,28 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     if (!decision) break;
     if (const auto* no = std::get_if<routing::Refuse>(&*decision)) {
       ended.outcome = Outcome::refused;
-      passage.core->metrics.refused(info(no->error.code).name);
-      passage.core->log->info(
-          cat("Request ", passage.id, " for '", passage.call.model, "' was refused: ", no->error.message));
+      tell_of_refusal(passage, no->error);
+      const int later = jittered(no->retry_after_s, passage.core->random);
       net::Task<void> refusing =
-          refuse(passage.exchange, passage.call.api, no->error, no->retry_after_s, own_headers(passage, ""));
+          refuse(passage.exchange, passage.call.api, no->error, later, own_headers(passage, ""));
       co_await refusing;
       break;
     }
-    const FleetEngine chosen = *std::get<routing::Send>(*decision).engine;
+    const auto& send = std::get<routing::Send>(*decision);
+    const FleetEngine chosen = *send.engine;
     ended.worker = chosen.worker;
+    ended.predicted_s = send.predicted.own();
+    passage.core->metrics.placed(passage.model_label, chosen.worker, send.waited_s);
     net::Task<Attempt> asking = ask_engine(passage, chosen);
     const Attempt attempt = co_await asking;
     account(passage, attempt, chosen.worker);
     ended.outcome = attempt.outcome;
+    ended.tokens = attempt.relayed.usage.tokens;
     if (attempt.step == Step::done) {
       ticket.done(attempt.relayed.usage.spent());
       break;
     }
+    passage.core->metrics.placed_again();
     ticket.give_back(attempt.step == Step::lost ? routing::Returned::lost : routing::Returned::not_ready);
   }
   co_return ended;
@@ -210,6 +246,7 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
 net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call call) {
   const std::shared_ptr<Ride> ride = std::make_shared<Ride>();
   Passage passage{core, exchange, std::move(call), core->random.id(), ride, core->clock.now_us()};
+  passage.model_label = model_label(*core, passage.call.model);
   Placing::Ticket ticket(core->placing, exchange.loop());
   const Pointed<Placing::Ticket> pointed(ride->ticket, &ticket);
   exchange.on_disconnect([ride] { ride->client_left(); });
@@ -232,8 +269,10 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   net::Task<Ended> asking = place_and_ask(passage, ticket);
   const Ended ended = co_await asking;
   if (ended.outcome == Outcome::client_gone) exchange.abort();
-  core->metrics.request_ended(model_label(*core, passage.call.model), ended.worker, ended.outcome,
-                              passage.seconds());
+  const double seconds = passage.seconds();
+  core->metrics.request_ended(passage.model_label, ended.worker, ended.outcome, seconds);
+  // Only answers in words: nobody predicts how long an embedding's text takes by tokens that it makes.
+  if (ended.outcome == Outcome::ok && ended.tokens > 0) core->metrics.predicted(ended.predicted_s, seconds);
 }
 
 net::Task<void> refuse(net::Exchange& exchange, Api api, Error error, int retry_after_s,

@@ -30,6 +30,7 @@ struct Call {
   std::string session = {};
   bool needs_tools = false;
   bool needs_vision = false;
+  bool explain = false;   // its answer carries the trace of its placement
   net::Headers headers;   // for the engine
   std::string_view body;  // lives in the exchange
 };

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rbee::keeper {
@@ -38,7 +39,12 @@ class FleetView {
   [[nodiscard]] std::vector<ModelFile> models() const;
 
  private:
+  [[nodiscard]] FleetWorker as_routing_sees(const WorkerReport& worker, const HiveReport& report) const;
+
   std::map<std::string, HiveView> hives_;
+  // What engines took of memory and time when they last ran, by worker and model's id: it says what the next
+  // load will take.
+  std::map<std::pair<std::string, std::string>, ModelSpeed> measured_;
 };
 
 }  // namespace rbee::keeper

@@ -37,6 +37,16 @@ Priority priority_of(std::string_view word) {
   return equal_ignoring_case(word, "low") ? Priority::low : Priority::normal;
 }
 
+// Only what says no is no: a client that sends the field wants it.
+bool wants_trace(const net::RequestHead& head) {
+  const auto yes = [](const std::optional<std::string>& word) {
+    return word && *word != "0" && !equal_ignoring_case(*word, "false");
+  };
+  const std::optional<std::string_view> header = head.headers.find("x-rbee-explain");
+  return yes(header ? std::optional<std::string>(*header) : std::nullopt) ||
+         yes(net::query_value(head.query, "explain"));
+}
+
 Error model_unknown(const std::vector<ModelFile>& models, const std::string& name) {
   std::vector<std::string> names;
   for (const ModelFile& file : models) names.push_back(file.id);
@@ -99,6 +109,7 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
             .session = std::string(exchange.head().headers.find("x-session-id").value_or("")),
             .needs_tools = head->has_tools,
             .needs_vision = head->has_images,
+            .explain = wants_trace(exchange.head()),
             .headers = to_engine(exchange.head().headers),
             .body = *body};
   net::Task<void> serving = dispatch(core, exchange, std::move(call));

@@ -148,14 +148,21 @@ routing::Explanation Placing::explain(const Request& asked) {
 }
 
 std::optional<routing::Explanation> Placing::explain_past(const std::string& name) const {
-  const std::scoped_lock lock(mutex_);
-  const auto at = std::ranges::find(names_, name, &std::pair<std::string, std::uint64_t>::first);
-  return at == names_.end() ? std::nullopt : scheduler_->explain_past(at->second);
+  std::optional<routing::Seen> seen;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto at = std::ranges::find(names_, name, &std::pair<std::string, std::uint64_t>::first);
+    if (at != names_.end()) seen = scheduler_->seen(at->second);
+  }
+  // Words of a thousand workers take a while: nobody waits for them.
+  if (!seen) return std::nullopt;
+  return routing::explain_past(*seen);
 }
 
 Snapshot Placing::snapshot() const {
   const std::scoped_lock lock(mutex_);
-  return {view_.hives(), scheduler_->fleet(), view_.models(), scheduler_->running(), scheduler_->waiting()};
+  return {view_.hives(),         scheduler_->fleet(),   view_.models(),
+          scheduler_->running(), scheduler_->waiting(), scheduler_->waiting_by_model()};
 }
 
 std::vector<ModelFile> Placing::models() const {

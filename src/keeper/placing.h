@@ -31,6 +31,7 @@ struct Snapshot {
   std::vector<ModelFile> models;
   std::size_t running = 0;
   std::size_t waiting = 0;
+  std::vector<std::pair<std::string, std::size_t>> waiting_by_model = {};
 };
 
 class Placing {

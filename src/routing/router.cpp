@@ -20,7 +20,6 @@ constexpr double most_ever = 100;
 constexpr double answers_remembered = 1000;
 // API keys whose share is kept while nothing of theirs waits.
 constexpr std::size_t most_keys = 1000;
-constexpr int retry_overdue_s = 5;
 
 void move_factor(double& factor, double ratio) {
   const double bounded = std::clamp(ratio, 1 / most_at_once, most_at_once);
@@ -42,7 +41,10 @@ Actions Router::on_request(Instant now, Request request) {
   Actions actions;
   count_loading(now);
   if (std::optional<Error> error = refused_outright(request)) {
-    actions.push_back(Refuse{request.id, std::move(*error), 0});
+    Entry none;
+    none.request = std::move(request);
+    record(none, false).refusal = error->message;
+    actions.push_back(Refuse{none.request.id, std::move(*error), 0});
     return actions;
   }
   Line& line = line_of(lower(request.model));
@@ -70,10 +72,11 @@ Actions Router::on_request(Instant now, Request request) {
   double& fair = fair_[entry.request.key];
   fair = std::max(fair, entry.arrived_s);
   entry.fair_s = fair;
-  if (line.capacity > 0) fair += 1 / line.capacity;
+  fair += service_s(entry);
   ++waiting_;
   ++line.waiting;
   if (std::optional<Refuse> full = refused_full(entry)) {
+    record(entry, false).refusal = full->error.message;
     forget(entry);
     actions.push_back(std::move(*full));
     return actions;
@@ -261,6 +264,10 @@ void Router::forget(Entry& entry) {
 }
 
 void Router::refuse(Entry& entry, Error error, int retry_after_s, Actions& actions) {
+  Seen* seen = seen_.at(entry.seen_at, entry.request.id);
+  if (seen == nullptr) seen = &record(entry, false);
+  seen->refusal = error.message;
+  seen->placed = false;
   actions.push_back(Refuse{entry.request.id, std::move(error), retry_after_s});
   forget(entry);
 }
@@ -306,7 +313,8 @@ void Router::drop_late(Instant now, Actions& actions) {
   }
   for (const std::uint64_t id : due) {
     Entry& entry = entries_.at(id);
-    if (deadline_of(entry) <= now) refuse(entry, overdue(entry), retry_overdue_s, actions);
+    if (deadline_of(entry) <= now)
+      refuse(entry, overdue(entry), retry_after_s(drain_s(*entry.line)), actions);
   }
 }
 

@@ -44,9 +44,10 @@ class Router final : public Scheduler {
   std::vector<EngineNow> engines_now() const override;
   std::size_t waiting() const override { return waiting_; }
   std::size_t running() const override { return entries_.size() - waiting_; }
+  std::vector<std::pair<std::string, std::size_t>> waiting_by_model() const override;
   Explanation explain(Instant now, const Request& request) override;
   // Of the last 1,000.
-  std::optional<Explanation> explain_past(std::uint64_t request) const override;
+  std::optional<Seen> seen(std::uint64_t request) const override;
 
  private:
   using Index = std::uint32_t;
@@ -101,9 +102,15 @@ class Router final : public Scheduler {
   [[nodiscard]] bool can_take(const Entry& entry, Index engine) const;
   [[nodiscard]] Size size_on(const Entry& entry, const Engine& engine) const;
   [[nodiscard]] Rated rate(const Entry& entry, Index engine, double now_s, double congestion);
-  [[nodiscard]] Rated rate_queued(const Entry& entry, Index engine, int ahead, double now_s,
+  [[nodiscard]] double turn(const Entry& entry) const;
+  [[nodiscard]] double short_first_s(const Entry& entry, double unread, const Engine& engine) const;
+  [[nodiscard]] static double behind_s(const Engine& engine, EngineLoad::Ahead ahead, Size size);
+  [[nodiscard]] EngineLoad::Ahead before_in_queue(const Entry& entry, double unread,
+                                                  const Engine& engine) const;
+  [[nodiscard]] Rated rate_queued(const Entry& entry, Index engine, EngineLoad::Ahead ahead, double now_s,
                                   double congestion);
   void collect(const Entry& entry, std::vector<Index>& candidates);
+  [[nodiscard]] Seen& record(Entry& entry, bool fallback);
   [[nodiscard]] Rated choose(Entry& entry, double now_s);
   [[nodiscard]] Rated choose_simply(Entry& entry, double now_s);
   bool place(Instant now, Entry& entry, Actions& actions);
@@ -115,6 +122,8 @@ class Router final : public Scheduler {
   Entry* steal_for(Index engine, double now_s);
   [[nodiscard]] double congestion(const Line& line) const;
   void count_arrival(Line& line, double now_s);
+  [[nodiscard]] static Size mean_size(const Line& line);
+  [[nodiscard]] double service_s(const Entry& entry) const;
 
   // router_loads.cpp: what is loaded and put out.
   void settle(Instant now, Actions& actions);
@@ -135,6 +144,7 @@ class Router final : public Scheduler {
   // router_words.cpp: why not.
   [[nodiscard]] std::optional<Error> refused_outright(const Request& request);
   [[nodiscard]] std::optional<Refuse> refused_full(const Entry& entry) const;
+  [[nodiscard]] static double drain_s(const Line& line);
   [[nodiscard]] Error why_not(const Entry& entry, const Line& line) const;
   [[nodiscard]] Error overdue(const Entry& entry) const;
 
