@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "device/detect_log.h"
+#include "domain/machine_figures.h"
 #include "hive/state_files.h"
 #include "net/sse.h"
 
@@ -127,6 +128,42 @@ void Agent::set_pools() {
   }
 }
 
+// Device and pool as the machine has them now; what was seen to disappear stays out until it is seen again.
+void Agent::settle_workers() {
+  supervisor_.settle_workers([this](WorkerSpec& worker) {
+    settle_worker(worker, machine_);
+    const auto gone = gone_devices_.find(worker.device_id);
+    if (gone != gone_devices_.end() && worker.gone_reason.empty())
+      worker.gone_reason = cat("'", worker.device, "' is gone: ", gone->second, ".");
+  });
+}
+
+void Agent::watch_devices() {
+  LiveFigures::Events events;
+  events.on_device = [this](const std::string& id, const std::string& why) {
+    if (why.empty()) {
+      gone_devices_.erase(id);
+    } else {
+      gone_devices_.insert_or_assign(id, why);
+    }
+    settle_workers();
+    for (const WorkerSpec& worker : supervisor_.workers()) {
+      if (worker.device_id != id) continue;
+      if (why.empty()) {
+        log_->info(cat("'", worker.name, "' is there again."));
+      } else {
+        log_->error(cat("'", worker.name, "' is out of service: ", worker.gone_reason));
+      }
+    }
+    changed();
+  };
+  events.on_figures = [this] {
+    events_->publish_change(net::format_sse("figures", dump_json(machine_figures_json(machine_))));
+  };
+  events.on_warnings = [this] { changed(); };
+  figures_ = std::make_unique<LiveFigures>(loop_, machine_, probe_settings(), log_, std::move(events));
+}
+
 ProbeSettings Agent::probe_settings() const {
   return ProbeSettings{.probes = {.root = options_.probe_root, .library_folders = options_.probe_libraries},
                        .engines_folder = options_.engines_folder,
@@ -164,6 +201,7 @@ Result<void> Agent::start() {
     take_correction(load, taken);
   };
   open_downloads();
+  watch_devices();
   publish();
   net::Endpoint on;
   on.unix_path = folders_.socket.string();
@@ -185,6 +223,9 @@ HiveReport Agent::report() const {
                     .engines = supervisor_.engine_reports(),
                     .models = models_};
   if (downloads_) report.downloads = downloads_->list();
+  if (figures_) {
+    for (std::string& warning : figures_->warnings()) report.machine.warnings.push_back(std::move(warning));
+  }
   for (EngineReport& engine : report.engines) {
     if (runner_) engine.socket = runner_->socket_of(engine.id);
   }
@@ -257,6 +298,7 @@ void Agent::close() {
   events_->close();
   cancel_installs_->store(true);
   server_.reset();
+  figures_.reset();
   runner_.reset();
   downloads_.reset();
   place_ = Place();

@@ -8,6 +8,7 @@
 #include "hive/engine_runner.h"
 #include "hive/event_hub.h"
 #include "hive/hive.h"
+#include "hive/live_figures.h"
 #include "hive/place.h"
 #include "hive/plan_deploy.h"
 #include "hive/plan_load.h"
@@ -19,6 +20,7 @@
 
 #include <atomic>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -59,6 +61,8 @@ class Agent : public std::enable_shared_from_this<Agent> {
   [[nodiscard]] Result<void> open_models();
   [[nodiscard]] Result<void> restore_workers();
   void set_pools();
+  void watch_devices();
+  void settle_workers();
   void save_workers();
   void changed();
   void publish();
@@ -131,6 +135,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
 
   Place place_;
   Machine machine_;
+  std::map<std::string, std::string> gone_devices_;  // by id: why, as the live figures tell
   Supervisor supervisor_;
   Corrections corrections_;
   // The store is used on work_ only; models_ is what it listed last.
@@ -155,6 +160,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::unique_ptr<net::BlockingThread> checks_ = std::make_unique<net::BlockingThread>();
   std::shared_ptr<model::Downloads> downloads_;  // stores by work_; shared with what files_ does
   std::unique_ptr<EngineRunner> runner_;
+  std::unique_ptr<LiveFigures> figures_;
   std::unique_ptr<net::HttpServer> server_;
 };
 

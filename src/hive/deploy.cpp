@@ -240,6 +240,7 @@ net::Task<void> Agent::probe_again() {
   std::function<Machine()> probe = [settings = probe_settings()] { return probe_machine(settings); };
   Machine machine = co_await work_->run(loop_, std::move(probe));
   machine_ = std::move(machine);
+  settle_workers();
   set_pools();
   changed();
 }

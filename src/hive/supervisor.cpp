@@ -59,6 +59,14 @@ const WorkerSpec* Supervisor::find_worker(std::string_view name) const {
   return at == workers_.end() || at->second.removing ? nullptr : &at->second.spec;
 }
 
+void Supervisor::settle_workers(const std::function<void(WorkerSpec&)>& settle) {
+  for (auto& [name, worker] : workers_) {
+    const WorkerSpec before = worker.spec;
+    settle(worker.spec);
+    if (worker.spec != before) ++revision_;
+  }
+}
+
 std::vector<WorkerSpec> Supervisor::workers() const {
   std::vector<WorkerSpec> specs;
   for (const auto& [name, worker] : workers_) {

@@ -32,6 +32,7 @@ struct WorkerSpec {
   std::uint32_t context = 0;  // 0: the model's own
   bool stopped = false;
   std::string gone_reason = {};  // not empty: its device or backend is not there (any more)
+  friend bool operator==(const WorkerSpec&, const WorkerSpec&) = default;
 };
 
 struct Load {
@@ -78,6 +79,8 @@ class Supervisor {
   [[nodiscard]] Result<void> start_worker(std::string_view name);
   // Forgotten once its engines have ended.
   [[nodiscard]] Result<void> remove_worker(std::string_view name, Instant now);
+  // What the machine says of each worker now, written into it: device, pool and why it is gone.
+  void settle_workers(const std::function<void(WorkerSpec&)>& settle);
   [[nodiscard]] const WorkerSpec* find_worker(std::string_view name) const;
   [[nodiscard]] std::vector<WorkerSpec> workers() const;  // but those that are being removed
 
