@@ -64,7 +64,8 @@ describe('live devices', () => {
 
   test('an NVML that begins to fail is a warning, and the worker stays', async () => {
     say(env, 'nvml', nvml('free=1|lost=999'));
-    await until('it is said', async () => /gives no figures: NVML fails with code 999/.test(await warnings()));
+    const failing = /gives no figures: NVML fails with code 999/;
+    await until('it is said', async () => failing.test(await warnings()));
     assert.equal((await worker()).state, 'ready');
     assert.equal((await card()).temperature_c, null);
   });
@@ -73,7 +74,8 @@ describe('live devices', () => {
     const [before] = processesOf(system.home).filter(({ command }) => /probe-child watch/.test(command));
     say(env, 'nvml', `crash 1\n${nvml('free=1')}`);
     await until('its process is gone', () => !isAlive(before.pid));
-    await until('it is said', async () => /reads the GPUs' figures was killed by signal 6/.test(await warnings()));
+    const killed = /reads the GPUs' figures was killed by signal 6/;
+    await until('it is said', async () => killed.test(await warnings()));
     assert.ok(isAlive(system.pid));
     say(env, 'nvml', nvml('free=24000000000|load=7'));
     await until('there are figures again', async () => (await card()).load_percent === 7);

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "device/detect_log.h"
 #include "domain/machine_figures.h"
+#include "hive/kept_machine.h"
 #include "hive/state_files.h"
 #include "net/sse.h"
 
@@ -101,19 +102,56 @@ Result<void> Agent::restore_workers() {
                  cat("'", folders_.workers.string(), "' cannot be read: ", workers.error().message),
                  "Mend it, or remove it: `rbee worker deploy` makes its workers anew."};
   }
-  if (workers->empty()) return {};
-  for (const std::string& line : device::detect_lines(machine_)) log_->info(line);
   for (WorkerSpec& worker : *workers) {
-    settle_worker(worker, machine_);
+    const Result<void> added = supervisor_.add_worker(std::move(worker));
+    if (!added) log_->warning(added.error().message);
+  }
+  settle_workers();
+  return {};
+}
+
+void Agent::tell_log_of_workers() const {
+  const std::vector<WorkerSpec> workers = supervisor_.workers();
+  if (workers.empty()) return;
+  for (const std::string& line : device::detect_lines(machine_)) log_->info(line);
+  for (const WorkerSpec& worker : workers) {
     if (worker.gone_reason.empty()) {
       log_->info(device::registered_line(worker.name, worker.backend));
     } else {
       log_->warning(cat("'", worker.name, "' is not there: ", worker.gone_reason));
     }
-    const Result<void> added = supervisor_.add_worker(std::move(worker));
-    if (!added) log_->warning(added.error().message);
   }
-  return {};
+}
+
+// Whether there is one. It is shown, with its age, until the probes have answered.
+bool Agent::take_kept_machine() {
+  auto kept = read_kept_machine(kept_machine_file(options_.state_folder), probe_settings().probes);
+  if (!kept) return false;
+  machine_ = std::move(kept->machine);
+  machine_.warnings.push_back(
+      cat("This is what was found ", age_text(*kept, clock_.unix_ms()), "; it is looked at again."));
+  return true;
+}
+
+void Agent::keep_machine() {
+  const KeptMachine kept{.machine = machine_, .at_unix_ms = clock_.unix_ms()};
+  files_->post([file = kept_machine_file(options_.state_folder),
+                text = kept_machine_text(kept, probe_settings().probes), log = log_] {
+    const Result<void> written = write_file(file, text);
+    if (!written) log->warning(written.error().message);
+  });
+}
+
+net::Task<void> Agent::refresh(std::shared_ptr<Agent> self) {
+  co_await self->probe_again();
+  self->refreshing_ = false;
+  if (self->runner_) self->tell_log_of_workers();
+}
+
+// At most as long as the slowest probe may take.
+net::Task<void> Agent::wait_for_probes() {
+  constexpr Milliseconds between_looks{20};
+  while (refreshing_ && !stopping_) co_await net::sleep_for(loop_, between_looks);
 }
 
 // Sizes are what models may use when nothing of ours runs, so a pool that is known is measured again only
@@ -179,7 +217,11 @@ Result<void> Agent::start() {
   if (!place) return place.error();
   place_ = std::move(*place);
   sweep_leftovers();
-  machine_ = probe_machine(probe_settings());
+  refreshing_ = take_kept_machine();
+  if (!refreshing_) {
+    machine_ = probe_machine(probe_settings());
+    keep_machine();
+  }
   set_pools();
   open_corrections();
   const Result<void> models = open_models();
@@ -211,6 +253,11 @@ Result<void> Agent::start() {
   if (!server) return server.error();
   server_ = std::move(*server);
   log_->info(cat("Hive '", options_.name, "' listens on ", on.text(), "."));
+  if (refreshing_) {
+    loop_.spawn(refresh(shared_from_this()));
+  } else {
+    tell_log_of_workers();
+  }
   return {};
 }
 

@@ -58,8 +58,13 @@ class Agent : public std::enable_shared_from_this<Agent> {
   // agent.cpp: start, stop, report.
   [[nodiscard]] Result<void> make_folders() const;
   void sweep_leftovers() const;
+  [[nodiscard]] bool take_kept_machine();
+  void keep_machine();
+  static net::Task<void> refresh(std::shared_ptr<Agent> self);
+  net::Task<void> wait_for_probes();
   [[nodiscard]] Result<void> open_models();
   [[nodiscard]] Result<void> restore_workers();
+  void tell_log_of_workers() const;
   void set_pools();
   void watch_devices();
   void settle_workers();
@@ -145,6 +150,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::vector<EngineReport> told_engines_;  // what the log has told of them
   std::uint64_t sequence_ = 0;
   bool publishing_ = false;
+  bool refreshing_ = false;  // machine_ is the one that was kept: nothing is loaded by it
   bool stopping_ = false;
   std::function<void()> stopped_;
   std::shared_ptr<std::atomic<bool>> cancel_installs_ = std::make_shared<std::atomic<bool>>(false);

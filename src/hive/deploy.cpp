@@ -242,6 +242,7 @@ net::Task<void> Agent::probe_again() {
   machine_ = std::move(machine);
   settle_workers();
   set_pools();
+  keep_machine();
   changed();
 }
 

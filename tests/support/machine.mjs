@@ -41,4 +41,5 @@ export const pc = {
 export const card =
   'gpu name=NVIDIA GeForce RTX 4090|uuid=GPU-01020304-0506-0708-090a-0b0c0d0e0f10|bus=00000000:01:00.0|' +
   'total=25757220864|free=24000000000|cc=8.9\n';
-export const cudaCard = 'version 12010\ngpu uuid=01020304-0506-0708-090a-0b0c0d0e0f10|total=25393692672|cc=8.9\n';
+export const cudaCard =
+  'version 12010\ngpu uuid=01020304-0506-0708-090a-0b0c0d0e0f10|total=25393692672|cc=8.9\n';
