@@ -74,6 +74,9 @@ class Supervisor {
 
   // Workers. All but add_worker() fail with unknown_name and the near names.
   [[nodiscard]] Result<void> add_worker(WorkerSpec worker);  // fails with name_taken
+  // The worker of that name goes over to another backend of its device: its engines are ended when their
+  // slots are idle, and what is loaded from now on runs through the new one.
+  [[nodiscard]] Result<void> take_over(WorkerSpec worker, Instant now);
   [[nodiscard]] Result<void> stop_worker(std::string_view name, Instant now);
   // What was set aside on it may be tried again.
   [[nodiscard]] Result<void> start_worker(std::string_view name);
@@ -137,6 +140,8 @@ class Supervisor {
   void sweep();
   [[nodiscard]] std::vector<std::string> worker_names() const;
   [[nodiscard]] WorkerReport report_of(const Worker& worker) const;
+  // Why it was set aside, with what to make of that.
+  [[nodiscard]] std::string failure_text(const Engine& engine) const;
 
   std::string hive_;
   LifeLimits limits_;
