@@ -1,35 +1,12 @@
 // `rbee detect` and `rbee doctor` on machines that are described in folders, with stand-in libraries
 // (tests/stand-ins), and on this one. What each field means is in docs/cli.md.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { after, describe, test } from 'node:test';
-import { makeHome, program, removeHome, run } from './support/rbee.mjs';
+import { card, cudaCard, folders, machine, pc } from './support/machine.mjs';
+import { makeHome, removeHome, run } from './support/rbee.mjs';
 
-const standIns = path.join(path.dirname(program), 'stand-ins');
-const libraries = { nvml: 'libnvidia-ml.so.1', cuda: 'libcuda.so.1', vulkan: 'libvulkan.so.1' };
 const home = makeHome();
-const folders = [home];
-after(() => folders.forEach(removeHome));
-
-// A machine as {path: text} and {library: what it says}; gives the environment that shows it.
-function machine(files, says = {}) {
-  const folder = mkdtempSync('/tmp/rbee-d-');
-  folders.push(folder);
-  const root = path.join(folder, 'root');
-  const libs = path.join(folder, 'libs');
-  mkdirSync(root);
-  mkdirSync(libs);
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(path.join(root, path.dirname(name)), { recursive: true });
-    writeFileSync(path.join(root, name), text);
-  }
-  for (const [library, text] of Object.entries(says)) {
-    symlinkSync(path.join(standIns, `${library}.so`), path.join(libs, libraries[library]));
-    writeFileSync(path.join(libs, `${library}.txt`), text);
-  }
-  return { RBEE_PROBE_ROOT: root, RBEE_PROBE_LIBS: libs };
-}
+after(() => [home, ...folders].forEach(removeHome));
 
 async function detect(env) {
   const result = await run(home, ['detect', '--json'], { env });
@@ -37,18 +14,6 @@ async function detect(env) {
   return result.json();
 }
 const reasonOf = (report, name) => report.backends.find((backend) => backend.name === name)?.reason;
-
-const pc = {
-  'proc/cpuinfo':
-    'processor : 0\nmodel name : AMD Ryzen 9 7950X\nphysical id : 0\ncore id : 0\n' +
-    'flags : sse4_2 avx2 avx512f\n',
-  'proc/meminfo': 'MemTotal: 65011712 kB\nMemAvailable: 52428800 kB\n',
-  'proc/sys/kernel/hostname': 'gaming-pc\n',
-};
-const card =
-  'gpu name=NVIDIA GeForce RTX 4090|uuid=GPU-01020304-0506-0708-090a-0b0c0d0e0f10|bus=00000000:01:00.0|' +
-  'total=25757220864|free=24000000000|cc=8.9\n';
-const cudaCard = 'version 12010\ngpu uuid=01020304-0506-0708-090a-0b0c0d0e0f10|total=25393692672|cc=8.9\n';
 
 describe('detect', () => {
   test('a gaming PC has its card, with CUDA, and a reason for each other backend', async () => {

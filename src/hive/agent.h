@@ -8,6 +8,7 @@
 #include "hive/engine_runner.h"
 #include "hive/event_hub.h"
 #include "hive/hive.h"
+#include "hive/live_figures.h"
 #include "hive/place.h"
 #include "hive/plan_deploy.h"
 #include "hive/plan_load.h"
@@ -19,6 +20,7 @@
 
 #include <atomic>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -56,9 +58,16 @@ class Agent : public std::enable_shared_from_this<Agent> {
   // agent.cpp: start, stop, report.
   [[nodiscard]] Result<void> make_folders() const;
   void sweep_leftovers() const;
+  [[nodiscard]] bool take_kept_machine();
+  void keep_machine();
+  static net::Task<void> refresh(std::shared_ptr<Agent> self);
+  net::Task<void> wait_for_probes();
   [[nodiscard]] Result<void> open_models();
   [[nodiscard]] Result<void> restore_workers();
+  void tell_log_of_workers() const;
   void set_pools();
+  void watch_devices();
+  void settle_workers();
   void save_workers();
   void changed();
   void publish();
@@ -131,6 +140,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
 
   Place place_;
   Machine machine_;
+  std::map<std::string, std::string> gone_devices_;  // by id: why, as the live figures tell
   Supervisor supervisor_;
   Corrections corrections_;
   // The store is used on work_ only; models_ is what it listed last.
@@ -140,6 +150,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::vector<EngineReport> told_engines_;  // what the log has told of them
   std::uint64_t sequence_ = 0;
   bool publishing_ = false;
+  bool refreshing_ = false;  // machine_ is the one that was kept: nothing is loaded by it
   bool stopping_ = false;
   std::function<void()> stopped_;
   std::shared_ptr<std::atomic<bool>> cancel_installs_ = std::make_shared<std::atomic<bool>>(false);
@@ -155,6 +166,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::unique_ptr<net::BlockingThread> checks_ = std::make_unique<net::BlockingThread>();
   std::shared_ptr<model::Downloads> downloads_;  // stores by work_; shared with what files_ does
   std::unique_ptr<EngineRunner> runner_;
+  std::unique_ptr<LiveFigures> figures_;
   std::unique_ptr<net::HttpServer> server_;
 };
 

@@ -146,7 +146,7 @@ net::Task<Result<std::vector<std::string>>> Agent::deploy(DeployRequest request,
   Result<DeployPlan> plan = plan_deploy(machine_, options_.name, supervisor_.workers(), request);
   if (!plan) co_return plan.error();
   std::vector<std::string> names = plan->in_service;
-  if (!plan->create.empty()) {
+  if (!plan->create.empty() || !plan->take_over.empty()) {
     for (const std::string& line : device::detect_lines(machine_)) log_->info(line);
   }
   for (WorkerSpec& worker : plan->create) {
@@ -154,6 +154,14 @@ net::Task<Result<std::vector<std::string>>> Agent::deploy(DeployRequest request,
     const Backend backend = worker.backend;
     const Result<void> added = supervisor_.add_worker(std::move(worker));
     if (!added) co_return added.error();
+    log_->info(device::registered_line(name, backend));
+    names.push_back(name);
+  }
+  for (WorkerSpec& worker : plan->take_over) {
+    const std::string name = worker.name;
+    const Backend backend = worker.backend;
+    const Result<void> taken = supervisor_.take_over(std::move(worker), clock_.now());
+    if (!taken) co_return taken.error();
     log_->info(device::registered_line(name, backend));
     names.push_back(name);
   }
@@ -167,7 +175,9 @@ net::Task<Result<std::vector<std::string>>> Agent::deploy(DeployRequest request,
 net::Task<Result<bool>> Agent::prove_plan(DeployRequest request, DeployPlan plan,
                                           std::shared_ptr<Progress> progress,
                                           std::shared_ptr<std::set<std::string>> proven) {
-  for (const WorkerSpec& worker : plan.create) {
+  std::vector<WorkerSpec> workers = std::move(plan.create);
+  workers.insert(workers.end(), plan.take_over.begin(), plan.take_over.end());
+  for (const WorkerSpec& worker : workers) {
     const Backend backend = worker.backend;
     const Result<void> installed = co_await install(backend, progress);
     if (!installed) co_return installed.error();
@@ -206,6 +216,7 @@ void Agent::refuse_backend(const WorkerSpec& worker, const Error& why) {
       if (backend.backend != worker.backend) continue;
       backend.usable = false;
       backend.reason = why.message;
+      while (backend.reason.ends_with('.')) backend.reason.pop_back();
       backend.cure = hint_of(why);
     }
   }
@@ -240,7 +251,9 @@ net::Task<void> Agent::probe_again() {
   std::function<Machine()> probe = [settings = probe_settings()] { return probe_machine(settings); };
   Machine machine = co_await work_->run(loop_, std::move(probe));
   machine_ = std::move(machine);
+  settle_workers();
   set_pools();
+  keep_machine();
   changed();
 }
 

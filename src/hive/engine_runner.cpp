@@ -374,8 +374,7 @@ void EngineRunner::Impl::measure(const std::string& id, RunningEngine& engine) {
   // It counted on a device that it does not use: better no engine than one that is slow without a word.
   const std::string expected = engine_device_name(load->backend);
   if (load->backend != Backend::cpu && !engine.reader.memory_bytes().contains(expected)) {
-    engine.fallback = cat("the engine took no memory on ", expected,
-                          ": it fell back to the CPU. `rbee doctor` ", "looks for the cause.");
+    engine.fallback = cat("the engine took no memory on ", expected, ": it fell back to the CPU.");
     return end(id, engine.incarnation, true);
   }
   std::vector<Need> needs = load->unlogged;

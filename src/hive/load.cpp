@@ -117,6 +117,8 @@ Result<std::string> Agent::plan_and_load(const Facts& facts, const std::string& 
 
 // The engine's id.
 net::Task<Result<std::string>> Agent::load(std::string worker, std::string model_id, LoadSettings settings) {
+  co_await wait_for_probes();
+  if (stopping_ || !runner_) co_return closing();
   const Result<std::string> there = supervisor_.engine_of(worker, model_id, clock_.now());
   if (!there || !there->empty()) co_return there;
   const Result<ModelFile> known = find_model(model_id);

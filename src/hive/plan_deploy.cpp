@@ -123,6 +123,28 @@ std::string free_name(std::string_view base, const std::vector<std::string>& tak
   return name;
 }
 
+// The worker of that device: the one through that backend, where there are several.
+const WorkerSpec* serving(std::span<const WorkerSpec> workers, const Choice& choice) {
+  const WorkerSpec* found = nullptr;
+  for (const WorkerSpec& worker : workers) {
+    if (worker.device_id != choice.device->id) continue;
+    if (worker.backend == choice.backend) return &worker;
+    if (found == nullptr) found = &worker;
+  }
+  return found;
+}
+
+WorkerSpec spec_of(const Choice& choice, std::string name, const DeployRequest& request) {
+  return {.name = std::move(name),
+          .backend = choice.backend,
+          .device_id = choice.device->id,
+          .device = choice.device->name,
+          .vram = choice.device->vram,
+          .pool = pool_of(*choice.device),
+          .slots = request.slots,
+          .context = request.context};
+}
+
 }  // namespace
 
 std::string pool_of(const Device& device) {
@@ -138,11 +160,20 @@ Result<DeployPlan> plan_deploy(const Machine& machine, std::string_view hive,
   std::vector<std::string> taken;
   for (const WorkerSpec& worker : workers) taken.push_back(worker.name);
   for (const Choice& choice : *choices) {
-    const auto there = std::find_if(workers.begin(), workers.end(), [&](const WorkerSpec& worker) {
-      return worker.device_id == choice.device->id && worker.backend == choice.backend;
-    });
-    if (there != workers.end()) {
+    const WorkerSpec* there = serving(workers, choice);
+    const bool same = there != nullptr && there->backend == choice.backend;
+    if (there != nullptr && (same || !request.backend)) {
       plan.in_service.push_back(there->name);
+      continue;
+    }
+    if (there != nullptr) {
+      if (request.name && *request.name != there->name) {
+        return Error{ErrorCode::name_taken,
+                     cat("'", choice.device->name, "' is in service as '", there->name, "'."),
+                     cat("Leave out --name: ", there->name, " goes over to ", backend_name(choice.backend),
+                         " under its name.")};
+      }
+      plan.take_over.push_back(spec_of(choice, there->name, request));
       continue;
     }
     if (request.name) {
@@ -153,14 +184,7 @@ Result<DeployPlan> plan_deploy(const Machine& machine, std::string_view hive,
       }
     }
     const std::string base = request.name ? *request.name : cat("worker-", hive);
-    plan.create.push_back({.name = free_name(base, taken),
-                           .backend = choice.backend,
-                           .device_id = choice.device->id,
-                           .device = choice.device->name,
-                           .vram = choice.device->vram,
-                           .pool = pool_of(*choice.device),
-                           .slots = request.slots,
-                           .context = request.context});
+    plan.create.push_back(spec_of(choice, free_name(base, taken), request));
     taken.push_back(plan.create.back().name);
   }
   return plan;

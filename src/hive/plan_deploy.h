@@ -22,12 +22,16 @@ struct DeployRequest {
 
 struct DeployPlan {
   std::vector<WorkerSpec> create;
+  // Of workers that are there, under their names: their device goes over to another backend.
+  std::vector<WorkerSpec> take_over;
   std::vector<std::string> in_service;  // workers that have what was asked for already
 };
 
 // With neither backend nor device: every accelerator that is not software, or the CPU where there is none.
-// A software device is taken only when it, or a backend that has no other device, is named.
-// Fails with unknown_name (near names), backend_unusable (its reason and cure), name_taken or bad_request.
+// A software device is taken only when it, or a backend that has no other device, is named. A device that
+// serves is left alone, unless another backend than the one it serves through is named: then it is taken
+// over. Fails with unknown_name (near names), backend_unusable (its reason and cure), name_taken or
+// bad_request.
 [[nodiscard]] Result<DeployPlan> plan_deploy(const Machine& machine, std::string_view hive,
                                              std::span<const WorkerSpec> workers,
                                              const DeployRequest& request);

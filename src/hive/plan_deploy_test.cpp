@@ -43,6 +43,9 @@ std::string planned(const Machine& on, const DeployRequest& request,
     text += cat(text.empty() ? "" : "; ", worker.name, " ", lower(backend_name(worker.backend)), " ",
                 worker.device_id);
   }
+  for (const WorkerSpec& worker : plan->take_over) {
+    text += cat(text.empty() ? "" : "; ", worker.name, " over to ", lower(backend_name(worker.backend)));
+  }
   for (const std::string& name : plan->in_service) text += cat(text.empty() ? "" : "; ", "(", name, ")");
   return text;
 }
@@ -83,6 +86,22 @@ TEST(PlanDeploy, ABackendThatItsPackDoesNotKnowGivesWayToTheNext) {
 TEST(PlanDeploy, WhatIsInServiceIsLeftAlone) {
   const std::vector<WorkerSpec> there = {{.name = "mine", .backend = Backend::cuda, .device_id = "GPU-1"}};
   EXPECT_EQ(planned(machine({card("GPU-1"), card("GPU-2")}), {}, there), "worker-pc cuda GPU-2; (mine)");
+}
+
+TEST(PlanDeploy, AnotherBackendIsTakenOverOnlyWhenItIsNamed) {
+  const std::vector<WorkerSpec> vulkan = {
+      {.name = "worker-pc", .backend = Backend::vulkan, .device_id = "GPU-1"}};
+  const Machine on = machine({card("GPU-1"), cpu()});
+  EXPECT_EQ(planned(on, {}, vulkan), "(worker-pc)");
+  EXPECT_EQ(planned(on, {.device = "GPU-1"}, vulkan), "(worker-pc)");
+  EXPECT_EQ(planned(on, {.backend = Backend::vulkan}, vulkan), "(worker-pc)");
+  EXPECT_EQ(planned(on, {.backend = Backend::cuda}, vulkan), "worker-pc over to cuda");
+  EXPECT_EQ(planned(on, {.backend = Backend::cuda, .name = "worker-pc"}, vulkan), "worker-pc over to cuda");
+  EXPECT_EQ(planned(on, {.backend = Backend::cuda, .name = "other"}, vulkan), "name_taken");
+  EXPECT_EQ(planned(on, {.backend = Backend::rocm}, vulkan), "backend_unusable");
+  const Machine two = machine({card("GPU-1"), card("GPU-2"), cpu()});
+  EXPECT_EQ(planned(two, {.backend = Backend::cuda}, vulkan),
+            "worker-pc-2 cuda GPU-2; worker-pc over to cuda");
 }
 
 TEST(PlanDeploy, NamesGoOnWhereTheyAreTaken) {

@@ -32,6 +32,7 @@ struct WorkerSpec {
   std::uint32_t context = 0;  // 0: the model's own
   bool stopped = false;
   std::string gone_reason = {};  // not empty: its device or backend is not there (any more)
+  friend bool operator==(const WorkerSpec&, const WorkerSpec&) = default;
 };
 
 struct Load {
@@ -73,11 +74,16 @@ class Supervisor {
 
   // Workers. All but add_worker() fail with unknown_name and the near names.
   [[nodiscard]] Result<void> add_worker(WorkerSpec worker);  // fails with name_taken
+  // The worker of that name goes over to another backend of its device: its engines are ended when their
+  // slots are idle, and what is loaded from now on runs through the new one.
+  [[nodiscard]] Result<void> take_over(WorkerSpec worker, Instant now);
   [[nodiscard]] Result<void> stop_worker(std::string_view name, Instant now);
   // What was set aside on it may be tried again.
   [[nodiscard]] Result<void> start_worker(std::string_view name);
   // Forgotten once its engines have ended.
   [[nodiscard]] Result<void> remove_worker(std::string_view name, Instant now);
+  // What the machine says of each worker now, written into it: device, pool and why it is gone.
+  void settle_workers(const std::function<void(WorkerSpec&)>& settle);
   [[nodiscard]] const WorkerSpec* find_worker(std::string_view name) const;
   [[nodiscard]] std::vector<WorkerSpec> workers() const;  // but those that are being removed
 
@@ -134,6 +140,8 @@ class Supervisor {
   void sweep();
   [[nodiscard]] std::vector<std::string> worker_names() const;
   [[nodiscard]] WorkerReport report_of(const Worker& worker) const;
+  // Why it was set aside, with what to make of that.
+  [[nodiscard]] std::string failure_text(const Engine& engine) const;
 
   std::string hive_;
   LifeLimits limits_;

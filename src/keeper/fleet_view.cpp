@@ -1,6 +1,7 @@
 #include "keeper/fleet_view.h"
 
 #include "base/text.h"
+#include "domain/machine_figures.h"
 
 #include <algorithm>
 #include <cmath>
@@ -31,6 +32,11 @@ void FleetView::on_report(HiveReport report, const std::string& address, Instant
   }
   HiveView& view = hives_[report.hive];
   view = HiveView{report.hive, address, true, true, now, std::move(report)};
+}
+
+void FleetView::on_figures(const std::string& hive, const Json& figures) {
+  if (const auto at = hives_.find(hive); at != hives_.end())
+    take_machine_figures(figures, at->second.report.machine);
 }
 
 void FleetView::on_seen(const std::string& hive, Instant now) {

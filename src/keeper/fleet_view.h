@@ -27,6 +27,7 @@ class FleetView {
   // One that was known in an earlier life: its models can be named, and nobody serves them yet.
   void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models);
   void on_report(HiveReport report, const std::string& address, Instant now);
+  void on_figures(const std::string& hive, const Json& figures);
   void on_seen(const std::string& hive, Instant now);
   // Its workers stay as gone, with the reason; its engines do not.
   void on_gone(const std::string& hive);

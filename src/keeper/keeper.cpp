@@ -197,6 +197,8 @@ HiveLink::Events Keeper::Impl::hive_events() {
             core->state->saw_hive(report, address, core->clock.unix_ms());
             core->placing->on_report(std::move(report), address);
           },
+      .on_figures = [core = core](const std::string& hive,
+                                  const Json& figures) { core->placing->on_figures(hive, figures); },
       .on_seen = [core = core](const std::string& hive) { core->placing->on_seen(hive); },
       .on_gone = [core = core](const std::string& hive) { core->placing->on_gone(hive); },
   };

@@ -84,6 +84,12 @@ void Placing::on_report(HiveReport report, const std::string& address) {
   });
 }
 
+// Nothing is placed by them.
+void Placing::on_figures(const std::string& hive, const Json& figures) {
+  const std::scoped_lock lock(mutex_);
+  view_.on_figures(hive, figures);
+}
+
 void Placing::on_seen(const std::string& hive) {
   const std::scoped_lock lock(mutex_);
   view_.on_seen(hive, clock_.now());

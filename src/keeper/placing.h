@@ -49,6 +49,7 @@ class Placing {
 
   void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models);
   void on_report(HiveReport report, const std::string& address);
+  void on_figures(const std::string& hive, const Json& figures);
   void on_seen(const std::string& hive);
   void on_gone(const std::string& hive);
   void on_load_refused(const std::string& worker, const std::string& model_id, Error error);
