@@ -60,10 +60,21 @@ std::string seen_text(const Json& hive) {
   return ago ? cat(duration_text(static_cast<double>(*ago) / 1000), " ago") : "";
 }
 
+// "llama-3.1-70b-q4_k_m (55% on the device, about 3.1 tokens/s by estimate)".
+std::string loaded_text(const Json& model) {
+  std::vector<std::string> notes;
+  const double offload = get_number(model, "offload").value_or(1);
+  if (offload < 1) notes.push_back(cat(fixed(offload * 100, 0), "% on the device"));
+  if (const auto speed = get_number(model, "expected_speed"))
+    notes.push_back(cat("about ", fixed(*speed, *speed < 10 ? 1 : 0), " tokens/s by estimate"));
+  const std::string name = text_of(model, "name");
+  return notes.empty() ? name : cat(name, " (", join(notes, ", "), ")");
+}
+
 std::string worker_models(const Json& worker) {
   std::vector<std::string> names;
   for (const Json& model : get_array(worker, "models")) {
-    if (get_bool(model, "loaded").value_or(false)) names.push_back(text_of(model, "name"));
+    if (get_bool(model, "loaded").value_or(false)) names.push_back(loaded_text(model));
   }
   return join(names, ", ");
 }

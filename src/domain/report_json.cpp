@@ -32,6 +32,7 @@ Result<EngineReport> engine_from_json(const Json& json) {
   fields.read("memory_bytes", engine.memory_bytes);
   fields.read("load_seconds", engine.load_seconds);
   engine.offload = get_number(json, "offload").value_or(1);
+  engine.expected_speed = get_number(json, "expected_speed");
   if (fields.error()) return *fields.error();
   return engine;
 }
@@ -86,7 +87,9 @@ Json to_json(const ModelFile& file) {
               {"params", file.params},
               {"architecture", file.architecture},
               {"context_train", file.context_train},
-              {"sha256", file.sha256}};
+              {"sha256", file.sha256},
+              {"projector", file.projector},
+              {"projector_bytes", file.projector_bytes}};
 }
 
 Json to_json(const DownloadReport& download) {
@@ -113,7 +116,8 @@ Json to_json(const EngineReport& engine) {
               {"context", engine.context},
               {"memory_bytes", engine.memory_bytes},
               {"load_seconds", engine.load_seconds},
-              {"offload", engine.offload}};
+              {"offload", engine.offload},
+              {"expected_speed", engine.expected_speed ? Json(*engine.expected_speed) : Json(nullptr)}};
 }
 
 Json to_json(const WorkerReport& worker) {
@@ -154,6 +158,8 @@ Result<ModelFile> model_file_from_json(const Json& json) {
   fields.read("architecture", file.architecture);
   fields.read("context_train", file.context_train);
   fields.read("sha256", file.sha256);
+  fields.read("projector", file.projector);
+  fields.read("projector_bytes", file.projector_bytes);
   if (fields.error()) return *fields.error();
   return file;
 }

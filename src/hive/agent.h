@@ -15,6 +15,7 @@
 #include "hive/probe_machine.h"
 #include "hive/supervisor.h"
 #include "model/downloads.h"
+#include "model/remote_model.h"
 #include "model/store.h"
 #include "net/server.h"
 
@@ -89,16 +90,25 @@ class Agent : public std::enable_shared_from_this<Agent> {
   net::Task<void> list_models();
   [[nodiscard]] Result<ModelFile> find_model(std::string_view id) const;
 
-  // load.cpp: which engines are asked for, and what would fit.
-  struct Facts;  // that only the disk and the drivers tell
+  // load.cpp: which engines are asked for.
+  struct Facts {  // that only the disk and the drivers tell
+    Result<model::GgufHeader> header = Error{};
+    std::map<std::string, std::uint64_t> free_bytes = {};  // of each pool, by the drivers
+  };
   [[nodiscard]] std::function<Facts()> look(Backend backend, std::string model_id) const;
+  [[nodiscard]] bool is_ending(const std::string& worker, const std::string& model_id) const;
   net::Task<Result<std::string>> load(std::string worker, std::string model_id, LoadSettings settings);
   [[nodiscard]] Result<std::string> plan_and_load(const Facts& facts, const std::string& worker,
                                                   const ModelFile& model, const LoadSettings& settings,
                                                   bool& may_come_free);
-  net::Task<Result<std::string>> post_fit(std::string body);
+  net::Task<Result<std::string>> post_context(std::string engine, std::string body);  // more_context.cpp
   void open_corrections();
   void take_correction(const Load& load, const EngineRunner::Taken& taken);
+
+  // fit.cpp
+  net::Task<Result<std::string>> post_fit(std::string body);
+  [[nodiscard]] Result<std::function<Result<model::RemoteModel>()>> fit_question(const Json& json) const;
+  [[nodiscard]] Json fit_row(const model::RemoteQuant& quant, const LoadSettings& settings) const;
 
   // deploy.cpp: workers come into service.
   net::Task<void> post_workers(net::Exchange& exchange);
@@ -111,7 +121,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   net::Task<Result<bool>> prove_plan(DeployRequest request, DeployPlan plan,
                                      std::shared_ptr<Progress> progress,
                                      std::shared_ptr<std::set<std::string>> proven);
-  net::Task<Result<void>> prove(WorkerSpec worker, std::shared_ptr<Progress> progress);
+  net::Task<Result<void>> prove(std::string device_id, Backend backend, std::shared_ptr<Progress> progress);
   void refuse_backend(const WorkerSpec& worker, const Error& why);
   net::Task<void> probe_again();
   [[nodiscard]] ProbeSettings probe_settings() const;
@@ -143,6 +153,8 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::map<std::string, std::string> gone_devices_;  // by id: why, as the live figures tell
   Supervisor supervisor_;
   Corrections corrections_;
+  // Of a worker and a model, the context that requests have needed.
+  std::map<std::pair<std::string, std::string>, std::uint32_t> grown_;
   // The store is used on work_ only; models_ is what it listed last.
   std::shared_ptr<std::optional<model::ModelStore>> store_ =
       std::make_shared<std::optional<model::ModelStore>>();
@@ -158,11 +170,12 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::shared_ptr<EventHub> events_ = std::make_shared<EventHub>();
   std::shared_ptr<EngineLogs> logs_;
   std::vector<std::weak_ptr<Follower>> followers_;
-  // Loads and probes, installs (minutes), checksums (minutes), and small writes wait for each other only
-  // among themselves.
+  // Loads and probes, installs (minutes), checksums (minutes), headers (the web), and small writes wait for
+  // each other only among themselves.
   std::unique_ptr<net::BlockingThread> work_ = std::make_unique<net::BlockingThread>();
   std::unique_ptr<net::BlockingThread> installs_ = std::make_unique<net::BlockingThread>();
   std::unique_ptr<net::BlockingThread> files_ = std::make_unique<net::BlockingThread>();
+  std::unique_ptr<net::BlockingThread> headers_ = std::make_unique<net::BlockingThread>();
   std::unique_ptr<net::BlockingThread> checks_ = std::make_unique<net::BlockingThread>();
   std::shared_ptr<model::Downloads> downloads_;  // stores by work_; shared with what files_ does
   std::unique_ptr<EngineRunner> runner_;

@@ -64,6 +64,12 @@ Result<DeployRequest> parse_request(std::string_view body) {
   }
   request.slots = static_cast<int>(slots);
   request.context = static_cast<std::uint32_t>(context);
+  const double vram = get_number(*json, "vram").value_or(0);
+  constexpr double most_vram = 1 << 20;
+  if (vram < 0 || vram > most_vram) {
+    return Error{ErrorCode::bad_request, cat("A budget has more than 0 GB, not ", fixed(vram, 1), ".")};
+  }
+  request.memory_limit = static_cast<std::uint64_t>(vram * (1u << 30));
   return request;
 }
 
@@ -181,28 +187,33 @@ net::Task<Result<bool>> Agent::prove_plan(DeployRequest request, DeployPlan plan
     const Backend backend = worker.backend;
     const Result<void> installed = co_await install(backend, progress);
     if (!installed) co_return installed.error();
-    if (!proven->insert(cat(worker.device_id, " ", backend_name(backend))).second) continue;
-    const Result<void> computed = co_await prove(worker, progress);
-    if (computed) continue;
-    if (request.backend || request.device) co_return computed.error();
-    refuse_backend(worker, computed.error());
-    co_return false;
+    std::vector<std::string> ids = {worker.device_id};
+    for (const WorkerDevice& other : worker.others) ids.push_back(other.id);
+    for (const std::string& id : ids) {
+      if (!proven->insert(cat(id, " ", backend_name(backend))).second) continue;
+      const Result<void> computed = co_await prove(id, backend, progress);
+      if (computed) continue;
+      if (request.backend || request.device) co_return computed.error();
+      refuse_backend(worker, computed.error());
+      co_return false;
+    }
   }
   co_return true;
 }
 
-net::Task<Result<void>> Agent::prove(WorkerSpec worker, std::shared_ptr<Progress> progress) {
-  if (worker.backend == Backend::cpu || options_.proof_model.empty()) co_return Result<void>();
+net::Task<Result<void>> Agent::prove(std::string device_id, Backend backend,
+                                     std::shared_ptr<Progress> progress) {
+  if (backend == Backend::cpu || options_.proof_model.empty()) co_return Result<void>();
   const auto device = std::find_if(machine_.devices.begin(), machine_.devices.end(),
-                                   [&](const Device& one) { return one.id == worker.device_id; });
+                                   [&](const Device& one) { return one.id == device_id; });
   if (device == machine_.devices.end()) co_return Result<void>();
-  progress->tell(progress_event(cat("Proving that ", worker.device, " computes"), 0, 0));
+  progress->tell(progress_event(cat("Proving that ", device->name, " computes"), 0, 0));
   ProofRequest proof{.probe = probe_settings(),
-                     .backend = worker.backend,
+                     .backend = backend,
                      .device = *device,
                      .model = options_.proof_model,
                      .socket = folders_.run / "proof.sock",
-                     .threads = engine_threads(worker.backend, machine_.cpu.usable_cpus)};
+                     .threads = engine_threads(backend, machine_.cpu.usable_cpus)};
   std::function<Result<void>()> work = [proof = std::move(proof)] { return prove_device(proof); };
   const Result<void> proven = co_await installs_->run(loop_, std::move(work));
   co_return proven;

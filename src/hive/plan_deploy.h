@@ -14,10 +14,12 @@ namespace rbee::hive {
 
 struct DeployRequest {
   std::optional<Backend> backend = {};
-  std::optional<std::string> device = {};  // an id, or a name that only one device has
+  // An id, or a name that only one device has; several with commas, or "all": one worker of them all.
+  std::optional<std::string> device = {};
   std::optional<std::string> name = {};
   int slots = 0;
   std::uint32_t context = 0;
+  std::uint64_t memory_limit = 0;  // bytes of each device; 0: all there is
 };
 
 struct DeployPlan {
@@ -38,5 +40,8 @@ struct DeployPlan {
 
 // The pool in which models of that device lie: its own, or "ram".
 [[nodiscard]] std::string pool_of(const Device& device);
+
+// What the machine says now of a worker's devices: names, memory and speed. False where it lacks one.
+bool describe_devices(WorkerSpec& worker, const Machine& machine);
 
 }  // namespace rbee::hive

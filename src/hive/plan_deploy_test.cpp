@@ -156,5 +156,34 @@ TEST(PlanDeploy, SlotsAndContextAreTheWorkers) {
   EXPECT_EQ(plan->create.at(0).context, 4096U);
 }
 
+TEST(PlanDeploy, SeveralDevicesThatAreNamedTogetherAreOneWorker) {
+  const Machine on = machine({card("GPU-1"), card("GPU-2"), llvmpipe(), cpu()});
+  for (const char* named : {"GPU-2, GPU-1", "all"}) {
+    const Result<DeployPlan> plan = plan_deploy(on, "pc", {}, {.device = named});
+    ASSERT_TRUE(plan) << plan.error().message;
+    ASSERT_EQ(plan->create.size(), 1U);
+    const WorkerSpec& worker = plan->create.front();
+    EXPECT_EQ(worker.backend, Backend::cuda);
+    ASSERT_EQ(worker.others.size(), 1U);
+    EXPECT_NE(worker.device_id, worker.others.front().id);
+    EXPECT_EQ(worker.others.front().pool, cat("device ", worker.others.front().id));
+    // The same again is what is there already; one of them alone is another worker.
+    const std::vector<WorkerSpec> there = plan->create;
+    EXPECT_EQ(planned(on, {.device = named}, there), "(worker-pc)");
+    EXPECT_EQ(planned(on, {.device = "GPU-1"}, there), "worker-pc-2 cuda GPU-1");
+  }
+}
+
+TEST(PlanDeploy, WhatCannotShareAWorkerIsRefused) {
+  const Machine on = machine({card("GPU-1"), card("GPU-2", {Backend::vulkan}), cpu()});
+  EXPECT_EQ(planned(on, {.device = "GPU-1,GPU-2"}), "backend_unusable");
+  EXPECT_EQ(planned(on, {.backend = Backend::vulkan, .device = "GPU-1,GPU-2"}), "worker-pc vulkan GPU-1");
+  EXPECT_EQ(planned(on, {.device = "GPU-1,GPU-1"}), "bad_request");
+  EXPECT_EQ(planned(on, {.device = "GPU-1,GPU-9"}), "unknown_name");
+  EXPECT_EQ(planned(on, {.backend = Backend::vulkan, .device = "GPU-1,GPU-2", .memory_limit = 1}),
+            "bad_request");
+  EXPECT_EQ(planned(machine({cpu()}), {.device = "all"}), "backend_unusable");
+}
+
 }  // namespace
 }  // namespace rbee::hive

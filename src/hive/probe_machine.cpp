@@ -86,7 +86,7 @@ Result<void> compare_with_engine(Backend backend, int ordinal, const std::string
                                  const std::string& server, const std::vector<std::string>& inherited) {
   engine::EngineSpec spec;
   spec.backend = backend;
-  spec.ordinal = ordinal;
+  spec.ordinals = cat(ordinal);
   const auto listed = engine::list_engine_devices(server, engine::engine_environment(spec, inherited));
   if (!listed) return listed.error();
   const bool same_name =

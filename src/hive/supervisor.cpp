@@ -32,6 +32,10 @@ EngineState state_of(LifeState state) {
 
 }  // namespace
 
+std::string limit_pool_of(const WorkerSpec& worker) {
+  return worker.memory_limit == 0 ? std::string() : cat("worker ", worker.name);
+}
+
 std::vector<std::string> Supervisor::worker_names() const {
   std::vector<std::string> names;
   for (const auto& [name, worker] : workers_) {
@@ -80,6 +84,7 @@ Result<void> Supervisor::add_worker(WorkerSpec worker) {
   if (workers_.find(worker.name) != workers_.end()) {
     return Error{ErrorCode::name_taken, cat("'", hive_, "' has a worker '", worker.name, "' already.")};
   }
+  if (worker.memory_limit > 0) ledger_.set_pool(limit_pool_of(worker), worker.memory_limit);
   std::string name = worker.name;
   workers_.emplace(std::move(name), Worker{.spec = std::move(worker)});
   ++revision_;
@@ -308,6 +313,7 @@ std::vector<EngineReport> Supervisor::engine_reports() const {
                        .slots = engine.load.slots,
                        .context = engine.load.context,
                        .offload = offload_of(engine.load),
+                       .expected_speed = engine.load.expected_speed,
                        .memory_bytes = engine.memory_bytes,
                        .load_seconds = engine.life.load_seconds()});
   }
@@ -322,16 +328,32 @@ WorkerReport Supervisor::report_of(const Worker& worker) const {
   WorkerState state = WorkerState::ready;
   if (!spec.gone_reason.empty()) state = WorkerState::gone;
   if (spec.stopped || worker.removing) state = has_engines ? WorkerState::draining : WorkerState::stopped;
+  std::uint64_t memory = ledger_.size(spec.pool);
+  std::uint64_t free = ledger_.free(spec.pool);
+  std::optional<double> vram = spec.vram;
+  if (const std::string limit = limit_pool_of(spec); !limit.empty()) {
+    memory = std::min(memory, ledger_.size(limit));
+    free = std::min(free, ledger_.free(limit));
+    constexpr double gib = 1u << 30;
+    if (vram) vram = std::min(*vram, static_cast<double>(spec.memory_limit) / gib);
+  }
+  std::string device = spec.device;
+  for (const WorkerDevice& other : spec.others) {
+    memory += ledger_.size(other.pool);
+    free += ledger_.free(other.pool);
+    device += cat(" + ", other.name);
+    vram = vram && other.vram ? std::optional(*vram + *other.vram) : std::nullopt;
+  }
   return {.name = spec.name,
           .hive = hive_,
           .backend = spec.backend,
           .device_id = spec.device_id,
-          .device = spec.device,
+          .device = device,
           .state = state,
           .reason = spec.gone_reason,
-          .vram = spec.vram,
-          .memory_bytes = ledger_.size(spec.pool),
-          .free_memory_bytes = ledger_.free(spec.pool),
+          .vram = vram,
+          .memory_bytes = memory,
+          .free_memory_bytes = free,
           .slots = spec.slots,
           .context = spec.context};
 }

@@ -21,17 +21,32 @@ namespace rbee::hive {
 // A pair that was set aside may be asked for again after this: what was missing may have come meanwhile.
 inline constexpr Milliseconds set_aside_for{10 * 60'000};
 
+// A further device of a worker that has several.
+struct WorkerDevice {
+  std::string id = {};
+  std::string name = {};  // for people
+  std::optional<double> vram = {};
+  std::string pool = {};
+  std::uint64_t bandwidth = 0;  // bytes a second; 0: not known
+};
+
 struct WorkerSpec {
   std::string name = {};
   Backend backend = Backend::cpu;
   std::string device_id = {};
   std::string device = {};  // its name, for people
   std::optional<double> vram = {};
-  std::string pool = {};      // where its models lie
+  std::string pool = {};  // where its models lie
+  // Bytes a second that are read from there, and from the host's memory; 0: not known.
+  std::uint64_t device_bandwidth = 0;
+  std::uint64_t host_bandwidth = 0;
   int slots = 0;              // 0: the default
   std::uint32_t context = 0;  // 0: the model's own
+  // The most that its models may take of its device (--vram), in bytes; 0: all there is.
+  std::uint64_t memory_limit = 0;
   bool stopped = false;
-  std::string gone_reason = {};  // not empty: its device or backend is not there (any more)
+  std::vector<WorkerDevice> others = {};  // beside the first, through the same backend, in their order
+  std::string gone_reason = {};           // not empty: its device or backend is not there (any more)
   friend bool operator==(const WorkerSpec&, const WorkerSpec&) = default;
 };
 
@@ -41,11 +56,16 @@ struct Load {
   Backend backend = Backend::cpu;
   std::string device_id = {};
   std::string pool = {};
+  std::string limit_pool = {};            // of its worker's budget; empty: it has none
+  std::vector<WorkerDevice> others = {};  // further devices
+  std::vector<std::uint32_t> split = {};  // layers on each, the first device's first; empty: one device
   ModelFile model = {};
   engine::EngineUse use = engine::EngineUse::text;
   int slots = 1;
   std::uint32_t context = 0;  // of one request
   model::CacheType cache = model::CacheType::f16;
+  bool may_offload = true;
+  std::vector<std::string> args = {};  // further ones of the engine
   // Where they belong, of how many, as the engine counts them (-ngl); fewer than all: the rest is on the
   // host beside a device.
   std::uint32_t layers = 0;
@@ -54,9 +74,13 @@ struct Load {
   // What the header alone says that the engine's log will tell of, before any correction.
   std::uint64_t estimated_device = 0;
   std::uint64_t estimated_host = 0;
+  std::optional<double> expected_speed = {};  // tokens a second, from bandwidths alone
   // Part of the needs that the engine's log does not tell of: stays beside what is measured.
   std::vector<Need> unlogged = {};
 };
+
+// What a worker's budget is called in the ledger; empty where it has none.
+[[nodiscard]] std::string limit_pool_of(const WorkerSpec& worker);
 
 struct EngineAction {
   std::string engine;

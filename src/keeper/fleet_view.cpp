@@ -99,6 +99,7 @@ Fleet FleetView::fleet() const {
                                .socket = engine.socket,
                                .incarnation = engine.incarnation,
                                .slots = engine.slots,
+                               .context = engine.context,
                                .busy = 0});
     }
   }

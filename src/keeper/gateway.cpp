@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace rbee::keeper {
 namespace {
 
@@ -56,15 +58,25 @@ Error model_unknown(const std::vector<ModelFile>& models, const std::string& nam
 }  // namespace
 
 net::Task<void> list_models(std::shared_ptr<Core> core, net::Exchange& exchange) {
-  Json list = openai_models_json(core->placing->models(), core->started_unix_ms / 1000);
+  const std::vector<ModelFile> models = core->placing->models();
+  const std::int64_t created = core->started_unix_ms / 1000;
+  Json list = openai_models_json(models, created);
+  for (const auto& [alias, name] : core->models->aliases()) {
+    const auto file = std::ranges::find_if(models, [&](const auto& one) { return answers_to(one, name); });
+    if (file == models.end()) continue;
+    Json row = openai_model_json(*file, created);
+    row["id"] = alias;
+    list["data"].push_back(std::move(row));
+  }
   net::Task<void> responding = respond_json(exchange, std::move(list));
   co_await responding;
 }
 
 net::Task<void> show_model(std::shared_ptr<Core> core, net::Exchange& exchange, std::string model) {
   const std::vector<ModelFile> models = core->placing->models();
+  const std::string name = core->models->resolve(model);
   for (const ModelFile& file : models) {
-    if (!answers_to(file, model)) continue;
+    if (!answers_to(file, name)) continue;
     Json found = openai_model_json(file, core->started_unix_ms / 1000);
     net::Task<void> responding = respond_json(exchange, std::move(found));
     co_await responding;
@@ -98,7 +110,7 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
   Call call{.method = exchange.head().method,
             .target = exchange.head().target,
             .api = api,
-            .model = head->model,
+            .model = core->models->resolve(head->model),
             .worker = std::string(exchange.head().headers.find("x-rbee-worker").value_or("")),
             .slots = head->n,
             .prompt = std::move(head->prompt),
@@ -110,6 +122,8 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
             .needs_tools = head->has_tools,
             .needs_vision = head->has_images,
             .explain = wants_trace(exchange.head()),
+            .keep_alive = head->keep_alive,
+            .num_ctx = head->num_ctx,
             .headers = to_engine(exchange.head().headers),
             .body = *body};
   net::Task<void> serving = dispatch(core, exchange, std::move(call));

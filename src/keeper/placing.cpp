@@ -26,8 +26,24 @@ struct Placing::Mailbox {
   }
 };
 
-Placing::Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> scheduler, Effects effects)
-    : clock_(clock), effects_(std::move(effects)), scheduler_(std::move(scheduler)) {}
+Placing::Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> scheduler, Effects effects,
+                 std::shared_ptr<const ModelBook> models)
+    : clock_(clock),
+      effects_(std::move(effects)),
+      models_(std::move(models)),
+      scheduler_(std::move(scheduler)) {}
+
+Fleet Placing::fleet_now() const {
+  Fleet fleet = view_.fleet();
+  for (FleetEngine& engine : fleet.engines) {
+    for (const FleetWorker& worker : fleet.workers) {
+      if (worker.report.name != engine.worker) continue;
+      const auto file = std::ranges::find(worker.models, engine.model_id, &ModelFile::id);
+      engine.pinned = file != worker.models.end() && !models_->of(*file).keep_alive;
+    }
+  }
+  return fleet;
+}
 
 // `own`: the mailbox whose loop this is. Its decision needs no post.
 template <class Event>
@@ -78,7 +94,7 @@ void Placing::remember(const std::string& hive, const std::string& address, std:
 void Placing::on_report(HiveReport report, const std::string& address) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
     view_.on_report(std::move(report), address, now);
-    routing::Actions actions = scheduler.on_fleet(now, view_.fleet());
+    routing::Actions actions = scheduler.on_fleet(now, fleet_now());
     keep_fleet();
     return actions;
   });
@@ -98,7 +114,7 @@ void Placing::on_seen(const std::string& hive) {
 void Placing::on_gone(const std::string& hive) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
     view_.on_gone(hive);
-    routing::Actions actions = scheduler.on_fleet(now, view_.fleet());
+    routing::Actions actions = scheduler.on_fleet(now, fleet_now());
     keep_fleet();
     return actions;
   });

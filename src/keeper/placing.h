@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "keeper/fleet_view.h"
+#include "keeper/model_book.h"
 #include "net/loop.h"
 #include "routing/scheduler.h"
 #include "routing/script_policy.h"
@@ -45,7 +46,8 @@ class Placing {
   };
   class Ticket;
 
-  Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> scheduler, Effects effects);
+  Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> scheduler, Effects effects,
+          std::shared_ptr<const ModelBook> models = std::make_shared<ModelBook>());
 
   void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models);
   void on_report(HiveReport report, const std::string& address);
@@ -69,6 +71,7 @@ class Placing {
   struct Mailbox;
   [[nodiscard]] std::uint64_t open(const std::shared_ptr<Mailbox>& mailbox, const std::string& name);
   void close(std::uint64_t id);
+  [[nodiscard]] Fleet fleet_now() const;
   [[nodiscard]] ScriptWord ask_script(const Request& request);
   void keep_fleet();
   template <class Event>
@@ -76,6 +79,7 @@ class Placing {
 
   const Clock& clock_;
   Effects effects_;
+  std::shared_ptr<const ModelBook> models_;
   mutable std::mutex mutex_;
   std::unique_ptr<routing::Scheduler> scheduler_;
   FleetView view_;

@@ -29,6 +29,7 @@ Json to_json(const Fit& fit) {
             {"have", fit.have},
             {"short_by", fit.short_by},
             {"speed", nullptr}};
+  if (!fit.split.empty()) json["split"] = fit.split;
   if (fit.speed) json["speed"] = *fit.speed;
   return json;
 }
