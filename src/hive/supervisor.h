@@ -28,6 +28,7 @@ struct WorkerDevice {
   std::optional<double> vram = {};
   std::string pool = {};
   std::uint64_t bandwidth = 0;  // bytes a second; 0: not known
+  friend bool operator==(const WorkerDevice&, const WorkerDevice&) = default;
 };
 
 struct WorkerSpec {
