@@ -5,6 +5,7 @@
 #include "cli/lists.h"
 #include "cli/probe_child.h"
 #include "device/detect_log.h"
+#include "device/memory_speed.h"
 #include "hive/kept_machine.h"
 #include "hive/probe_machine.h"
 
@@ -49,11 +50,18 @@ void keep(const std::filesystem::path& file, const hive::KeptMachine& kept,
 Result<void> run_detect(const Context& context) {
   const hive::ProbeSettings settings = probe_settings(context);
   const std::filesystem::path file = hive::kept_machine_file(context.paths.state);
-  std::future<Machine> probing =
-      std::async(std::launch::async, [&settings] { return hive::probe_machine(settings); });
+  const auto kept = hive::read_kept_machine(file, settings.probes);
+  const auto known_speed = kept ? device::memory_speed_of(kept->machine) : std::nullopt;
+  std::future<Machine> probing = std::async(std::launch::async, [&settings, known_speed, &context] {
+    Machine machine = hive::probe_machine(settings);
+    const bool measures = !known_speed && settings.probes.root == "/";
+    device::set_memory_speed(
+        machine, measures ? device::measure_memory_speed(context.clock, machine.cpu) : known_speed);
+    return machine;
+  });
   // A person sees the last result meanwhile; a program waits for the true one.
   if (context.out.style().tables && probing.wait_for(shown_at_once_after) != std::future_status::ready) {
-    if (const auto kept = hive::read_kept_machine(file, settings.probes)) {
+    if (kept) {
       const std::string age = hive::age_text(*kept, context.clock.unix_ms());
       context.out.line(cat("Found ", age, "; looking again:"));
       print(context, kept->machine);

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "device/detect_log.h"
+#include "device/memory_speed.h"
 #include "domain/machine_figures.h"
 #include "hive/kept_machine.h"
 #include "hive/state_files.h"
@@ -128,6 +129,7 @@ bool Agent::take_kept_machine() {
   auto kept = read_kept_machine(kept_machine_file(options_.state_folder), probe_settings().probes);
   if (!kept) return false;
   machine_ = std::move(kept->machine);
+  memory_speed_ = device::memory_speed_of(machine_);
   machine_.warnings.push_back(
       cat("This is what was found ", age_text(*kept, clock_.unix_ms()), "; it is looked at again."));
   return true;
@@ -140,6 +142,19 @@ void Agent::keep_machine() {
     const Result<void> written = write_file(file, text);
     if (!written) log->warning(written.error().message);
   });
+}
+
+// While a machine is described its memory is not this one's.
+net::Task<void> Agent::measure_memory(std::shared_ptr<Agent> self) {
+  std::function<std::optional<std::uint64_t>()> measure = [cpu = self->machine_.cpu, &clock = self->clock_] {
+    return device::measure_memory_speed(clock, cpu);
+  };
+  const auto speed = co_await self->work_->run(self->loop_, std::move(measure));
+  if (!self->runner_) co_return;
+  self->memory_speed_ = speed;
+  device::set_memory_speed(self->machine_, speed);
+  self->keep_machine();
+  self->changed();
 }
 
 net::Task<void> Agent::refresh(std::shared_ptr<Agent> self) {
@@ -253,6 +268,9 @@ Result<void> Agent::start() {
   if (!server) return server.error();
   server_ = std::move(*server);
   log_->info(cat("Hive '", options_.name, "' listens on ", on.text(), "."));
+  // In a process of its own only: a hive within a test measures nothing.
+  const bool measures = !memory_speed_ && options_.probe_root == "/" && !options_.program.empty();
+  if (measures) loop_.spawn(measure_memory(shared_from_this()));
   if (refreshing_) {
     loop_.spawn(refresh(shared_from_this()));
   } else {

@@ -61,6 +61,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void sweep_leftovers() const;
   [[nodiscard]] bool take_kept_machine();
   void keep_machine();
+  static net::Task<void> measure_memory(std::shared_ptr<Agent> self);
   static net::Task<void> refresh(std::shared_ptr<Agent> self);
   net::Task<void> wait_for_probes();
   [[nodiscard]] Result<void> open_models();
@@ -162,6 +163,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::vector<EngineReport> told_engines_;  // what the log has told of them
   std::uint64_t sequence_ = 0;
   bool publishing_ = false;
+  std::optional<std::uint64_t> memory_speed_ = {};  // measured once, then kept
   bool refreshing_ = false;  // machine_ is the one that was kept: nothing is loaded by it
   bool stopping_ = false;
   std::function<void()> stopped_;

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "device/detect_log.h"
+#include "device/memory_speed.h"
 #include "device/probe.h"
 #include "engine/install.h"
 #include "hive/plan_load.h"
@@ -262,6 +263,7 @@ net::Task<void> Agent::probe_again() {
   std::function<Machine()> probe = [settings = probe_settings()] { return probe_machine(settings); };
   Machine machine = co_await work_->run(loop_, std::move(probe));
   machine_ = std::move(machine);
+  if (memory_speed_) device::set_memory_speed(machine_, memory_speed_);
   settle_workers();
   set_pools();
   keep_machine();
