@@ -10,6 +10,9 @@
 namespace rbee::cli {
 namespace {
 
+// A warning is worth waiting so long for: what is fetched takes longer by far.
+constexpr std::int64_t look_within_ms = 5'000;
+
 std::uint64_t bytes_at(const Json& object, std::string_view key) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, get_int(object, key).value_or(0)));
 }
@@ -128,6 +131,7 @@ Result<DownloadPlan> plan_download(const Context& context, AdminClient& client, 
     return plan;
   }
   Json body{{"model", options.model}, {"allow_private", options.allow_private}, {"quant", source.quant}};
+  if (!best) body["within_ms"] = look_within_ms;
   const Result<Json> answer = best ? choose_best(client, body) : client.post("/api/v1/fit", body);
   if (best && !answer) return answer.error();
   if (best) plan.quant = chosen(*answer, "quant");

@@ -102,7 +102,10 @@ std::string verdict(const Json& place) {
 
 std::string speed_text(const Json& place) {
   const std::optional<double> speed = get_number(place, "speed");
-  return speed ? cat("about ", fixed(*speed, *speed < 10 ? 1 : 0), " tokens/s") : "unknown";
+  if (!speed) return "unknown";
+  const auto text = [](double tokens) { return fixed(tokens, tokens < 10 ? 1 : 0); };
+  const std::optional<double> whole = get_number(place, "speed_if_whole");
+  return cat("about ", text(*speed), " tokens/s", whole ? cat(", ", text(*whole), " if whole") : "");
 }
 
 Table places_table(const Json& answer) {
@@ -159,9 +162,9 @@ Table rules_table(const Json& answer) {
     table.rows.push_back({cat(rule.size, " params"), cat("~", rule.q8, " GB VRAM"),
                           cat("~", rule.q5, " GB VRAM"), cat("~", rule.q4, " GB VRAM")});
   }
-  table.rows.push_back({cat(get_string(answer, "model").value_or(""), ", computed"),
-                        exact_text(answer, "Q8_0"), exact_text(answer, "Q5_K_M"),
-                        exact_text(answer, "Q4_K_M")});
+  table.rows.push_back(
+      {cat(std::filesystem::path(get_string(answer, "model").value_or("")).filename().string(), ", computed"),
+       exact_text(answer, "Q8_0"), exact_text(answer, "Q5_K_M"), exact_text(answer, "Q4_K_M")});
   return table;
 }
 

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace rbee::hive {
@@ -36,7 +37,8 @@ Result<model::RemoteModel> read_here(const std::string& path, std::uint64_t proj
 // Of each worker, where idle engines give way: what other programs hold is not counted as free.
 Json Agent::fit_row(const model::RemoteQuant& quant, const LoadSettings& settings) const {
   Json places = Json::array();
-  for (const WorkerSpec& worker : supervisor_.workers()) {
+  for (WorkerSpec& worker : supervisor_.workers()) {
+    describe_devices(worker, machine_);
     const model::Room room = room_of(worker, supervisor_.ledger(), RoomOf::all);
     const model::Fit fit =
         plan_fit(quant.header, worker, settings, room, corrections_, quant.projector_bytes);
@@ -56,6 +58,7 @@ Result<std::function<Result<model::RemoteModel>()>> Agent::fit_question(const Js
   using Work = std::function<Result<model::RemoteModel>()>;
   // With its tries a server that says nothing is given up before the one who asks gives up.
   constexpr int silence_s = 10;
+  constexpr std::int64_t longest_look_ms = 55'000;
   if (const std::optional<std::string> text = get_string(json, "source")) {
     const std::string quant = get_string(json, "quant").value_or("");
     const Result<model::Source> source = model::parse_source(*text, quant, model::catalog());
@@ -63,8 +66,13 @@ Result<std::function<Result<model::RemoteModel>()>> Agent::fit_question(const Js
     model::WebSettings web = model::web_settings(options_.environment);
     web.allow_private = get_bool(json, "allow_private").value_or(false);
     web.silence_s = silence_s;
-    return Work([source = *source, web, ending = cancel_installs_] {
-      return model::read_remote_model(source, web, [ending] { return !ending->load(); });
+    // Who asks before a download would rather begin than wait for a slow answer.
+    const std::int64_t within_ms = get_int(json, "within_ms").value_or(longest_look_ms);
+    return Work([source = *source, web, ending = cancel_installs_, &clock = clock_,
+                 within = Milliseconds{std::clamp<std::int64_t>(within_ms, 0, longest_look_ms)}] {
+      const Instant begun = clock.now();
+      return model::read_remote_model(source, web,
+                                      [&] { return !ending->load() && clock.now() - begun < within; });
     });
   }
   std::string path = get_string(json, "path").value_or("");

@@ -74,7 +74,9 @@ Result<std::string> Agent::plan_and_load(const Facts& facts, const std::string& 
   if (spec == nullptr) return supervisor_.engine_of(worker, model.id, clock_.now());
   Ledger& ledger = supervisor_.ledger();
   for (const auto& [pool, bytes] : facts.free_bytes) ledger.see_free(pool, bytes);
-  Load load = plan_load(*facts.header, model, *spec, ledger, settings, corrections_);
+  WorkerSpec now = *spec;
+  describe_devices(now, machine_);
+  Load load = plan_load(*facts.header, model, now, ledger, settings, corrections_);
   const std::vector<Need> needs = load.needs;
   load.engine_id = runner_->new_engine_id(model.id);
   const std::string how = how_it_lies(load);

@@ -77,8 +77,11 @@ TEST(PlanLoad, AContextThatWasAskedForIsNotLowered) {
   EXPECT_EQ(planned(32768, worker(4, 32768), whole - 1).context, 32768U);
 }
 
-TEST(PlanLoad, WhatFitsInNoWayIsPlannedWhole) {
-  EXPECT_EQ(planned(32768, worker(4, 0), 1000).context, 32768U);
+TEST(PlanLoad, WhatFitsInNoWayIsPlannedAsSmallAsItGets) {
+  const Load load = planned(32768, worker(4, 0), 1000);
+  EXPECT_EQ(load.context, model::smallest_default_context);
+  EXPECT_EQ(load.layers, load.of_layers);
+  EXPECT_EQ(planned(32768, worker(4, 16384), 1000).context, 16384U);
 }
 
 TEST(PlanLoad, ThePromptCacheIsCounted) {

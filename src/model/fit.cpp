@@ -129,6 +129,7 @@ class Search {
     fit_.need = need;
     fit_.have = is_host() ? room_.host : all_devices();
     fit_.speed = speed(made);
+    if (fit_.fits == Fits::part) fit_.speed_if_whole = speed(plan(context, all_));
     fit_.longest_context = longest_context(layers);
     return true;
   }
@@ -173,7 +174,9 @@ class Search {
     return std::max(fewest * context_step, fit_.context);
   }
 
+  // By how much it misses at the least: with the shortest context that was tried.
   void refuse(std::uint32_t wanted) {
+    while (settings_.context == 0 && wanted / 2 >= smallest_default_context) wanted /= 2;
     fit_.context = wanted;
     fit_.need = need_of(plan(wanted, all_));
     const std::uint64_t device = fit_.need.device.total();
@@ -188,7 +191,7 @@ class Search {
   // Devices that share the layers work one after the other.
   [[nodiscard]] std::optional<double> device_seconds(double bytes) const {
     if (room_.device_bandwidth == 0) return std::nullopt;
-    const double first = static_cast<double>(room_.device_bandwidth);
+    const auto first = static_cast<double>(room_.device_bandwidth);
     if (fit_.split.empty()) return bytes / first;
     double all = 0;
     for (const std::uint32_t layers : fit_.split) all += layers;

@@ -73,6 +73,7 @@ struct Fit {
   std::uint64_t short_by = 0;        // 0 where it fits
   bool short_of_host = false;        // which pool lacks it
   std::optional<double> speed = {};  // tokens a second at the beginning of a chat; from bandwidths alone
+  std::optional<double> speed_if_whole = {};  // of a part: what it would be if the device held all
 };
 [[nodiscard]] Fit fit_model(const GgufHeader& header, const FitSettings& settings, const Room& room);
 
