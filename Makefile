@@ -45,7 +45,7 @@ test-all:  ## test, again with AddressSanitizer, UBSan and ThreadSanitizer, and 
 	  { [ -f build/$$preset/build.ninja ] || cmake --preset $$preset; } && cmake --build --preset $$preset || exit 1; done
 	@tools/run_tests.py --all
 
-bench:  ## what rbee costs, how right its plans are and how well it routes; ends with 1 when a goal is missed
+bench:  ## what rbee costs, how right its plans are, how well it routes, scripts beside Lua; ends with 1 on a miss
 	@tools/setup bench
 	@$(MAKE) --no-print-directory build engines
 	@cmake --build --preset release --target rhai_bench

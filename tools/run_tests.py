@@ -4,9 +4,9 @@
 usage: run_tests.py [--all] [--unit | --e2e] [NAME...]
 
 Unit tests, then include rules and tidy, then the end-to-end tests of tests/ with the built program. --all
-repeats them under the sanitizers (presets debug and tsan), adds those of tests/slow, and runs every fuzz target
-that is built for a while. NAME picks test binaries and files whose name contains it. A skip counts as a failure unless its reason says that it needs a
-GPU, macOS or shared/.
+repeats them under the sanitizers (presets debug and tsan), adds those of tests/slow, and runs every fuzz
+target that is built for a while. NAME picks test binaries and files whose name contains it. A skip counts as
+a failure unless its reason says that it needs a GPU, macOS or shared/.
 """
 import argparse
 import os
@@ -170,7 +170,8 @@ def fuzz_jobs() -> list[Job]:
         corpus = folder / "passing" / name
         shutil.rmtree(corpus, ignore_errors=True)
         corpus.mkdir(parents=True)
-        command = [str(target), f"-max_total_time={seconds}", "-timeout=10", f"-artifact_prefix={folder}/{name}-",
+        command = [str(target), f"-max_total_time={seconds}", "-timeout=10",
+                   f"-artifact_prefix={folder}/{name}-",
                    *([f"-dict={dictionary}"] if dictionary else []), str(corpus),
                    *([str(seeds)] if (seeds := ROOT / "fuzz" / "seeds" / name).is_dir() else [])]
         jobs.append(Job(f"fuzz/{name}", command, read_check))

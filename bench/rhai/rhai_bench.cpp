@@ -4,10 +4,14 @@
 // usage: rhai_bench SCRIPTS.json
 // A line of standard input is `KIND N US NAME`: run the script of that name over N workers for about US
 // microseconds. The answer is one line, the microseconds of processor time that one evaluation took. KIND is
-// map or host (what the workers are), route (the routing script called from the host), compile (that script
-// compiled), plain (a script without workers), or allocations: then the answer is how many allocations a call
-// of the routing script made, and how many bytes.
+// map or host (what the workers are), route (the measurement's routing script called from the host), compile
+// (that script compiled), plain (a script without workers), seed (a routing script over the router's own
+// workers, called from the host) or decision (the router's whole question to that script). NAME of the last
+// two is the model that is asked for. `allocations` (of seed where a model is named, else of route) is
+// answered with how many allocations one call made, and of how many bytes.
 #include "rhai/engine.h"
+#include "routing/rhai_policy.h"
+#include "routing/script_picture.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -96,6 +100,78 @@ Worker worker(int i) {
   return w;
 }
 
+// As README and docs have it: by the size of the model.
+constexpr std::string_view seed_script = R"(
+fn route_request(request, workers) {
+    let model_size = request.model_size;
+    if model_size > 40_000_000_000 {
+        return workers.filter(|w| w.backend == "CUDA" && w.vram > 40);
+    }
+    if model_size > 10_000_000_000 {
+        return workers.filter(|w| w.backend in ["Metal", "CUDA"]);
+    }
+    return workers.filter(|w| w.backend != "CPU");
+}
+)";
+
+std::shared_ptr<const rbee::Fleet> fleet_of(int n) {
+  static constexpr rbee::Backend backends[] = {rbee::Backend::cuda, rbee::Backend::rocm, rbee::Backend::metal,
+                                               rbee::Backend::cpu};
+  rbee::Fleet fleet;
+  for (int i = 0; i < n; ++i) {
+    rbee::FleetWorker worker;
+    worker.report.name = "w" + std::to_string(i);
+    worker.report.hive = "desk" + std::to_string(i / 4);
+    worker.report.backend = backends[i % 4];
+    worker.report.vram = i * 37 % 97;
+    for (const auto& [name, params] : {std::pair("small", 7e9), {"medium", 13e9}, {"large", 70e9}}) {
+      rbee::ModelFile file;
+      file.id = std::string(name) + "-q4_k_m";
+      file.name = name;
+      file.params = static_cast<std::uint64_t>(params);
+      worker.models.push_back(file);
+    }
+    fleet.workers.push_back(std::move(worker));
+  }
+  return std::make_shared<const rbee::Fleet>(std::move(fleet));
+}
+
+// The seed's script with the fleet that it is asked about, as the router keeps both.
+class Seed {
+ public:
+  explicit Seed(int n)
+      : worker_type_(engine_.add_type(rbee::routing::script_worker_type())),
+        request_type_(engine_.add_type(rbee::routing::script_request_type())),
+        program_(engine_.compile(seed_script).program),
+        fleet_(fleet_of(n)),
+        picture_(fleet_, worker_type_),
+        policy_(*rbee::routing::RhaiPolicy::compile(std::string(seed_script), "routing.rhai", {})) {}
+
+  void call(const std::string& model) {
+    request_.model = model;
+    picture_.request = &request_;
+    (void)picture_.asked(model);
+    const Value arguments[] = {
+        Value::host(request_type_, std::shared_ptr<const void>(std::shared_ptr<void>(), &picture_)),
+        picture_.list};
+    if (!engine_.call(*program_, "route_request", arguments).ok) std::abort();
+  }
+  void decide(const std::string& model) {
+    request_.model = model;
+    if (policy_->ask(request_, fleet_, {}).says != rbee::ScriptWord::Says::these) std::abort();
+  }
+
+ private:
+  Engine engine_;
+  const HostType& worker_type_;
+  const HostType& request_type_;
+  std::shared_ptr<Program> program_;
+  std::shared_ptr<const rbee::Fleet> fleet_;
+  rbee::routing::ScriptPicture picture_;
+  std::shared_ptr<const rbee::routing::RhaiPolicy> policy_;
+  rbee::Request request_;
+};
+
 class Bench {
  public:
   explicit Bench(const Json& scripts) : route_script_(scripts["route_script"].get<std::string>()) {
@@ -114,6 +190,8 @@ class Bench {
   double run(const std::string& kind, int n, double budget_us, const std::string& name) {
     if (kind == "compile") return least_us([&] { (void)engine_.compile(route_script_); }, budget_us);
     if (kind == "route") return least_us([&] { call_route(n); }, budget_us);
+    if (kind == "seed") return least_us([&] { seed(n).call(name); }, budget_us);
+    if (kind == "decision") return least_us([&] { seed(n).decide(name); }, budget_us);
     const bool plain = kind == "plain";
     const Scope scope = plain ? Scope{} : scope_of(n, kind == "host");
     const Compiled compiled = engine_.compile(scripts_.at(name), scope);
@@ -129,15 +207,22 @@ class Bench {
         budget_us);
   }
 
-  void print_allocations(int n) {
-    call_route(n);
+  void print_allocations(int n, const std::string& model) {
+    const auto call = [&] { model.empty() ? call_route(n) : seed(n).call(model); };
+    call();
     const std::size_t before = allocations;
     const std::size_t bytes = allocated_bytes;
-    call_route(n);
+    call();
     std::printf("%zu %zu\n", allocations - before, allocated_bytes - bytes);
   }
 
  private:
+  Seed& seed(int n) {
+    std::unique_ptr<Seed>& made = seeds_[n];
+    if (!made) made = std::make_unique<Seed>(n);
+    return *made;
+  }
+
   void call_route(int n) {
     const Scope& scope = scope_of(n, true);
     const Value arguments[] = {scope.entries[0].value, scope.entries[1].value};
@@ -168,6 +253,7 @@ class Bench {
   std::shared_ptr<Program> route_;
   std::map<std::string, std::string> scripts_;
   std::map<std::pair<int, bool>, Scope> scopes_;
+  std::map<int, std::unique_ptr<Seed>> seeds_;
 };
 }  // namespace
 
@@ -187,7 +273,7 @@ int main(int argc, char** argv) {
     words >> kind >> n >> budget_us >> std::ws;
     std::getline(words, name);
     if (kind == "allocations") {
-      bench.print_allocations(n);
+      bench.print_allocations(n, name);
     } else {
       std::printf("%.6f\n", bench.run(kind, n, budget_us, name));
     }

@@ -61,9 +61,10 @@ struct NativeSet;
   X(make_range)      /* a = b .. c; d: inclusive */                                                     \
   X(contains)        /* a = c in b */                                                                   \
   X(get_property)    /* a = b.constant d; c: place of the hint */                                       \
-  /* get_property whose value only the jump behind it wants: a comparison with a constant, or jump_if */    \
-  X(property_eq) X(property_ne) X(property_lt) X(property_le) X(property_gt) X(property_ge) X(property_if)    \
-  X(property_unless) /* the same for a jump_if behind an invert */                                         \
+  /* get_property whose value only the jump behind it wants, which compares it with a constant */       \
+  X(property_eq) X(property_ne) X(property_lt) X(property_le) X(property_gt) X(property_ge)             \
+  X(property_if)     /* the same for a jump_if */                                                       \
+  X(property_unless) /* the same for a jump_if behind an invert */                                      \
   X(get_index)       /* a = b[c] */                                                                     \
   X(set_property)    /* a.constant d = b; c: place of the hint */                                       \
   X(set_index)       /* a[b] = c */                                                                     \

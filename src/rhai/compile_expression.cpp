@@ -331,6 +331,7 @@ void Compiler::coalesce(const Node& n, int target) {
 }
 
 void Compiler::array(const Node& n, int target) {
+  // One of literals alone is made once, and copied by whoever writes to it.
   Value whole;
   if (!n.kids.empty() && literal_value(n, whole)) {
     emit(Op::load_const, target, 0, 0, constant(std::move(whole)), n.position);

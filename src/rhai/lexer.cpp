@@ -232,13 +232,13 @@ Token Lexer::read_number(Position start, bool negative) {
                (is_digit(at(1)) || (at(1) != '_' && at(1) != '.' && !is_letter(at(1)) && at(1) != '\0'))) {
       is_float = true;
       digits += '.';
-    } else if (radix == 10 && c == 'e' && digits.find('e') == std::string::npos &&
-               (is_digit(at(1)) || ((at(1) == '-' || at(1) == '+') && is_digit(at(2))))) {
+    } else if (radix == 10 && (c == 'e' || c == 'E') && digits.find('e') == std::string::npos &&
+               (is_digit(at(1)) || at(1) == '-' || at(1) == '+')) {
       is_float = true;
       digits += 'e';
       if (!is_digit(at(1))) {
         ++offset_;
-        if (at() == '-') digits += '-';
+        digits += at();
       }
     } else {
       break;
@@ -267,6 +267,8 @@ Token Lexer::read_number(Position start, bool negative) {
     const std::size_t e = digits.find("e-");
     token.floating = e != std::string::npos ? 0.0 : __builtin_inf();
     if (negative) token.floating = -token.floating;
+  } else if (end != digits.data() + digits.size()) {
+    return fail("BadInput/MalformedNumber", cat("Invalid number: '", digits, "'"), start);
   }
   return token;
 }
