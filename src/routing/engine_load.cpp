@@ -51,6 +51,9 @@ void EngineLoad::begin(double now_s, Job job) {
   advance(now_s);
   busy_ += job.slots;
   unread_ += job.unread;
+  // At once for all it will ever have: later ones allocate nothing.
+  if (jobs_.empty())
+    jobs_.reserve(std::min<std::size_t>(static_cast<std::size_t>(std::max(slots_, 1)), most_looked_at));
   jobs_.push_back(job);
 }
 

@@ -34,7 +34,8 @@ std::string engine_key(const FleetEngine& engine) {
   return cat(engine.hive, '/', engine.id, '/', engine.incarnation);
 }
 
-Router::Router(RouterSettings settings) : settings_(std::move(settings)) {}
+Router::Router(RouterSettings settings)
+    : settings_(std::move(settings)), entries_(&pool_), unbound_(&pool_), deadlines_(&pool_) {}
 Router::~Router() = default;
 
 Actions Router::on_request(Instant now, Request request) {
@@ -44,10 +45,10 @@ Actions Router::on_request(Instant now, Request request) {
     Entry none;
     none.request = std::move(request);
     record(none, false).refusal = error->message;
-    actions.push_back(Refuse{none.request.id, std::move(*error), 0});
+    actions.emplace_back(Refuse{none.request.id, std::move(*error), 0});
     return actions;
   }
-  Line& line = line_of(lower(request.model));
+  Line& line = line_of(asked_name_);
   const std::uint64_t id = request.id;
   Entry& entry = entries_[id];
   entry.request = std::move(request);
@@ -78,7 +79,7 @@ Actions Router::on_request(Instant now, Request request) {
   if (std::optional<Refuse> full = refused_full(entry)) {
     record(entry, false).refusal = full->error.message;
     forget(entry);
-    actions.push_back(std::move(*full));
+    actions.emplace_back(std::move(*full));
     return actions;
   }
   deadlines_.emplace(entry.deadline, id);
@@ -109,8 +110,11 @@ void Router::learn(Engine& engine, const Entry& entry, const Spent& spent, doubl
     const double ratio = std::clamp(entry.request.prompt_bytes / read, 1.0, 16.0);
     entry.line->bytes_per_token += learning * (ratio - entry.line->bytes_per_token);
   }
-  Learned& learned =
-      learned_[{fleet_.workers[engine.worker].report.name, fleet_.engines[engine.fleet].model_id}];
+  if (engine.learned == nullptr) {
+    engine.learned =
+        &learned_[{fleet_.workers[engine.worker].report.name, fleet_.engines[engine.fleet].model_id}];
+  }
+  Learned& learned = *engine.learned;
   const EngineSpeed& believed = engine.load.speed();
   if (spent.prompt_tokens >= enough_prompt_tokens && is_amount(spent.prompt_seconds)) {
     move_factor(learned.prompt_factor, spent.prompt_tokens / spent.prompt_seconds / believed.prompt);
@@ -268,7 +272,7 @@ void Router::refuse(Entry& entry, Error error, int retry_after_s, Actions& actio
   if (seen == nullptr) seen = &record(entry, false);
   seen->refusal = error.message;
   seen->placed = false;
-  actions.push_back(Refuse{entry.request.id, std::move(error), retry_after_s});
+  actions.emplace_back(Refuse{entry.request.id, std::move(error), retry_after_s});
   forget(entry);
 }
 
@@ -337,7 +341,7 @@ void Router::wake_when_due(Actions& actions) {
   if (next_eviction_) next = std::min(next, *next_eviction_);
   if (wake_ && *wake_ <= next) return;
   wake_ = next;
-  actions.push_back(WakeAt{next});
+  actions.emplace_back(WakeAt{next});
 }
 
 }  // namespace rbee::routing

@@ -18,6 +18,7 @@
 #include "routing/seen.h"
 
 #include <map>
+#include <memory_resource>
 #include <optional>
 #include <set>
 #include <utility>
@@ -53,6 +54,14 @@ class Router final : public Scheduler {
   using Index = std::uint32_t;
   static constexpr Index nowhere = 0xffff'ffff;
   using WorkerModel = std::pair<std::string, std::string>;  // worker, model_id
+  // Found by views of names, too.
+  struct ByNames {
+    using is_transparent = void;
+    bool operator()(const auto& a, const auto& b) const {
+      const int first = std::string_view(a.first).compare(b.first);
+      return first != 0 ? first < 0 : std::string_view(a.second) < std::string_view(b.second);
+    }
+  };
   struct Engine;
   struct Lane;
   struct Line;
@@ -168,11 +177,13 @@ class Router final : public Scheduler {
   std::vector<Engine> engines_;  // the fastest first
   std::map<std::string, std::size_t> workers_;
   std::map<std::string, std::unique_ptr<Line>> lines_;  // by the model's name as asked, in lower case
-  std::map<std::uint64_t, Entry> entries_;
-  std::set<std::uint64_t> unbound_;  // who waits for no engine in particular
-  std::set<std::pair<Instant, std::uint64_t>> deadlines_;
+  // Nodes of what comes and goes with each request are used again.
+  std::pmr::unsynchronized_pool_resource pool_;
+  std::pmr::map<std::uint64_t, Entry> entries_;
+  std::pmr::set<std::uint64_t> unbound_;  // who waits for no engine in particular
+  std::pmr::set<std::pair<Instant, std::uint64_t>> deadlines_;
   std::size_t waiting_ = 0;
-  std::map<WorkerModel, Learned> learned_;
+  std::map<WorkerModel, Learned, ByNames> learned_;
   std::map<WorkerModel, Instant> asked_;  // loads that no report shows yet: until when
   std::map<WorkerModel, Refusal> refusals_;
   std::map<std::string, double> fair_;  // by API key: when its last request would be served
@@ -180,6 +191,7 @@ class Router final : public Scheduler {
   std::vector<std::uint64_t> free_;     // a bit for each engine: it takes one now
   std::vector<std::uint64_t> idle_;     // and it has no work at all
   std::vector<Index> candidates_;       // kept, so that a choice allocates nothing
+  std::string asked_name_;              // the same
   std::uint64_t draw_ = 0;
   std::uint64_t uses_ = 0;
   std::size_t suspects_ = 0;

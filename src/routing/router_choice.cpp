@@ -323,7 +323,7 @@ void Router::send(Instant now, Entry& entry, Index index, Actions& actions) {
   fleet_.engines[engine.fleet].busy = engine.load.busy();
   mark_free(index);
   predicted.wait = entry.expected_wait;
-  actions.push_back(Send{request.id, engine.shown, predicted, seconds(now) - entry.arrived_s});
+  actions.emplace_back(Send{request.id, engine.shown, predicted, seconds(now) - entry.arrived_s});
 }
 
 void Router::enqueue(Entry& entry, const Rated& at) {

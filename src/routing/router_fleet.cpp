@@ -39,7 +39,9 @@ ModelSpeed Router::speed_of(std::size_t worker_index, std::size_t file) const {
   ModelSpeed speed = complete_speed(file < on.speeds.size() ? on.speeds[file] : ModelSpeed{}, on.report,
                                     file < on.models.size() ? on.models[file] : no_file());
   if (file >= on.models.size()) return speed;
-  if (const auto at = learned_.find({on.report.name, on.models[file].id}); at != learned_.end()) {
+  if (const auto at =
+          learned_.find(std::pair<std::string_view, std::string_view>(on.report.name, on.models[file].id));
+      at != learned_.end()) {
     speed.prompt_speed *= at->second.prompt_factor;
     speed.speed *= at->second.speed_factor;
   }

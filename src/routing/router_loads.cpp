@@ -87,7 +87,7 @@ void Router::ask_load(Instant now, const Place& place, Actions& actions) {
   const FleetWorker& on = fleet_.workers[place.worker];
   const std::string& id = on.models[place.file].id;
   asked_[{on.report.name, id}] = now + settings_.limits.load_shows_within;
-  actions.push_back(Load{on.report.hive, on.report.name, id});
+  actions.emplace_back(Load{on.report.hive, on.report.name, id});
 }
 
 // Whether waiting on makes sense, after asking for a load where that helps.
@@ -262,7 +262,7 @@ void Router::press_evictions(Instant now, Actions& actions) {
     if (victim->load.busy() > 0) continue;
     refusal.asked = true;
     refusal.until = now + settings_.limits.load_shows_within;
-    actions.push_back(Unload{refusal.hive, refusal.evicting});
+    actions.emplace_back(Unload{refusal.hive, refusal.evicting});
   }
 }
 

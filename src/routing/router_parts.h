@@ -29,7 +29,8 @@ struct Router::Engine {
   EngineSpeed believed;  // before what was learned
   double rank_s = 0;     // of a usual request by itself
   double cache_tokens = 0;
-  double cache_block = 0;  // tokens; 0: nothing was put in yet
+  double cache_block = 0;      // tokens; 0: nothing was put in yet
+  Learned* learned = nullptr;  // in learned_, which forgets nothing
   EngineLoad load;
   BlockCache cache{0};
   std::vector<Entry*> queue = {};  // who waits for it, the first to go first

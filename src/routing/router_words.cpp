@@ -27,7 +27,11 @@ std::optional<Error> Router::refused_outright(const Request& request) {
     return Error{ErrorCode::unknown_name, cat("There is no worker '", request.worker, "'."),
                  did_you_mean(request.worker, names)};
   }
-  const std::string name = lower(request.model);
+  asked_name_.assign(request.model);
+  for (char& c : asked_name_) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  const std::string& name = asked_name_;
   const Line& line = line_of(name);
   if (!line.files.empty() || !line.engines.empty() || !line.others.empty()) return std::nullopt;
   if (line.waiting == 0 &&

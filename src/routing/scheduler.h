@@ -16,6 +16,8 @@
 #include "routing/script_policy.h"
 #include "routing/seen.h"
 
+#include <boost/container/small_vector.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -52,7 +54,8 @@ struct WakeAt {
   Instant time;
 };
 using Action = std::variant<Send, Load, Unload, Refuse, WakeAt>;
-using Actions = std::vector<Action>;
+// Those of one event are few, and stand in the object itself: a decision allocates nothing.
+using Actions = boost::container::small_vector<Action, 2>;
 
 // Why a request comes back from an engine before the first byte of its answer.
 enum class Returned {
