@@ -45,10 +45,10 @@ test-all:  ## test, and again with AddressSanitizer, UBSan and ThreadSanitizer
 	  { [ -f build/$$preset/build.ninja ] || cmake --preset $$preset; } && cmake --build --preset $$preset || exit 1; done
 	@tools/run_tests.py --all
 
-bench:  ## what rbee costs, how right its plans are and how well it routes; ends with 1 when a goal is missed
+bench:  ## what rbee costs, how right its plans are, how fast it fetches and how well it routes; ends with 1 when a goal is missed
 	@tools/setup
 	@$(MAKE) --no-print-directory build engines
-	@status=0; for part in run fit_zoo routing; do bench/$$part || status=1; done; exit $$status
+	@status=0; for part in run fit_zoo download routing; do bench/$$part || status=1; done; exit $$status
 
 lint:  ## format, include rules, tidy, and clang-tidy on what changed
 	@tools/setup

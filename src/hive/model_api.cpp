@@ -19,6 +19,8 @@ namespace {
 
 // A bar that moves five times a second looks alive.
 constexpr Milliseconds between_events{200};
+// Who waits for the end of a download hears of it at once.
+constexpr Milliseconds between_looks{20};
 
 Error closing() { return Error{ErrorCode::no_worker, "This hive is ending.", "Try again when it is back."}; }
 
@@ -118,6 +120,7 @@ net::Task<void> Agent::post_downloads(net::Exchange& exchange) {
   const Result<void> started = co_await exchange.start(200, headers);
   if (!started) co_return;
   // Who leaves only stops looking on: the download goes on.
+  std::optional<Instant> told_at;
   while (downloads_) {
     const auto view = downloads_->find(*id);
     if (!view) break;
@@ -132,11 +135,14 @@ net::Task<void> Agent::post_downloads(net::Exchange& exchange) {
       if (told) (void)co_await exchange.finish();
       co_return;
     }
-    event =
-        progress_event(message_of(view->report), view->report.done_bytes, view->report.bytes, view->report);
-    const Result<void> written = co_await exchange.write(event);
-    if (!written) co_return;
-    co_await net::sleep_for(loop_, between_events);
+    if (!told_at || clock_.now() - *told_at >= between_events) {
+      told_at = clock_.now();
+      event =
+          progress_event(message_of(view->report), view->report.done_bytes, view->report.bytes, view->report);
+      const Result<void> written = co_await exchange.write(event);
+      if (!written) co_return;
+    }
+    co_await net::sleep_for(loop_, between_looks);
   }
   const std::string event = net::format_sse("error", dump_json(error_json(closing())));
   const Result<void> told = co_await exchange.write(event);
