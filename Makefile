@@ -45,11 +45,11 @@ test-all:  ## test, again with AddressSanitizer, UBSan and ThreadSanitizer, and 
 	  { [ -f build/$$preset/build.ninja ] || cmake --preset $$preset; } && cmake --build --preset $$preset || exit 1; done
 	@tools/run_tests.py --all
 
-bench:  ## what rbee costs, how right its plans are, how well it routes, scripts beside Lua; ends with 1 on a miss
+bench:  ## what rbee costs, its plans, downloads, routing, scripts beside Lua; ends with 1 on a miss
 	@tools/setup bench
 	@$(MAKE) --no-print-directory build engines
 	@cmake --build --preset release --target rhai_bench
-	@status=0; for part in run fit_zoo routing rhai/beside_lua; do bench/$$part || status=1; done; exit $$status
+	@status=0; for part in run fit_zoo download routing rhai/beside_lua; do bench/$$part || status=1; done; exit $$status
 
 lint:  ## format, include rules, tidy, and clang-tidy on what changed
 	@tools/setup

@@ -6,7 +6,7 @@ usage: run_tests.py [--all] [--unit | --e2e] [NAME...]
 Unit tests, then include rules and tidy, then the end-to-end tests of tests/ with the built program. --all
 repeats them under the sanitizers (presets debug and tsan), adds those of tests/slow, and runs every fuzz
 target that is built for a while. NAME picks test binaries and files whose name contains it. A skip counts as
-a failure unless its reason says that it needs a GPU, macOS or shared/.
+a failure unless its reason says that it needs a GPU, macOS, shared/ or namespaces.
 """
 import argparse
 import os
@@ -29,7 +29,7 @@ TSAN_LAYERS = ("base", "net", "keeper", "hive")
 # Of one fuzz target: those that read what anybody may write get longer.
 FUZZ_SECONDS, LONG_FUZZ_SECONDS = 10, 30
 LONG_FUZZ = ("rhai_parse", "rhai_run")
-ALLOWED_SKIP = re.compile(r"\bGPU\b|\bmacOS\b|\bshared/")
+ALLOWED_SKIP = re.compile(r"\bGPU\b|\bmacOS\b|\bshared/|\bnamespaces\b")
 
 
 @dataclass

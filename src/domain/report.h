@@ -38,7 +38,8 @@ struct DownloadReport {
   std::uint64_t done_bytes = 0;  // never shrinks
   std::uint64_t bytes_per_s = 0;
   std::optional<std::uint64_t> seconds_left;
-  std::string model_id;  // of "done"
+  std::string model_id;     // of "done"
+  std::string sha256 = {};  // of the file that comes now, where its source tells
 };
 
 enum class EngineState { starting, ready, stopping, failed };

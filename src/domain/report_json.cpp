@@ -49,6 +49,7 @@ Result<DownloadReport> download_from_json(const Json& json) {
   fields.read("bytes_per_s", download.bytes_per_s);
   fields.read("seconds_left", download.seconds_left);
   fields.read("model", download.model_id);
+  fields.read("sha256", download.sha256);
   if (fields.error()) return *fields.error();
   return download;
 }
@@ -101,7 +102,8 @@ Json to_json(const DownloadReport& download) {
               {"done_bytes", download.done_bytes},
               {"bytes_per_s", download.bytes_per_s},
               {"seconds_left", download.seconds_left ? Json(*download.seconds_left) : Json(nullptr)},
-              {"model", download.model_id}};
+              {"model", download.model_id},
+              {"sha256", download.sha256}};
 }
 
 Json to_json(const EngineReport& engine) {

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "model/sha256.h"
 #include "model/source.h"
 #include "net/client.h"
 #include "net/sse.h"
@@ -140,12 +141,14 @@ Result<Json> show_json(const Core& core, const Result<Json>& body) {
   Json facts{{"general.architecture", family},
              {"general.parameter_count", file->params},
              {cat(family, ".context_length"), file->context_train}};
+  Json capabilities = Json::array({"completion"});
+  if (!file->projector.empty()) capabilities.push_back("vision");
   return Json{{"modelfile", ""},
               {"parameters", ""},
               {"template", ""},
               {"details", details_json(*file)},
               {"model_info", std::move(facts)},
-              {"capabilities", Json::array({"completion"})},
+              {"capabilities", std::move(capabilities)},
               {"modified_at", date_text(core.started_unix_ms)}};
 }
 
@@ -266,11 +269,14 @@ std::string pull_line(std::string_view event, std::string_view data) {
   const std::int64_t total = get_int(*json, "total").value_or(0);
   if (state == "checking") return "{\"status\":\"verifying sha256 digest\"}\n";
   if (state != "fetching" || total <= 0) return "{\"status\":\"pulling manifest\"}\n";
-  return cat(dump_json(Json{{"status", "pulling model"},
-                            {"digest", ""},
-                            {"total", total},
-                            {"completed", get_int(*json, "done").value_or(0)}}),
-             "\n");
+  Json line{{"status", "pulling model"}, {"total", total}, {"completed", get_int(*json, "done").value_or(0)}};
+  // Ollama's own program cuts a digest to twelve digits, and ends itself where there are fewer.
+  const std::string sha256 = get_string(*json, "sha256").value_or("");
+  if (model::is_sha256(sha256)) {
+    line["status"] = cat("pulling ", sha256.substr(0, 12));
+    line["digest"] = cat("sha256:", sha256);
+  }
+  return cat(dump_json(line), "\n");
 }
 
 net::Task<void> answer_as_ollama(std::shared_ptr<Core> core, net::Exchange& exchange, RouteId route) {
