@@ -164,7 +164,7 @@ Result<std::vector<WantedModel>> choose_all_quants(const Source& source, std::st
   std::set<std::string> quants;
   for (const WantedFile& file : gguf_files(source, *tree, hub)) {
     std::string quant = naming_of_file(last_part(file.file_name)).quant;
-    if (!quant.empty() && !is_projector(file.file_name)) quants.insert(std::move(quant));
+    if (!quant.empty() && !is_projector_name(file.file_name)) quants.insert(std::move(quant));
   }
   std::vector<WantedModel> models;
   Source one = source;
