@@ -11,13 +11,15 @@ class Report:
     def at_least(self, what: str, got: float, limit: float, unit: str = "", more: str = "") -> None:
         self._add(what, (got, limit, unit), got >= limit, "at least", more)
 
-    def _add(self, what: str, measured: tuple[float, float, str], is_met: bool, bound: str, more: str) -> None:
+    def _add(self, what: str, measured: tuple[float, float, str], is_met: bool, bound: str,
+             more: str) -> None:
         got, limit, unit = measured
         verdict, ratio = "met" if is_met else "missed", f"{got / limit:.2f}"
         is_text, limit_text = f"{got:.3g} {unit}".strip(), f"{limit:.3g} {unit}".strip()
         sign = "<=" if bound == "at most" else ">="
         self.rows.append((what, is_text, f"{sign} {limit_text}", ratio, verdict))
-        print(f"{verdict:6} {what}: {is_text} of {bound} {limit_text} (ratio {ratio}) {more}".rstrip(), flush=True)
+        line = f"{verdict:6} {what}: {is_text} of {bound} {limit_text} (ratio {ratio}) {more}"
+        print(line.rstrip(), flush=True)
 
     def figure(self, what: str, text: str) -> None:
         self.rows.append((what, text, "-", "-", "-"))

@@ -6,7 +6,7 @@ usage: run_tests.py [--all] [--unit | --e2e] [NAME...]
 Unit tests, then include rules and tidy, then the end-to-end tests of tests/ with the built program. --all
 repeats them under the sanitizers (presets debug and tsan), and adds those of tests/slow. NAME picks test
 binaries and files whose name contains it. A skip counts as a failure unless its reason says that it needs a
-GPU, macOS or shared/.
+GPU, macOS, shared/ or namespaces.
 """
 import argparse
 import os
@@ -25,7 +25,7 @@ LONGEST_S = 300
 AT_ONCE = 2
 # What ThreadSanitizer has something to say about: layers with more than one thread.
 TSAN_LAYERS = ("base", "net", "keeper", "hive")
-ALLOWED_SKIP = re.compile(r"\bGPU\b|\bmacOS\b|\bshared/")
+ALLOWED_SKIP = re.compile(r"\bGPU\b|\bmacOS\b|\bshared/|\bnamespaces\b")
 
 
 @dataclass

@@ -29,15 +29,15 @@ std::string absolute(const std::string& path) {
   return std::filesystem::absolute(path).lexically_normal().string();
 }
 
-// The path of a file that a hive of this home knows by that name.
-Result<std::string> path_in_home(const Context& context, const std::string& name) {
+// A file that a hive of this home knows by that name.
+Result<ModelFile> file_in_home(const Context& context, const std::string& name) {
   const Error unknown{ErrorCode::unknown_model, cat("There is no model '", name, "' on this machine."),
                       "Name a file, an http URL, or a model of `rbee model list`."};
   const Result<model::ModelStore> store = model::ModelStore::open(context.paths.state / "models");
   if (!store) return unknown;
   const std::vector<ModelFile> files = store->find_by_name(name);
   if (files.empty()) return unknown;
-  return files.front().path;
+  return files.front();
 }
 
 // Of a path, an http URL (of which some ranges are read), or a name that this home knows.
@@ -48,9 +48,13 @@ Result<model::GgufHeader> header_of(const Context& context, const std::string& a
     if (!source) return source.error();
     return model::read_gguf(**source);
   }
-  const Result<std::string> path = is_path(asked) ? Result<std::string>(asked) : path_in_home(context, asked);
-  if (!path) return path.error();
-  Result<model::ModelParts> parts = model::read_model(*path);
+  std::string path = asked;
+  if (!is_path(asked)) {
+    const Result<ModelFile> file = file_in_home(context, asked);
+    if (!file) return file.error();
+    path = file->path;
+  }
+  Result<model::ModelParts> parts = model::read_model(path);
   if (!parts) return parts.error();
   return std::move(parts->header);
 }
@@ -230,12 +234,33 @@ Result<void> run_model_fit(const Context& context, AdminClient& client) {
   return {};
 }
 
+namespace {
+
+// Of the model that a user names: the store's, or the one that lies beside the file. Empty where it has none.
+std::string projector_of(const Context& context, const std::string& asked) {
+  if (is_url(asked)) return {};
+  if (is_path(asked)) return model::projector_beside(absolute(asked)).string();
+  const Result<ModelFile> file = file_in_home(context, asked);
+  return file ? file->projector : std::string();
+}
+
+}  // namespace
+
 Result<void> run_model_info(const Context& context, AdminClient& client) {
   const std::string& asked = context.options.model;
   Result<model::GgufHeader> header = header_of(context, asked);
   if (header) {
-    context.out.document(Json{{"model", header_json(*header)}});
-    context.out.table(header_table(*header));
+    Json json = header_json(*header);
+    Table table = header_table(*header);
+    const std::string projector = projector_of(context, asked);
+    const Result<std::uint64_t> bytes = projector.empty() ? 0 : model::projector_size(projector);
+    json["projector"] = nullptr;
+    if (!projector.empty() && bytes) {
+      json["projector"] = {{"file", projector}, {"bytes", *bytes}};
+      table.rows.push_back({"projector", cat(projector, ", ", bytes_text(*bytes))});
+    }
+    context.out.document(Json{{"model", std::move(json)}});
+    context.out.table(table);
     return {};
   }
   if (is_path(asked) || is_url(asked) || header.error().code != ErrorCode::unknown_model)

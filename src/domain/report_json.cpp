@@ -48,6 +48,7 @@ Result<DownloadReport> download_from_json(const Json& json) {
   fields.read("bytes_per_s", download.bytes_per_s);
   fields.read("seconds_left", download.seconds_left);
   fields.read("model", download.model_id);
+  fields.read("sha256", download.sha256);
   if (fields.error()) return *fields.error();
   return download;
 }
@@ -86,7 +87,9 @@ Json to_json(const ModelFile& file) {
               {"params", file.params},
               {"architecture", file.architecture},
               {"context_train", file.context_train},
-              {"sha256", file.sha256}};
+              {"sha256", file.sha256},
+              {"projector", file.projector},
+              {"projector_bytes", file.projector_bytes}};
 }
 
 Json to_json(const DownloadReport& download) {
@@ -98,7 +101,8 @@ Json to_json(const DownloadReport& download) {
               {"done_bytes", download.done_bytes},
               {"bytes_per_s", download.bytes_per_s},
               {"seconds_left", download.seconds_left ? Json(*download.seconds_left) : Json(nullptr)},
-              {"model", download.model_id}};
+              {"model", download.model_id},
+              {"sha256", download.sha256}};
 }
 
 Json to_json(const EngineReport& engine) {
@@ -154,6 +158,8 @@ Result<ModelFile> model_file_from_json(const Json& json) {
   fields.read("architecture", file.architecture);
   fields.read("context_train", file.context_train);
   fields.read("sha256", file.sha256);
+  fields.read("projector", file.projector);
+  fields.read("projector_bytes", file.projector_bytes);
   if (fields.error()) return *fields.error();
   return file;
 }

@@ -29,6 +29,7 @@ std::string progress_event(std::string_view message, std::uint64_t done, std::ui
   Json json{{"message", message}, {"done", done}, {"total", total}, {"bytes_per_s", report.bytes_per_s}};
   json["seconds_left"] = report.seconds_left ? Json(*report.seconds_left) : Json(nullptr);
   json["state"] = report.state;
+  json["sha256"] = report.sha256;
   return net::format_sse("progress", dump_json(json));
 }
 
@@ -68,9 +69,10 @@ void Agent::open_downloads() {
   model::Downloads::Events events;
   // Called on a download's thread, which may wait; the store belongs to work_.
   events.store = [store = store_, work = work_.get(), loop = &loop_, weak = weak_from_this()](
-                     const std::string& name, const std::vector<std::string>& sha256s) -> Result<ModelFile> {
+                     const std::string& name, const std::vector<std::string>& sha256s,
+                     const std::string& projector) -> Result<ModelFile> {
     std::promise<Result<ModelFile>> done;
-    const bool taken = work->post([&] { done.set_value((*store)->add_blobs(name, sha256s)); });
+    const bool taken = work->post([&] { done.set_value((*store)->add_blobs(name, sha256s, projector)); });
     if (!taken) return Error{ErrorCode::internal, "The hive has too much to do.", {}, {}};
     Result<ModelFile> stored = done.get_future().get();
     if (stored) {

@@ -153,6 +153,11 @@ Json downloads_json(const Snapshot& snapshot) {
   return list;
 }
 
+// Null where a model has none.
+Json projector_json(const ModelFile& file) {
+  return file.projector.empty() ? Json(nullptr) : Json(file.projector_bytes);
+}
+
 Json models_json(const Snapshot& snapshot) {
   struct Entry {
     const ModelFile* file;
@@ -178,6 +183,7 @@ Json models_json(const Snapshot& snapshot) {
                     {"params", entry.file->params},
                     {"bytes", entry.file->bytes},
                     {"sha256", entry.file->sha256},
+                    {"projector_bytes", projector_json(*entry.file)},
                     {"hives", std::move(entry.hives)},
                     {"loaded_on", std::move(entry.loaded_on)},
                     {"id", id}});

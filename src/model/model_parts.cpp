@@ -1,7 +1,9 @@
 #include "model/model_parts.h"
 
 #include "base/text.h"
+#include "model/source.h"
 
+#include <algorithm>
 #include <system_error>
 
 namespace rbee::model {
@@ -116,6 +118,45 @@ Result<std::uint64_t> bytes_on_disk(const std::filesystem::path& path) {
     if (failure) return bad_file(file, cat("cannot be looked at: ", failure.message()));
   }
   return bytes;
+}
+
+Result<std::uint64_t> projector_size(const std::filesystem::path& path) {
+  const Result<GgufHeader> header = read_header(path);
+  if (!header) return header.error();
+  if (header->architecture != "clip") return bad_file(path, "is no projector for images or sound");
+  return bytes_on_disk(path);
+}
+
+bool is_projector_name(std::string_view file_name) {
+  return lower(file_name).find("mmproj") != std::string::npos;
+}
+
+std::string best_projector(const std::vector<std::string>& file_names) {
+  std::string found;
+  for (const std::string& file_name : file_names) {
+    const std::string name = lower(file_name);
+    const bool half = name.find("f16") != std::string::npos && name.find("bf16") == std::string::npos;
+    if (found.empty() || half) found = file_name;
+  }
+  return found;
+}
+
+std::filesystem::path projector_beside(const std::filesystem::path& model) {
+  const std::string own_name = naming_of_file(model.filename().string()).name;
+  std::vector<std::string> projectors;
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(model.parent_path(), failure)) {
+    const std::string name = entry.path().filename().string();
+    if (!lower(name).ends_with(ending)) continue;
+    if (is_projector_name(name)) {
+      projectors.push_back(name);
+    } else if (naming_of_file(name).name != own_name) {
+      return {};
+    }
+  }
+  std::ranges::sort(projectors);
+  const std::string best = best_projector(projectors);
+  return best.empty() ? std::filesystem::path() : model.parent_path() / best;
 }
 
 }  // namespace rbee::model

@@ -4,18 +4,23 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
+
 namespace rbee::model {
 namespace {
 
 constexpr std::size_t largest_document_bytes = 32u << 20;
 constexpr int longest_poll_ms = 100;
-// A document is asked for so often, with a poll's time more between tries each time.
+// A document is asked for so often, with half a second more between tries each time.
 constexpr int most_tries = 4;
+// What a server may ask for by Retry-After: somebody looks on.
+constexpr std::uint64_t longest_asked_s = 30;
 
 struct Answer {
   int status = 0;
   std::string body = {};
   std::string failure = {};
+  std::uint64_t retry_after_s = 0;
 };
 
 using Multi = std::unique_ptr<CURLM, void (*)(CURLM*)>;
@@ -29,6 +34,7 @@ Result<Answer> ask_once(const std::string& url, const WebSettings& settings, con
       settings,
       [&](const AnswerHead& head) {
         answer.status = head.status;
+        answer.retry_after_s = head.retry_after_s.value_or(0);
         return true;
       },
       [&](std::string_view bytes) {
@@ -70,9 +76,11 @@ Result<Answer> ask_once(const std::string& url, const WebSettings& settings, con
   return outcome;
 }
 
-void wait_a_little(int tries, const KeepOn& keep_on) {
+void wait_a_little(int tries, std::uint64_t asked_s, const KeepOn& keep_on) {
+  constexpr int polls_each_second = 1000 / longest_poll_ms;
+  const int asked = static_cast<int>(std::min(asked_s, longest_asked_s)) * polls_each_second;
   const Multi multi(::curl_multi_init(), [](CURLM* one) { ::curl_multi_cleanup(one); });
-  for (int i = 0; i < tries * 5 && keep_on(); ++i)
+  for (int i = 0; i < std::max(tries * 5, asked) && keep_on(); ++i)
     ::curl_multi_poll(multi.get(), nullptr, 0, longest_poll_ms, nullptr);
 }
 
@@ -98,7 +106,7 @@ Result<std::string> get_document(const std::string& url, const WebSettings& sett
     }
     why = answer->failure.empty() ? cat("it answers with status ", status) : answer->failure;
     if (settled) break;
-    if (tries < most_tries) wait_a_little(tries, keep_on);
+    if (tries < most_tries) wait_a_little(tries, answer->retry_after_s, keep_on);
   }
   return Error{ErrorCode::unreachable, cat("'", without_query(url), "' cannot be read: ", why, "."),
                "Check the network of the hive's machine, and its proxy."};
