@@ -21,7 +21,8 @@ void check(const rbee::Result<WantedModel>& model) {
   std::vector<WantedFile> files = model->files;
   if (model->projector) files.push_back(*model->projector);
   for (const WantedFile& file : files) {
-    const bool good = file.sha256.empty() || file.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
+    const bool good =
+        file.sha256.empty() || file.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
     if (!good || file.url.find('\n') != std::string::npos) std::abort();
   }
 }

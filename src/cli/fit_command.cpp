@@ -23,15 +23,15 @@ std::string absolute(const std::string& path) {
   return std::filesystem::absolute(path).lexically_normal().string();
 }
 
-// The path of a file that a hive of this home knows by that name.
-Result<std::string> path_in_home(const Context& context, const std::string& name) {
+// A file that a hive of this home knows by that name.
+Result<ModelFile> file_in_home(const Context& context, const std::string& name) {
   const Error unknown{ErrorCode::unknown_model, cat("There is no model '", name, "' on this machine."),
                       "Name a file, an http URL, or a model of `rbee model list`."};
   const Result<model::ModelStore> store = model::ModelStore::open(context.paths.state / "models");
   if (!store) return unknown;
   const std::vector<ModelFile> files = store->find_by_name(name);
   if (files.empty()) return unknown;
-  return files.front().path;
+  return files.front();
 }
 
 // Of a path, a name that this home knows, or whatever a download takes (of which some ranges are read).
@@ -39,14 +39,16 @@ Result<model::GgufHeader> header_of(const Context& context, const std::string& a
   const Options& options = context.options;
   const Result<model::Source> source = model::parse_source(asked, options.quant, model::catalog());
   const bool is_file = source && source->kind == model::SourceKind::path;
-  const Result<std::string> path =
-      is_file ? Result<std::string>(source->location) : path_in_home(context, asked);
-  if (path) {
-    Result<model::ModelParts> parts = model::read_model(*path);
+  ModelFile named;
+  if (is_file) named.path = source->location;
+  const Result<ModelFile> known =
+      is_file ? Result<ModelFile>(std::move(named)) : file_in_home(context, asked);
+  if (known) {
+    Result<model::ModelParts> parts = model::read_model(known->path);
     if (!parts) return parts.error();
     return std::move(parts->header);
   }
-  if (!source) return source.error().code == ErrorCode::unknown_model ? path.error() : source.error();
+  if (!source) return source.error().code == ErrorCode::unknown_model ? known.error() : source.error();
   // The user's own command reads what its user names.
   model::WebSettings web = model::web_settings(context.environment.variables);
   web.allow_private = true;
@@ -287,12 +289,34 @@ Result<void> run_model_fit(const Context& context, AdminClient& client) {
   return {};
 }
 
+namespace {
+
+// Of the model that a user names: the store's, or the one that lies beside the file. Empty where it has none.
+std::string projector_of(const Context& context, const std::string& asked) {
+  const Result<model::Source> source = model::parse_source(asked, "", model::catalog());
+  if (source && source->kind == model::SourceKind::path)
+    return model::projector_beside(absolute(source->location)).string();
+  const Result<ModelFile> file = file_in_home(context, asked);
+  return file ? file->projector : std::string();
+}
+
+}  // namespace
+
 Result<void> run_model_info(const Context& context, AdminClient& client) {
   const std::string& asked = context.options.model;
   Result<model::GgufHeader> header = header_of(context, asked);
   if (header) {
-    context.out.document(Json{{"model", header_json(*header)}});
-    context.out.table(header_table(*header));
+    Json json = header_json(*header);
+    Table table = header_table(*header);
+    const std::string projector = projector_of(context, asked);
+    const Result<std::uint64_t> bytes = projector.empty() ? 0 : model::projector_size(projector);
+    json["projector"] = nullptr;
+    if (!projector.empty() && bytes) {
+      json["projector"] = {{"file", projector}, {"bytes", *bytes}};
+      table.rows.push_back({"projector", cat(projector, ", ", bytes_text(*bytes))});
+    }
+    context.out.document(Json{{"model", std::move(json)}});
+    context.out.table(table);
     return {};
   }
   const ErrorCode why = header.error().code;

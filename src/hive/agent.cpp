@@ -87,6 +87,7 @@ void Agent::sweep_leftovers() const {
 Result<void> Agent::open_models() {
   Result<model::ModelStore> store = model::ModelStore::open(folders_.models);
   if (!store) return store.error();
+  store->sweep();
   models_ = store->list().models;
   store_->emplace(std::move(*store));
   return {};

@@ -96,8 +96,8 @@ void find_ggufs(const fs::path& folder, Search& search) {
     if (!lower(name).ends_with(".gguf") || model::is_projector_name(name)) continue;
     const auto part = model::parse_part_name(name);
     if (part && part->number != 1) continue;
-    search.found.push_back({.name = model::naming_of_file(name).name,
-                            .file = {.path = file, .sha256 = checksum_of_link(file)}});
+    search.found.push_back(
+        {.name = model::naming_of_file(name).name, .file = {.path = file, .sha256 = checksum_of_link(file)}});
   }
 }
 

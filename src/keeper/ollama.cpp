@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "keeper/catch_up.h"
 #include "model/sha256.h"
 #include "model/source.h"
 #include "net/client.h"
@@ -199,6 +200,7 @@ net::Task<void> pull(std::shared_ptr<Core> core, net::Exchange& exchange, std::s
   net::SseReader reader;
   std::string last;
   bool failed = false;
+  bool came = false;
   while (true) {
     net::Task<Result<std::string_view>> reading = hive->read_some(longest_silence);
     const Result<std::string_view> bytes = co_await reading;
@@ -210,7 +212,13 @@ net::Task<void> pull(std::shared_ptr<Core> core, net::Exchange& exchange, std::s
       const std::string line = pull_line(event->event, event->data);
       if (!line.empty()) last = line;
       failed = failed || event->event == "error";
+      came = came || event->event == "result";
       lines += line;
+    }
+    if (came) {
+      // Who is told of success finds it listed.
+      net::Task<void> catching_up = catch_up(core, exchange.loop());
+      co_await catching_up;
     }
     if (!streamed || lines.empty()) continue;
     net::Task<Result<void>> writing = exchange.write(lines);
@@ -238,6 +246,9 @@ net::Task<void> remove(std::shared_ptr<Core> core, net::Exchange& exchange, std:
   const Result<net::ClientExchange> hive = co_await asking;
   Result<Json> answer = Json::object();
   if (!hive) answer = hive.error();
+  // So that the next question, here or of a list, does not find it any more.
+  net::Task<void> catching_up = catch_up(core, exchange.loop());
+  co_await catching_up;
   net::Task<void> responding = respond(exchange, std::move(answer));
   co_await responding;
 }

@@ -136,8 +136,8 @@ TEST(AdminJson, ListsHaveTheFieldsOfTheContract) {
       R"({"name":"llama-q4","quant":"","loaded":true,"offload":1.0,"context":512,"speed":null,)"
             R"("expected_speed":null}]}])");
   EXPECT_EQ(dump_json(models_json(snapshot)[0]),
-            R"({"name":"llama","quant":"","params":0,"bytes":0,"sha256":"","hives":["box"],)"
-            R"("loaded_on":["worker-box"],"id":"llama-q4"})");
+            R"({"name":"llama","quant":"","params":0,"bytes":0,"sha256":"","projector_bytes":null,)"
+            R"("hives":["box"],"loaded_on":["worker-box"],"id":"llama-q4"})");
   EXPECT_EQ(dump_json(openai_models_json(snapshot.models, 7)),
             R"({"object":"list","data":[{"id":"llama-q4","object":"model","created":7,"owned_by":"rbee"},)"
             R"({"id":"llama-q8","object":"model","created":7,"owned_by":"rbee"}]})");

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "domain/model_name.h"
 #include "model/sha256.h"
 
 #include <nlohmann/json.hpp>
@@ -142,6 +143,9 @@ Result<std::string> Downloads::start(const DownloadRequest& request) {
     return Error{ErrorCode::bad_request, cat("'", source->location, "' is a path; nothing is to be fetched."),
                  "`rbee model add NAME FILE` makes a file of the hive's machine known."};
   }
+  // Said before the file has come, not after.
+  if (Result<void> good = request.name.empty() ? Result<void>() : check_name(request.name); !good)
+    return good.error();
   const std::string id = canonical(*source);
   for (const fs::path& folder : {options_.folder / "downloads", options_.folder / "blobs"}) {
     if (Result<void> made = make_folder(folder); !made) return made.error();

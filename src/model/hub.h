@@ -49,7 +49,8 @@ struct HubModel {
   std::int64_t downloads = 0;
 };
 // Of what the hub's `/api/models?search=` says. Pure.
-[[nodiscard]] Result<std::vector<HubModel>> parse_hub_models(std::string_view list_json, std::string_view hub);
+[[nodiscard]] Result<std::vector<HubModel>> parse_hub_models(std::string_view list_json,
+                                                             std::string_view hub);
 // Repositories with GGUF files on the hub that have `text` in their names.
 [[nodiscard]] Result<std::vector<HubModel>> search_hub(std::string_view text, const WebSettings& settings,
                                                        const KeepOn& keep_on);

@@ -68,9 +68,10 @@ std::optional<PartState> PartFile::read_journal(const Paths& paths) {
 }
 
 bool PartFile::has_data_of(const PartState& state, const Paths& paths) {
+  // Up to the last byte that came: what is missing at the end may be several ranges.
   std::uint64_t needed = state.bytes;
-  const bool end_is_missing = !state.missing.empty() && state.missing.back().to == state.bytes;
-  if (end_is_missing) needed = state.missing.back().from;
+  for (auto span = state.missing.rbegin(); span != state.missing.rend() && span->to == needed; ++span)
+    needed = span->from;
   std::error_code failure;
   const std::uintmax_t there = std::filesystem::file_size(paths.data, failure);
   return !failure && there >= needed;
@@ -116,10 +117,13 @@ void PartFile::note(PartState state, std::uint64_t front) {
   bool more_to_hash = false;
   {
     const std::lock_guard lock(mutex_);
-    state_ = std::move(state);
     more_to_hash = front > front_;
     front_ = front;
-    unsaved_ = true;
+    // Of a file of which nothing has come there is nothing to keep.
+    std::uint64_t left = 0;
+    for (const Span& span : state.missing) left += span.to - span.from;
+    unsaved_ = left < state.bytes;
+    state_ = std::move(state);
   }
   if (more_to_hash) news_.notify_all();
 }

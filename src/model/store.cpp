@@ -73,7 +73,6 @@ Result<ModelStore> ModelStore::open(const std::filesystem::path& folder) {
     store.files_.push_back(std::move(*file));
   }
   std::sort(store.files_.begin(), store.files_.end(), by_id);
-  store.sweep();
   return store;
 }
 

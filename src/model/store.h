@@ -54,8 +54,8 @@ class ModelStore {
   [[nodiscard]] Result<void> set_sha256(std::string_view id, const std::string& sha256);
   [[nodiscard]] std::filesystem::path blob_path(const std::string& sha256) const;
   [[nodiscard]] std::filesystem::path downloads_folder() const { return folder_ / "downloads"; }
-  // Removes files of the store that no name leads to and no download waits with; at start, and after what
-  // came was no model.
+  // Removes files of the store that no name leads to and no download waits with: for the hive, when it starts
+  // and after what came was no model. Does nothing where there is no models.json.
   void sweep() const;
   // Forgets it; a file of the store goes with its last name, a user's own stays. Fails with unknown_model.
   [[nodiscard]] Result<void> remove(std::string_view id);

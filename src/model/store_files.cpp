@@ -121,6 +121,8 @@ Result<void> ModelStore::set_sha256(std::string_view id, const std::string& sha2
 }
 
 void ModelStore::sweep() const {
+  std::error_code absent;
+  if (!fs::exists(folder_ / "models.json", absent)) return;
   std::set<fs::path> named;
   for (const ModelFile& file : files_) {
     named.insert(file.path);

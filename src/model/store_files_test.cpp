@@ -117,10 +117,16 @@ TEST_F(StoreFilesTest, WhatNoNameLeadsToIsSweptAtTheStart) {
   fs::create_directories(folder_ / "store/downloads");
   std::ofstream(folder_ / "store/downloads/x.json")
       << R"({"url": "u", "bytes": 9, "etag": "", "missing": [], "sha256": ")" << awaited << "\"}";
-  ModelStore models = store();
+  const ModelStore models = store();
+  EXPECT_TRUE(fs::exists(blob_path(orphan))) << "a command that only looks removes nothing";
+  models.sweep();
   EXPECT_TRUE(fs::exists(blob_path(named)));
   EXPECT_FALSE(fs::exists(blob_path(orphan)));
   EXPECT_TRUE(fs::exists(blob_path(awaited)));
+  // A user who took a damaged list away does not lose the files.
+  fs::remove(folder_ / "store/models.json");
+  store().sweep();
+  EXPECT_TRUE(fs::exists(blob_path(named)));
 }
 
 TEST_F(StoreFilesTest, AnImportIsALinkThatOutlivesItsSource) {

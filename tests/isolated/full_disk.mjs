@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { makeHome, Rbee, removeHome, until } from '../support/rbee.mjs';
+import { makeHome, Rbee, until } from '../support/rbee.mjs';
 import { LyingHub, modelOf } from '../support/lying_hub.mjs';
 
 const size = 24 << 20;
@@ -37,8 +37,8 @@ try {
   assert.equal(whole.json().model?.sha256, file.sha256, whole.stdout);
   assert.ok(hub.sent - sent < size, `${hub.sent - sent} bytes were sent again`);
 } finally {
+  // Before the home is removed, in which it is mounted.
+  execFileSync('umount', ['-l', models]);
   await system.stop();
   await hub.stop();
-  execFileSync('umount', ['-l', models]);
-  removeHome(home);
 }

@@ -1,6 +1,7 @@
-// A hub at an address of the internet that redirects into private networks: nothing is asked there unless the
-// user allows it, whether the way leads by an address, by a name, or from https to http. Run by
-// tests/download.test.mjs in namespaces of its own, where 9.9.9.9 is this machine and its certificate is trusted.
+// A hub at an address of the internet that redirects into private networks: nothing is asked there unless
+// the user allows it, whether the way leads by an address, by a name, or from https to http. Run by
+// tests/download.test.mjs in namespaces of its own, where 9.9.9.9 is this machine, with a certificate that is
+// trusted.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createServer as createPlain } from 'node:http';
@@ -16,9 +17,11 @@ const file = (name) => path.join(folder, name);
 execFileSync('ip', ['link', 'set', 'lo', 'up']);
 for (const address of [open, '169.254.169.254', '10.1.2.3'])
   execFileSync('ip', ['addr', 'add', `${address}/32`, 'dev', 'lo']);
-execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
-  '-keyout', file('key'), '-out', file('cert'), '-days', '2', '-subj', '/CN=hub',
-  '-addext', `subjectAltName=IP:${open},IP:127.0.0.1,DNS:inside.example`], { stdio: 'ignore' });
+execFileSync('openssl', [
+  'req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-days', '2',
+  '-keyout', file('key'), '-out', file('cert'), '-subj', '/CN=hub',
+  '-addext', `subjectAltName=IP:${open},IP:127.0.0.1,DNS:inside.example`,
+], { stdio: 'ignore' });
 execFileSync('mount', ['--bind', file('cert'), '/etc/ssl/certs/ca-certificates.crt']);
 writeFileSync(file('hosts'), `127.0.0.1 localhost\n10.1.2.3 inside.example\n${open} hub.example\n`);
 execFileSync('mount', ['--bind', file('hosts'), '/etc/hosts']);
