@@ -257,11 +257,10 @@ void Compiler::native_call(const Node& n, int base) {
   for (std::size_t i = 0; i < n.kids.size(); ++i) {
     const Node& argument = *n.kids[i];
     // The first argument is a reference where it is a variable: push(a, 1) changes a.
-    if (i == 0 && argument.kind == NodeKind::this_value) {
-      site.has_target = true;
-      site.target = root_path(argument);
-    } else if (i == 0 && argument.kind == NodeKind::variable && argument.space.empty() &&
-               argument.variable != nullptr && !argument.variable->is_by_name) {
+    const bool is_place = argument.kind == NodeKind::this_value ||
+                          (argument.kind == NodeKind::variable && argument.space.empty() &&
+                           argument.variable != nullptr && !argument.variable->is_by_name);
+    if (i == 0 && is_place) {
       site.has_target = true;
       site.target = root_path(argument);
     } else {

@@ -141,7 +141,24 @@ bool Lexer::is_disabled(std::string_view word) const {
          options_.disabled_symbols.end();
 }
 
-// Skips blanks and comments; comments nest, and one that is never closed runs to the end.
+// Comments nest, and one that is never closed runs to the end.
+void Lexer::skip_block_comment() {
+  std::size_t depth = 0;
+  do {
+    if (at() == '/' && at(1) == '*') {
+      ++depth;
+      offset_ += 2;
+    } else if (at() == '*' && at(1) == '/') {
+      --depth;
+      offset_ += 2;
+    } else {
+      ++offset_;
+    }
+  } while (depth > 0 && offset_ < source_.size());
+  offset_ = std::min(offset_, source_.size());
+}
+
+// Skips blanks and comments.
 bool Lexer::skip_blank() {
   for (;;) {
     const char c = at();
@@ -151,19 +168,7 @@ bool Lexer::skip_blank() {
     } else if (c == '/' && at(1) == '/') {
       while (!done() && at() != '\n') ++offset_;
     } else if (c == '/' && at(1) == '*') {
-      std::size_t depth = 0;
-      do {
-        if (at() == '/' && at(1) == '*') {
-          ++depth;
-          offset_ += 2;
-        } else if (at() == '*' && at(1) == '/') {
-          --depth;
-          offset_ += 2;
-        } else {
-          ++offset_;
-        }
-      } while (depth > 0 && offset_ < source_.size());
-      offset_ = std::min(offset_, source_.size());
+      skip_block_comment();
     } else {
       return true;
     }
@@ -214,47 +219,59 @@ Token Lexer::read_raw() {
   return read_symbol(start);
 }
 
-Token Lexer::read_number(Position start, bool negative) {
+// Whether a `.` here belongs to the number and not to what follows it: `1..2` and `1.abs()` are no fractions.
+bool Lexer::point_is_decimal() const {
+  return is_digit(at(1)) || (at(1) != '_' && at(1) != '.' && !is_letter(at(1)) && at(1) != '\0');
+}
+
+// The digits of a decimal number without their separators, its exponent begun with `e`.
+std::string Lexer::decimal_digits(bool& is_float) {
   std::string digits;
-  int radix = 10;
-  bool is_float = false;
-  if (at() == '0') {
-    const char r = at(1);
-    radix = r == 'x' || r == 'X' ? 16 : r == 'o' || r == 'O' ? 8 : r == 'b' || r == 'B' ? 2 : 10;
-    if (radix != 10) offset_ += 2;
-  }
+  bool in_exponent = false;
   for (;; ++offset_) {
     const char c = at();
     if (c == '_') continue;
-    if (digit_value(c) < radix) {
+    if (is_digit(c)) {
       digits += c;
-    } else if (radix == 10 && c == '.' && !is_float && digits.find('e') == std::string::npos &&
-               (is_digit(at(1)) || (at(1) != '_' && at(1) != '.' && !is_letter(at(1)) && at(1) != '\0'))) {
+    } else if (c == '.' && !is_float && point_is_decimal()) {
       is_float = true;
       digits += '.';
-    } else if (radix == 10 && (c == 'e' || c == 'E') && digits.find('e') == std::string::npos &&
-               (is_digit(at(1)) || at(1) == '-' || at(1) == '+')) {
-      is_float = true;
+    } else if ((c == 'e' || c == 'E') && !in_exponent && (is_digit(at(1)) || at(1) == '-' || at(1) == '+')) {
+      is_float = in_exponent = true;
       digits += 'e';
-      if (!is_digit(at(1))) {
-        ++offset_;
-        digits += at();
-      }
+      if (is_digit(at(1))) continue;
+      ++offset_;
+      digits += at();
     } else {
-      break;
+      return digits;
     }
+  }
+}
+
+// All 64 bits can be written, so that the highest is the sign.
+Token Lexer::read_bits(Position start, bool negative, int radix) {
+  std::string digits;
+  for (offset_ += 2; at() == '_' || digit_value(at()) < radix; ++offset_) {
+    if (at() != '_') digits += at();
+  }
+  std::uint64_t bits = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits, radix);
+  if (error != std::errc{} || end != digits.data() + digits.size()) {
+    return fail("BadInput/MalformedNumber", cat("Invalid number: '", digits, "'"), start);
   }
   Token token = make(Tok::integer, start);
-  if (radix != 10) {
-    std::uint64_t bits = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits, radix);
-    if (error != std::errc{} || end != digits.data() + digits.size()) {
-      return fail("BadInput/MalformedNumber", cat("Invalid number: '", digits, "'"), start);
-    }
-    token.integer = static_cast<std::int64_t>(negative ? 0 - bits : bits);
-    return token;
-  }
+  token.integer = static_cast<std::int64_t>(negative ? 0 - bits : bits);
+  return token;
+}
+
+Token Lexer::read_number(Position start, bool negative) {
+  const char r = at() == '0' ? at(1) : '\0';
+  const int radix = r == 'x' || r == 'X' ? 16 : r == 'o' || r == 'O' ? 8 : r == 'b' || r == 'B' ? 2 : 10;
+  if (radix != 10) return read_bits(start, negative, radix);
+  bool is_float = false;
+  std::string digits = decimal_digits(is_float);
   if (negative) digits.insert(digits.begin(), '-');
+  Token token = make(Tok::integer, start);
   if (!is_float) {
     if (const auto value = parse_int<std::int64_t>(digits)) {
       token.integer = *value;
@@ -264,8 +281,7 @@ Token Lexer::read_number(Position start, bool negative) {
   token.kind = Tok::floating;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), token.floating);
   if (error == std::errc::result_out_of_range) {
-    const std::size_t e = digits.find("e-");
-    token.floating = e != std::string::npos ? 0.0 : __builtin_inf();
+    token.floating = digits.find("e-") != std::string::npos ? 0.0 : __builtin_inf();
     if (negative) token.floating = -token.floating;
   } else if (end != digits.data() + digits.size()) {
     return fail("BadInput/MalformedNumber", cat("Invalid number: '", digits, "'"), start);
@@ -349,6 +365,12 @@ bool Lexer::read_escape(std::string& out, char quote, Token& error) {
   return true;
 }
 
+// The string goes on in the next line, whose indentation up to the column of the opening quote is dropped.
+void Lexer::continue_line(Position start) {
+  offset_ += at(1) == '\r' ? 3 : 2;
+  for (std::uint32_t i = 0; i < start.column && (at() == ' ' || at() == '\t'); ++i) ++offset_;
+}
+
 Token Lexer::read_quoted(Position start) {
   std::string text;
   ++offset_;
@@ -363,9 +385,7 @@ Token Lexer::read_quoted(Position start) {
       text += '"';
       ++offset_;
     } else if (c == '\\' && (at(1) == '\n' || (at(1) == '\r' && at(2) == '\n'))) {
-      // The next line goes on; its indentation up to the column of the opening quote is dropped.
-      offset_ += at(1) == '\r' ? 3 : 2;
-      for (std::uint32_t i = 0; i < start.column && (at() == ' ' || at() == '\t'); ++i) ++offset_;
+      continue_line(start);
     } else if (c == '\\') {
       ++offset_;
       Token error;

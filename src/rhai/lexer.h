@@ -71,6 +71,11 @@ class Lexer {
   Token read();
   Token read_raw();
   Token read_number(Position at, bool negative);
+  Token read_bits(Position at, bool negative, int radix);
+  std::string decimal_digits(bool& is_float);
+  [[nodiscard]] bool point_is_decimal() const;
+  void continue_line(Position start);
+  void skip_block_comment();
   Token read_word(Position at);
   Token read_quoted(Position at);
   Token read_character(Position at);

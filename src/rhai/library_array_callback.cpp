@@ -173,8 +173,9 @@ bool take_matching(NativeCall& c) {
     return true;
   });
   if (!ok) return false;
-  c[0] = Value::array(keep ? std::move(matching) : std::move(others));
-  return c.give(Value::array(keep ? std::move(others) : std::move(matching)));
+  if (keep) std::swap(matching, others);
+  c[0] = Value::array(std::move(others));
+  return c.give(Value::array(std::move(matching)));
 }
 
 // A comparison whose errors count as "no", as in the official engine; limits still end the script.

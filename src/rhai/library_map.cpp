@@ -110,8 +110,9 @@ bool take_matching(NativeCall& c) {
     (is_true(out) ? matching : others).map_object().entries.push_back(entry);
   });
   if (!ok) return false;
-  c[0] = keep ? std::move(matching) : std::move(others);
-  return c.give(keep ? std::move(others) : std::move(matching));
+  if (keep) std::swap(matching, others);
+  c[0] = std::move(others);
+  return c.give(std::move(matching));
 }
 }  // namespace
 

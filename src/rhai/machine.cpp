@@ -11,17 +11,19 @@
 
 namespace rbee::rhai {
 
+// One function, because its labels are what an instruction jumps to.
+// NOLINTNEXTLINE(readability-function-size)
 bool Machine::run_until(std::size_t stop) {
   static const void* const labels[] = {
 #define X(name) &&label_##name,
       RBEE_RHAI_OPERATIONS(X)
 #undef X
   };
-  const Function* function;
-  Value* R;
-  const Value* K;
-  const Instruction* ip;
-  Frame* frame;
+  const Function* function = nullptr;
+  Value* R = nullptr;
+  const Value* K = nullptr;
+  const Instruction* ip = nullptr;
+  Frame* frame = nullptr;
   // No other object with a destructor may be alive where NEXT jumps: that does not run destructors.
   Value read;
   LOAD_FRAME;

@@ -115,6 +115,8 @@ bool Machine::method_step(const Instruction& i, Value* registers, const Function
   return call_method(site, target, function.registers, registers + i.a);
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): the order in which a method is looked for, in
+// one place
 bool Machine::call_method(const CallSite& site, Target target, std::size_t top, Value* base) {
   Value* const frame_top = target.registers + top;
   const std::size_t count = target.count - 1;
@@ -170,7 +172,7 @@ bool Machine::value_step(const Instruction& i, Value* registers, const Function&
   }
   if (i.b == 0 || !base[2].is(Type::function)) {
     ScriptError error = make_error(ErrorKind::mismatch_data_type, "Fn");
-    error.actual = type_name(i.b == 0 ? *target.self : *target.self);
+    error.actual = type_name(*target.self);
     return fail(std::move(error));
   }
   // x.call(f, ...): f with `this` bound to x.

@@ -44,6 +44,8 @@ template <Tok op>
   return object.is(Type::host) && peek_host_property(object, name, hint, read, found);
 }
 
+// The arguments are labels, operators and whole statements, which cannot stand in parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define OPERATION(name) label_##name
 #define NEXT goto* labels[static_cast<std::size_t>((++ip)->op)]
 #define AGAIN goto* labels[static_cast<std::size_t>(ip->op)]
@@ -159,5 +161,6 @@ template <Tok op>
     }                                  \
     NEXT;                              \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace rbee::rhai

@@ -93,6 +93,7 @@ bool Machine::check_array(std::size_t items) {
 }
 
 // Counts all that a value holds, as the official engine does, but no further than the limits.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one flat walk over all kinds of values
 bool Machine::check_size(const Value& value) {
   if (!value.is_object()) return true;
   if (value.is_string()) return check_string(value.text().size());
@@ -303,6 +304,7 @@ bool Machine::read_root(const Path& path, Value* registers, Value*& out, CellObj
 }
 
 // The place that the path leads to, for reading. What is not stored anywhere goes into `temporary`.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): the kinds of a step, side by side
 bool Machine::walk_read(const Path& path, Value* registers, Value*& out, Value& temporary, CellObject*& cell,
                         bool& is_constant) {
   if (path.root == Path::Root::name) {
@@ -350,6 +352,7 @@ bool Machine::walk_read(const Path& path, Value* registers, Value*& out, Value& 
 
 // The place that the first `steps` of the path lead to, for writing: everything on the way is made unshared.
 // Null where `?.` ends the way.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): the kinds of a step, side by side
 bool Machine::walk_write(const Path& path, Value* registers, std::size_t steps, Value*& out) {
   CellObject* cell = nullptr;
   bool is_constant = false;
@@ -505,7 +508,7 @@ bool Machine::store_bits(const PathStep& step, Value& number, const Value& index
   Value old;
   if (!bit_index(number, index, old, step.index_place)) return false;
   std::size_t at = 0;
-  (void)item_at(index.as_int(), 64, at);
+  if (!item_at(index.as_int(), 64, at)) return true;
   const std::uint64_t bit = std::uint64_t{1} << at;
   number.set_int(static_cast<std::int64_t>(value.as_bool() ? bits | bit : bits & ~bit));
   return true;

@@ -149,6 +149,7 @@ Node* Parser::unary(Context context) {
   return n;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one production of the grammar
 Node* Parser::binary(Context context, int parent_precedence, Node* left) {
   for (;;) {
     const Token& current = lexer_.peek();
@@ -269,6 +270,7 @@ Node* Parser::statement_expression(Context context, const Token& token, bool& ha
   return n;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one production of the grammar
 Node* Parser::primary(Context context, bool as_property) {
   const Token token = lexer_.peek();
   context.position = token.position;
@@ -363,6 +365,7 @@ Node* Parser::reserved_word(Context context) {
       word.position);
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one production of the grammar
 Node* Parser::postfix(Context context, Node* left) {
   for (;;) {
     const Token token = lexer_.peek();

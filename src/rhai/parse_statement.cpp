@@ -83,6 +83,7 @@ Node* Parser::block(Context context) {
   return n;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one production of the grammar
 Node* Parser::statement(Context context, bool& self_terminated) {
   const Token token = lexer_.peek();
   context.position = token.position;
