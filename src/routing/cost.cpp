@@ -11,7 +11,7 @@ namespace {
 constexpr double most_congestion = 3;
 // A wait counts so many times the service at most: where queues are far longer than that, what matters is
 // that each request is where it is served with the least work, and no longer that it is served soon.
-constexpr double longest_felt = 3;
+constexpr double longest_felt = 2;
 // Bytes a second that devices of a backend typically read, and how much faster they read a prompt than they
 // write an answer. Only until something was measured.
 struct Class {

@@ -17,10 +17,10 @@ constexpr std::size_t fastest_free = 8;
 constexpr std::size_t queues_looked_at = 16;
 constexpr std::size_t places_looked_at = 8;
 // In a queue, short prompts go first: each second of reading is worth so many of waiting. In the simulator,
-// 40 to 120 give the best means; what waits long still comes to its turn, as time goes on for all.
-constexpr double short_first = 80;
+// 30 to 80 give the best means; what waits long still comes to its turn, as time goes on for all.
+constexpr double short_first = 60;
 // Those behind it in a queue lose its time; so do the ones who come while they wait.
-constexpr double behind_counts = 6;
+constexpr double behind_counts = 3;
 constexpr double priority_s = 30;
 // The load is taken over the last minutes: bursts are what queues are for.
 constexpr double load_memory_s = 300;
