@@ -1,10 +1,13 @@
 // What hubs and registries answer, and what lies in the journals and lists of a store: whoever wrote it.
 #include "base/json.h"
+#include "domain/report.h"
 #include "model/catalog.h"
 #include "model/hub.h"
 #include "model/part_file.h"
 #include "model/source.h"
 #include "model/transfer.h"
+
+#include <nlohmann/json.hpp>
 
 #include <cstdint>
 #include <cstdlib>
