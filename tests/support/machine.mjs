@@ -1,5 +1,5 @@
 // Other machines to look at: described in folders, with stand-in libraries (tests/stand-ins).
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { renameSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { program } from './rbee.mjs';
 
@@ -27,9 +27,12 @@ export function machine(files, says = {}) {
   }
   return { RBEE_PROBE_ROOT: root, RBEE_PROBE_LIBS: libs };
 }
-// Another thing that its library says from now on.
-export const say = (env, library, text) =>
-  writeFileSync(path.join(env.RBEE_PROBE_LIBS, `${library}.txt`), text);
+// Another thing that its library says from now on; beside and renamed, for it may be read at this moment.
+export const say = (env, library, text) => {
+  const file = path.join(env.RBEE_PROBE_LIBS, `${library}.txt`);
+  writeFileSync(`${file}.new`, text);
+  renameSync(`${file}.new`, file);
+};
 
 export const pc = {
   'proc/cpuinfo':
