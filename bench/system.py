@@ -11,9 +11,9 @@ LONGEST_START_S = 120
 
 
 class System:
-    def __init__(self, program: str, home: str):
+    def __init__(self, program: str, home: str, more: dict[str, str] | None = None):
         self.program, self.home = program, home
-        self.environment = os.environ | {"RBEE_HOME": home}
+        self.environment = os.environ | {"RBEE_HOME": home} | (more or {})
 
     def __enter__(self) -> "System":
         command = [self.program, "up", "--port", "0", "--demo", "--json"]
@@ -67,3 +67,7 @@ class System:
     def pss_bytes(self) -> int:
         rollup = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
         return 1024 * next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+
+    def peak_rss_bytes(self) -> int:
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))

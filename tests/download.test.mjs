@@ -1,9 +1,13 @@
 // Models come from a hub that behaves, and from one that lies; what is in the store is right after each.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { Ollama } from 'ollama';
 import { demoFile, Rbee, until } from './support/rbee.mjs';
+import { runIsolated, whyNotIsolated } from './support/isolated.mjs';
 import { LyingHub, modelOf, sha256 } from './support/lying_hub.mjs';
 
 const size = 24 << 20;
@@ -13,10 +17,29 @@ const times = (count, lie) => {
   let seen = 0;
   return (request, response, file) => (seen++ < count ? lie(request, response, file) : false);
 };
+// Before a download a few bytes of the header are read, to say what will not fit: they come as they are, so
+// that a lie is for the download itself.
+const isLook = ({ headers: { range } }) => /^bytes=(0-0|0-262143|262144-786431)$/.test(range ?? '');
+const afterLook = (lie) =>
+  lie && ((request, response, file) => !isLook(request) && lie(request, response, file));
 const status = (code, headers = {}, body = 'no') => (request, response) => {
   response.writeHead(code, headers).end(body);
   return true;
 };
+
+// The smallest GGUF that says it is one: version 3, one tensor of 32 floats, general.architecture "clip".
+function projector(seed) {
+  const number = (value, bytes) => {
+    const out = Buffer.alloc(bytes);
+    out.writeUIntLE(value, 0, Math.min(bytes, 6));
+    return out;
+  };
+  const text = (value) => Buffer.concat([number(value.length, 8), Buffer.from(value)]);
+  const head = Buffer.concat([Buffer.from('GGUF'), number(3, 4), number(1, 8), number(1, 8),
+    text('general.architecture'), number(8, 4), text('clip'),
+    text('v.weight'), number(1, 4), number(32, 8), number(0, 4), number(0, 8)]);
+  return Buffer.concat([head, Buffer.alloc((32 - (head.length % 32)) % 32), Buffer.alloc(128, seed % 256)]);
+}
 
 describe('download', () => {
   let hub, other, system, hive;
@@ -38,11 +61,13 @@ describe('download', () => {
   const listed = (name) => (existsSync(folder(name)) ? readdirSync(folder(name)) : []);
   const pull = (name, more = []) =>
     system.run(['model', 'download', `hf:o/r/${name}`, '--allow-private', '--json', ...more]);
+  const ask = (body) => fetch(`${system.address}/api/v1/hives/${hive.name}/downloads`,
+    { method: 'POST', body: JSON.stringify(body) });
   // One download of a file with that behaviour; the files of different tests differ, or they would be one.
   let seed = 100;
   async function fetched(behaviour, { source = null } = {}) {
     const name = `m${++seed}-Q8_0.gguf`;
-    const file = { bytes: modelOf(size, seed), ...behaviour };
+    const file = { bytes: modelOf(size, seed), ...behaviour, answer: afterLook(behaviour.answer) };
     hub.files = { [name]: file };
     const from = source ? `${hub.url}/o/r/resolve/main/${name}` : `hf:o/r/${name}`;
     const result = await system.run(['model', 'download', from, '--allow-private', '--json']);
@@ -159,28 +184,127 @@ describe('download', () => {
     assert.equal(hub.requests.length, asked);
   });
   test('names that are none become no path', async () => {
+    const everything = () =>
+      readdirSync(system.home, { recursive: true }).filter((one) => !/log/.test(one));
+    const before = everything();
     const long = 'a'.repeat(300);
-    for (const name of ['../../x', 'hf:../..', 'hf:o/r/../../x.gguf', long, '🐝', 'a:b@c', 'hf:o']) {
+    const names = ['../../x', 'hf:../..', 'hf:o/r/../../x.gguf', long, '🐝', 'a:b@c', 'hf:o', '@', ':',
+      'ollama:../x', 'ollama:a:../b', 'ollama:@', 'hf:o/r:🐝', 'hf:o/r@x/y'];
+    const codes = ['bad_request', 'unknown_model', 'bad_model_file', 'io_failed'];
+    for (const name of names.slice(0, 7)) {
       const result = await system.run(['model', 'download', name, '--json']);
       assert.ok([1, 4].includes(result.code), result.stdout);
-      const codes = ['bad_request', 'unknown_model', 'bad_model_file', 'io_failed'];
       assert.ok(codes.includes(result.json().error.code), result.stdout);
     }
+    // What no command line can hold: the hive itself is asked, past all that the command checks.
+    const post = async (body) =>
+      (await ask({ allow_private: true, ...body })).text();
+    for (const source of [...names, 'a\0b', 'hf:o/r\0', `${hub.url}/\0.gguf`, '\ud800', '/etc/passwd',
+      `${hub.url}/%2e%2e/%2e%2e/x`, `${hub.url}/${'a'.repeat(3000)}`, 'http://user:pw@127.0.0.1/x.gguf',
+      'file:///etc/passwd'])
+      assert.match(await post({ source }), /"code"/, source);
+    hub.files = { 'm-Q8_0.gguf': { bytes: modelOf(1 << 20, 4) } };
+    for (const name of ['../x', 'a/b', '..', 'a\0b', '🐝', long])
+      assert.match(await post({ source: 'hf:o/r/m-Q8_0.gguf', name }), /"bad_request"/, name);
+    assert.deepEqual(everything(), before);
+  });
+
+  test('the disk becomes full in the middle', { skip: whyNotIsolated() || false }, () => {
+    const { code, output } = runIsolated('full_disk');
+    assert.equal(code, 0, output);
+  });
+  test('no redirect leads into a private network', { skip: whyNotIsolated() || false }, () => {
+    const { code, output } = runIsolated('redirects');
+    assert.equal(code, 0, output);
+  });
+
+  test('progress never goes back, even of a file that is begun anew', async () => {
+    const name = `m${++seed}-Q8_0.gguf`;
+    const file = { bytes: modelOf(size, seed), sha256: null, etag: '"old"', pace: 256 << 10 };
+    hub.files = { [name]: file };
+    const answer = await ask({ source: `${hub.url}/o/r/resolve/main/${name}`, allow_private: true });
+    let text = '';
+    let changed = false;
+    const done = () =>
+      [...text.matchAll(/event: progress\ndata: (.*)/g)].map(([, json]) => JSON.parse(json).done);
+    for await (const piece of answer.body) {
+      text += Buffer.from(piece).toString();
+      if (changed || !(done().at(-1) > size / 3)) continue;
+      changed = true;
+      Object.assign(file, { etag: '"new"', bytes: modelOf(size, ++seed) });
+      hub.cut();
+    }
+    assert.match(text, /event: result/);
+    assert.ok(changed);
+    done().reduce((before, now) => (assert.ok(now >= before, `${now} after ${before}`), now), 0);
+    assert.ok(hub.asked(name).length > 4);
+  });
+
+  test('what failed is kept for a while, and old leftovers go', async () => {
+    const old = path.join(folder('downloads'), 'f'.repeat(32));
+    const young = path.join(folder('downloads'), 'e'.repeat(32));
+    for (const base of [old, young])
+      for (const ending of ['.part', '.json']) writeFileSync(base + ending, 'x');
+    const days = (count) => Date.now() / 1000 - count * 86400;
+    for (const [base, age] of [[old, 15], [young, 13]])
+      for (const ending of ['.part', '.json']) utimesSync(base + ending, days(age), days(age));
+    assert.equal((await fetched({})).result.code, 0);
+    await until('the old ones are gone', () => !existsSync(`${old}.part`) && !existsSync(`${old}.json`));
+    assert.ok(existsSync(`${young}.part`) && existsSync(`${young}.json`));
+    for (const ending of ['.part', '.json']) rmSync(young + ending);
+  });
+
+  test('a projector comes with its vision model, and is found beside one of another program', async () => {
+    const name = `eyes${++seed}-Q8_0.gguf`;
+    const eyes = projector(seed);
+    hub.files = { [name]: { bytes: modelOf(size, seed) }, 'mmproj-F16.gguf': { bytes: eyes } };
+    const { model } = await system.json(['model', 'download', `hf:o/r/${name}`, '--allow-private']);
+    assert.equal(model.projector, folder(`blobs/${sha256(eyes)}.gguf`));
+    assert.equal(sha256(readFileSync(model.projector)), sha256(eyes));
+    const info = await system.json(['model', 'info', model.id]);
+    assert.deepEqual(info.model.projector, { file: model.projector, bytes: eyes.length });
+    await system.json(['model', 'verify', model.id]);
+    writeFileSync(model.projector, Buffer.concat([eyes.subarray(0, -1), Buffer.from('?')]));
+    const verified = await system.run(['model', 'verify', model.id, '--json']);
+    assert.match(verified.json().error.message, /projector/);
+    await system.json(['model', 'remove', model.id]);
+    assert.ok(!existsSync(model.projector));
+
+    const ollama = path.join(system.home, 'ollama-eyes');
+    const layers = [['model', modelOf(1 << 20, ++seed)], ['projector', eyes]].map(([kind, blob]) => {
+      mkdirSync(path.join(ollama, 'blobs'), { recursive: true });
+      writeFileSync(path.join(ollama, 'blobs', `sha256-${sha256(blob)}`), blob);
+      return { mediaType: `application/vnd.ollama.image.${kind}`, digest: `sha256:${sha256(blob)}` };
+    });
+    const manifests = path.join(ollama, 'manifests/registry.ollama.ai/library/llava');
+    mkdirSync(manifests, { recursive: true });
+    writeFileSync(path.join(manifests, '7b'), JSON.stringify({ layers }));
+    const [imported] = (await system.json(['model', 'import', ollama])).imported;
+    assert.equal(imported.projector, folder(`blobs/${sha256(eyes)}.gguf`));
   });
 
   test('however many ask, it is one download; others see it; cancel ends it', async () => {
     const name = `m${++seed}-Q8_0.gguf`;
     const left = listed('downloads');
     hub.files = { [name]: { bytes: modelOf(size, seed), pace: 64 << 10 } };
-    const asks = [pull(name), pull(name), pull(name)];
+    const first = pull(name);
     const seen = await until('it is on its way', async () => {
       const { downloads } = await system.admin('downloads');
       return downloads.find((one) => one.state === 'fetching' && one.done_bytes > 0 && one.bytes === size);
     });
     assert.equal(seen.hive, hive.name);
+    const join = async () => {
+      const answer = await fetch(`${system.address}/api/v1/hives/${hive.name}/downloads`, {
+        method: 'POST', headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ source: `hf:o/r/${name}`, allow_private: true }),
+      });
+      return { answer, text: answer.text() };
+    };
+    const others = [await join(), await join()];
     const trees = hub.requests.filter(({ url }) => url.startsWith('/api/models/')).length;
     await system.json(['model', 'cancel', `hf:o/r/${name}`]);
-    for (const result of await Promise.all(asks)) assert.equal(result.json().error.code, 'cancelled');
+    assert.equal((await first).json().error.code, 'cancelled');
+    for (const { text } of others) assert.match(await text, /"code":"cancelled"/);
     assert.equal(trees, hub.requests.filter(({ url }) => url.startsWith('/api/models/')).length);
     assert.deepEqual(listed('downloads'), left);
   });
@@ -246,6 +370,38 @@ describe('download', () => {
     assert.match(skipped[0].reason, /no such folder/);
   });
 
+  test("Ollama's own client: pull with progress, list, show, ps, delete", async () => {
+    const client = new Ollama({ host: system.address });
+    const name = `o${++seed}-Q8_0.gguf`;
+    const file = { bytes: modelOf(size, seed), pace: 256 << 10 };
+    hub.files = { [name]: file, 'mmproj-F16.gguf': { bytes: projector(seed) } };
+    const parts = [];
+    for await (const part of await client.pull({ model: `hf:o/r/${name}`, insecure: true, stream: true }))
+      parts.push(part);
+    assert.equal(parts.at(-1).status, 'success');
+    const moving = parts.filter((part) => part.digest === `sha256:${file.sha256}`);
+    assert.ok(moving.length > 2, JSON.stringify(parts));
+    assert.ok(moving.every(({ status, completed, total }) => /^pulling [0-9a-f]{12}$/.test(status) &&
+      completed <= total && total >= size));
+    assert.ok(moving.every(({ completed }, i) => i === 0 || completed >= moving[i - 1].completed));
+    assert.equal((await client.pull({ model: `hf:o/r/${name}`, insecure: true })).status, 'success');
+    const id = name.replace('-Q8_0.gguf', '-q8_0');
+    const listed = (await client.list()).models.find((model) => model.name === id);
+    assert.equal(listed.size, size);
+    assert.equal(listed.digest, file.sha256);
+    assert.ok(!Number.isNaN(Date.parse(listed.modified_at)));
+    const shown = await client.show({ model: id });
+    assert.equal(shown.details.quantization_level, 'Q8_0');
+    assert.deepEqual(shown.capabilities, ['completion', 'vision']);
+    assert.ok(Array.isArray((await client.ps()).models));
+    await assert.rejects(client.pull({ model: 'hf:o/r/none-Q8_0.gguf', insecure: true }), /none-Q8_0/);
+    const broken = await client.pull({ model: 'hf:o/r/none-Q8_0.gguf', insecure: true, stream: true });
+    await assert.rejects(async () => { for await (const part of broken) assert.ok(part); }, /none-Q8_0/);
+    await assert.rejects(client.show({ model: 'nothing' }), /no model 'nothing'/);
+    assert.equal((await client.delete({ model: id })).status, 'success');
+    await assert.rejects(client.show({ model: id }), /no model/);
+  });
+
   test("Ollama's API: pull, tags, show, delete", async () => {
     const name = `m${++seed}-Q8_0.gguf`;
     hub.files = { [name]: { bytes: modelOf(size, seed) } };
@@ -270,6 +426,16 @@ describe('download', () => {
     hub.files = {};
     const found = await system.json(['model', 'search', 'mistral']);
     assert.ok(found.catalog.some((model) => model.name === 'mistral-7b'));
+    assert.deepEqual(found.hub, [{ source: 'hf:o/r', downloads: 5 }]);
+    assert.match(hub.requests.at(-1).url, /search=mistral/);
+    hub.files = { 'x-Q4_K_M.gguf': { bytes: modelOf(0) } };
+    const checked = (await system.json(['model', 'list', '--catalog', '--check'])).models;
+    const mistral = checked.find((model) => model.name === 'mistral-7b');
+    assert.equal(mistral.found, true);
+    assert.equal(checked.length, models.length);
+    hub.files = {};
+    const gone = (await system.json(['model', 'list', '--catalog', '--check'])).models;
+    assert.match(gone.find((model) => model.name === 'mistral-7b').reason, /no GGUF files/);
     const { error } = (await system.run(['pull', 'lama-3.1-8b', '--json'])).json();
     assert.match(error.hint, /llama-3\.1-8b/);
     const offered = await system.run(['run', 'llama-3.2-1b', 'hello', '--json']);
@@ -297,6 +463,9 @@ test('a model in use cannot be removed', async () => {
     assert.equal(result.code, 4);
     assert.equal(result.json().error.code, 'in_use');
     assert.equal((await system.json(['ps'])).models.length, 1);
+    const [{ worker }] = (await system.json(['ps'])).models;
+    const offered = (await system.run(['__complete', '--', 'worker', 'info', ''])).stdout.split('\n');
+    assert.ok(offered.includes(worker));
     await system.json(['stop', id]);
     await until('it is let go', async () => (await system.run(['rm', id, '--json'])).code === 0);
     assert.ok(existsSync(demoFile));

@@ -23,6 +23,9 @@ struct ModelFile {
   std::string architecture;
   std::uint32_t context_train = 0;
   std::string sha256;  // empty while it is not known
+  // The file beside a vision model that turns images into what it reads; empty where it has none.
+  std::string projector = {};
+  std::uint64_t projector_bytes = 0;
 };
 
 // A model on its way to a hive.
@@ -35,7 +38,8 @@ struct DownloadReport {
   std::uint64_t done_bytes = 0;  // never shrinks
   std::uint64_t bytes_per_s = 0;
   std::optional<std::uint64_t> seconds_left;
-  std::string model_id;  // of "done"
+  std::string model_id;     // of "done"
+  std::string sha256 = {};  // of the file that comes now, where its source tells
 };
 
 enum class EngineState { starting, ready, stopping, failed };
@@ -53,7 +57,8 @@ struct EngineReport {
   int slots = 0;
   std::uint32_t context = 0;  // what one request may use, tokens
   double offload = 1;         // the share of its layers that is where it belongs; the rest is on the host
-  std::uint64_t memory_bytes = 0;  // taken, by its own log; 0 while not known
+  std::optional<double> expected_speed = {};  // tokens a second of one request, by bandwidths alone
+  std::uint64_t memory_bytes = 0;             // taken, by its own log; 0 while not known
   double load_seconds = 0;
 };
 

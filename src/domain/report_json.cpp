@@ -32,6 +32,7 @@ Result<EngineReport> engine_from_json(const Json& json) {
   fields.read("memory_bytes", engine.memory_bytes);
   fields.read("load_seconds", engine.load_seconds);
   engine.offload = get_number(json, "offload").value_or(1);
+  engine.expected_speed = get_number(json, "expected_speed");
   if (fields.error()) return *fields.error();
   return engine;
 }
@@ -48,6 +49,7 @@ Result<DownloadReport> download_from_json(const Json& json) {
   fields.read("bytes_per_s", download.bytes_per_s);
   fields.read("seconds_left", download.seconds_left);
   fields.read("model", download.model_id);
+  fields.read("sha256", download.sha256);
   if (fields.error()) return *fields.error();
   return download;
 }
@@ -86,7 +88,9 @@ Json to_json(const ModelFile& file) {
               {"params", file.params},
               {"architecture", file.architecture},
               {"context_train", file.context_train},
-              {"sha256", file.sha256}};
+              {"sha256", file.sha256},
+              {"projector", file.projector},
+              {"projector_bytes", file.projector_bytes}};
 }
 
 Json to_json(const DownloadReport& download) {
@@ -98,7 +102,8 @@ Json to_json(const DownloadReport& download) {
               {"done_bytes", download.done_bytes},
               {"bytes_per_s", download.bytes_per_s},
               {"seconds_left", download.seconds_left ? Json(*download.seconds_left) : Json(nullptr)},
-              {"model", download.model_id}};
+              {"model", download.model_id},
+              {"sha256", download.sha256}};
 }
 
 Json to_json(const EngineReport& engine) {
@@ -113,7 +118,8 @@ Json to_json(const EngineReport& engine) {
               {"context", engine.context},
               {"memory_bytes", engine.memory_bytes},
               {"load_seconds", engine.load_seconds},
-              {"offload", engine.offload}};
+              {"offload", engine.offload},
+              {"expected_speed", engine.expected_speed ? Json(*engine.expected_speed) : Json(nullptr)}};
 }
 
 Json to_json(const WorkerReport& worker) {
@@ -154,6 +160,8 @@ Result<ModelFile> model_file_from_json(const Json& json) {
   fields.read("architecture", file.architecture);
   fields.read("context_train", file.context_train);
   fields.read("sha256", file.sha256);
+  fields.read("projector", file.projector);
+  fields.read("projector_bytes", file.projector_bytes);
   if (fields.error()) return *fields.error();
   return file;
 }

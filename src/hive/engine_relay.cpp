@@ -83,6 +83,11 @@ std::optional<EngineTarget> engine_target(std::string_view path, std::string_vie
 }
 
 net::Task<void> relay_to_engine(net::Exchange& exchange, std::string socket, std::string target) {
+  if (socket.empty()) {
+    net::Task<void> telling = say_lost(exchange);
+    co_await telling;
+    co_return;
+  }
   const Result<std::string_view> body = co_await exchange.read_body();
   if (!body) {
     net::Task<Result<void>> refusing = exchange.respond_error(body.error(), 0);

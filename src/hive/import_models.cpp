@@ -22,9 +22,8 @@ constexpr std::size_t most_files = 100'000;
 constexpr std::size_t largest_manifest_bytes = 1u << 20;
 
 struct Found {
-  fs::path path;
   std::string name;
-  std::string sha256;
+  model::ModelStore::Foreign file;
 };
 
 struct Search {
@@ -64,15 +63,22 @@ void find_of_ollama(const fs::path& models, Search& search) {
     }
     const std::string tag = file.filename().string();
     const std::string name = file.parent_path().filename().string();
+    Found found{.name = model::as_name(tag == "latest" ? name : cat(name, "-", tag)), .file = {}};
     for (const Json& layer : get_array(*manifest, "layers")) {
-      if (get_string(layer, "mediaType") != "application/vnd.ollama.image.model") continue;
+      const std::string type = get_string(layer, "mediaType").value_or("");
       const std::string digest = get_string(layer, "digest").value_or("");
       const std::string sha256 = digest.substr(std::min<std::size_t>(digest.find(':') + 1, digest.size()));
       if (!model::is_sha256(sha256)) continue;
-      search.found.push_back({.path = models / "blobs" / cat("sha256-", sha256),
-                              .name = model::as_name(tag == "latest" ? name : cat(name, "-", tag)),
-                              .sha256 = sha256});
+      const fs::path blob = models / "blobs" / cat("sha256-", sha256);
+      if (type == "application/vnd.ollama.image.model") {
+        found.file.path = blob;
+        found.file.sha256 = sha256;
+      } else if (type == "application/vnd.ollama.image.projector") {
+        found.file.projector = blob;
+        found.file.projector_sha256 = sha256;
+      }
     }
+    if (!found.file.path.empty()) search.found.push_back(std::move(found));
   }
 }
 
@@ -87,11 +93,11 @@ std::string checksum_of_link(const fs::path& file) {
 void find_ggufs(const fs::path& folder, Search& search) {
   for (const fs::path& file : files_below(folder, search)) {
     const std::string name = file.filename().string();
-    if (!lower(name).ends_with(".gguf") || lower(name).find("mmproj") != std::string::npos) continue;
+    if (!lower(name).ends_with(".gguf") || model::is_projector_name(name)) continue;
     const auto part = model::parse_part_name(name);
     if (part && part->number != 1) continue;
     search.found.push_back(
-        {.path = file, .name = model::naming_of_file(name).name, .sha256 = checksum_of_link(file)});
+        {.name = model::naming_of_file(name).name, .file = {.path = file, .sha256 = checksum_of_link(file)}});
   }
 }
 
@@ -146,17 +152,17 @@ Json import_models(model::ModelStore& store, const std::vector<fs::path>& folder
   std::set<fs::path> seen;
   for (const Found& found : search.found) {
     std::error_code failure;
-    const fs::path real = fs::canonical(found.path, failure);
+    const fs::path real = fs::canonical(found.file.path, failure);
     if (failure) {
-      search.skip(found.path, failure.message());
+      search.skip(found.file.path, failure.message());
       continue;
     }
     if (!seen.insert(real).second) continue;
-    const Result<ModelFile> file = store.import(found.name, found.path, found.sha256);
+    const Result<ModelFile> file = store.import(found.name, found.file);
     if (file) {
       imported.push_back(to_json(*file));
     } else {
-      search.skip(found.path, file.error().message);
+      search.skip(found.file.path, file.error().message);
     }
   }
   return {{"imported", std::move(imported)}, {"skipped", std::move(search.skipped)}};

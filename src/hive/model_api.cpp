@@ -19,6 +19,8 @@ namespace {
 
 // A bar that moves five times a second looks alive.
 constexpr Milliseconds between_events{200};
+// Who waits for the end of a download hears of it at once.
+constexpr Milliseconds between_looks{20};
 
 Error closing() { return Error{ErrorCode::no_worker, "This hive is ending.", "Try again when it is back."}; }
 
@@ -27,6 +29,7 @@ std::string progress_event(std::string_view message, std::uint64_t done, std::ui
   Json json{{"message", message}, {"done", done}, {"total", total}, {"bytes_per_s", report.bytes_per_s}};
   json["seconds_left"] = report.seconds_left ? Json(*report.seconds_left) : Json(nullptr);
   json["state"] = report.state;
+  json["sha256"] = report.sha256;
   return net::format_sse("progress", dump_json(json));
 }
 
@@ -66,9 +69,10 @@ void Agent::open_downloads() {
   model::Downloads::Events events;
   // Called on a download's thread, which may wait; the store belongs to work_.
   events.store = [store = store_, work = work_.get(), loop = &loop_, weak = weak_from_this()](
-                     const std::string& name, const std::vector<std::string>& sha256s) -> Result<ModelFile> {
+                     const std::string& name, const std::vector<std::string>& sha256s,
+                     const std::string& projector) -> Result<ModelFile> {
     std::promise<Result<ModelFile>> done;
-    const bool taken = work->post([&] { done.set_value((*store)->add_blobs(name, sha256s)); });
+    const bool taken = work->post([&] { done.set_value((*store)->add_blobs(name, sha256s, projector)); });
     if (!taken) return Error{ErrorCode::internal, "The hive has too much to do.", {}, {}};
     Result<ModelFile> stored = done.get_future().get();
     if (stored) {
@@ -118,6 +122,7 @@ net::Task<void> Agent::post_downloads(net::Exchange& exchange) {
   const Result<void> started = co_await exchange.start(200, headers);
   if (!started) co_return;
   // Who leaves only stops looking on: the download goes on.
+  std::optional<Instant> told_at;
   while (downloads_) {
     const auto view = downloads_->find(*id);
     if (!view) break;
@@ -132,11 +137,14 @@ net::Task<void> Agent::post_downloads(net::Exchange& exchange) {
       if (told) (void)co_await exchange.finish();
       co_return;
     }
-    event =
-        progress_event(message_of(view->report), view->report.done_bytes, view->report.bytes, view->report);
-    const Result<void> written = co_await exchange.write(event);
-    if (!written) co_return;
-    co_await net::sleep_for(loop_, between_events);
+    if (!told_at || clock_.now() - *told_at >= between_events) {
+      told_at = clock_.now();
+      event =
+          progress_event(message_of(view->report), view->report.done_bytes, view->report.bytes, view->report);
+      const Result<void> written = co_await exchange.write(event);
+      if (!written) co_return;
+    }
+    co_await net::sleep_for(loop_, between_looks);
   }
   const std::string event = net::format_sse("error", dump_json(error_json(closing())));
   const Result<void> told = co_await exchange.write(event);

@@ -54,12 +54,14 @@ Json models_of(const Snapshot& snapshot, const FleetWorker& worker,
       return engine->model_id == file.id && engine->state == EngineState::ready;
     });
     const EngineReport* report = loaded == engines.end() ? nullptr : report_of(snapshot, **loaded);
-    list.push_back({{"name", file.id},
-                    {"quant", file.quant},
-                    {"loaded", loaded != engines.end()},
-                    {"offload", report == nullptr ? Json(nullptr) : Json(report->offload)},
-                    {"context", report == nullptr ? Json(nullptr) : Json(report->context)},
-                    {"speed", nullptr}});
+    list.push_back(
+        {{"name", file.id},
+         {"quant", file.quant},
+         {"loaded", loaded != engines.end()},
+         {"offload", report == nullptr ? Json(nullptr) : Json(report->offload)},
+         {"context", report == nullptr ? Json(nullptr) : Json(report->context)},
+         {"speed", nullptr},
+         {"expected_speed", report == nullptr ? Json(nullptr) : number_or_null(report->expected_speed)}});
   }
   return list;
 }
@@ -153,6 +155,11 @@ Json downloads_json(const Snapshot& snapshot) {
   return list;
 }
 
+// Null where a model has none.
+Json projector_json(const ModelFile& file) {
+  return file.projector.empty() ? Json(nullptr) : Json(file.projector_bytes);
+}
+
 Json models_json(const Snapshot& snapshot) {
   struct Entry {
     const ModelFile* file;
@@ -178,6 +185,7 @@ Json models_json(const Snapshot& snapshot) {
                     {"params", entry.file->params},
                     {"bytes", entry.file->bytes},
                     {"sha256", entry.file->sha256},
+                    {"projector_bytes", projector_json(*entry.file)},
                     {"hives", std::move(entry.hives)},
                     {"loaded_on", std::move(entry.loaded_on)},
                     {"id", id}});

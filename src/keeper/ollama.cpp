@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "keeper/catch_up.h"
+#include "model/sha256.h"
 #include "model/source.h"
 #include "net/client.h"
 #include "net/sse.h"
@@ -92,7 +94,10 @@ Json ps_json(const Core& core) {
       const auto file = std::ranges::find(hive.report.models, engine.model_id, &ModelFile::id);
       if (file == hive.report.models.end()) continue;
       Json row = row_json(*file);
-      row["expires_at"] = nullptr;
+      const std::optional<Instant> goes_at = core.care.goes_at(engine.id);
+      row["expires_at"] = goes_at
+                              ? Json(date_text(core.clock.unix_ms() + (*goes_at - core.clock.now()).count()))
+                              : Json(nullptr);
       row["size_vram"] = engine.memory_bytes;
       row["context_length"] = engine.context;
       list.push_back(std::move(row));
@@ -118,6 +123,8 @@ Result<std::string> model_of(const Result<Json>& body) {
 Result<ModelFile> find_model(const Core& core, std::string_view asked) {
   constexpr std::string_view latest = ":latest";
   if (asked.ends_with(latest)) asked.remove_suffix(latest.size());
+  const std::string resolved = core.models->resolve(asked);
+  asked = resolved;
   std::vector<std::string> names;
   for (const ModelFile& file : core.placing->models()) {
     if (answers_to(file, asked)) return file;
@@ -135,12 +142,14 @@ Result<Json> show_json(const Core& core, const Result<Json>& body) {
   Json facts{{"general.architecture", family},
              {"general.parameter_count", file->params},
              {cat(family, ".context_length"), file->context_train}};
+  Json capabilities = Json::array({"completion"});
+  if (!file->projector.empty()) capabilities.push_back("vision");
   return Json{{"modelfile", ""},
               {"parameters", ""},
               {"template", ""},
               {"details", details_json(*file)},
               {"model_info", std::move(facts)},
-              {"capabilities", Json::array({"completion"})},
+              {"capabilities", std::move(capabilities)},
               {"modified_at", date_text(core.started_unix_ms)}};
 }
 
@@ -191,6 +200,7 @@ net::Task<void> pull(std::shared_ptr<Core> core, net::Exchange& exchange, std::s
   net::SseReader reader;
   std::string last;
   bool failed = false;
+  bool came = false;
   while (true) {
     net::Task<Result<std::string_view>> reading = hive->read_some(longest_silence);
     const Result<std::string_view> bytes = co_await reading;
@@ -202,7 +212,13 @@ net::Task<void> pull(std::shared_ptr<Core> core, net::Exchange& exchange, std::s
       const std::string line = pull_line(event->event, event->data);
       if (!line.empty()) last = line;
       failed = failed || event->event == "error";
+      came = came || event->event == "result";
       lines += line;
+    }
+    if (came) {
+      // Who is told of success finds it listed.
+      net::Task<void> catching_up = catch_up(core, exchange.loop());
+      co_await catching_up;
     }
     if (!streamed || lines.empty()) continue;
     net::Task<Result<void>> writing = exchange.write(lines);
@@ -230,6 +246,9 @@ net::Task<void> remove(std::shared_ptr<Core> core, net::Exchange& exchange, std:
   const Result<net::ClientExchange> hive = co_await asking;
   Result<Json> answer = Json::object();
   if (!hive) answer = hive.error();
+  // So that the next question, here or of a list, does not find it any more.
+  net::Task<void> catching_up = catch_up(core, exchange.loop());
+  co_await catching_up;
   net::Task<void> responding = respond(exchange, std::move(answer));
   co_await responding;
 }
@@ -261,11 +280,14 @@ std::string pull_line(std::string_view event, std::string_view data) {
   const std::int64_t total = get_int(*json, "total").value_or(0);
   if (state == "checking") return "{\"status\":\"verifying sha256 digest\"}\n";
   if (state != "fetching" || total <= 0) return "{\"status\":\"pulling manifest\"}\n";
-  return cat(dump_json(Json{{"status", "pulling model"},
-                            {"digest", ""},
-                            {"total", total},
-                            {"completed", get_int(*json, "done").value_or(0)}}),
-             "\n");
+  Json line{{"status", "pulling model"}, {"total", total}, {"completed", get_int(*json, "done").value_or(0)}};
+  // Ollama's own program cuts a digest to twelve digits, and ends itself where there are fewer.
+  const std::string sha256 = get_string(*json, "sha256").value_or("");
+  if (model::is_sha256(sha256)) {
+    line["status"] = cat("pulling ", sha256.substr(0, 12));
+    line["digest"] = cat("sha256:", sha256);
+  }
+  return cat(dump_json(line), "\n");
 }
 
 net::Task<void> answer_as_ollama(std::shared_ptr<Core> core, net::Exchange& exchange, RouteId route) {

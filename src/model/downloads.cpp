@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "domain/model_name.h"
 #include "model/sha256.h"
 
 #include <nlohmann/json.hpp>
@@ -23,6 +24,9 @@ constexpr int most_running = 3;
 // Of those that are over, so that who asks later still learns how they ended.
 constexpr std::size_t most_remembered = 32;
 constexpr std::size_t largest_request_bytes = 16384;
+// What a download that failed has left waits so long for somebody to ask again; then its disk space is worth
+// more than the time it saves.
+constexpr std::chrono::hours oldest_part{14 * 24};
 constexpr Milliseconds between_speeds{500};
 // A speed is the mean of some of the last seconds: a moment's stall is no news.
 constexpr double newest_share = 0.3;
@@ -113,6 +117,23 @@ void Downloads::resume() {
     if (request) requests.push_back(*request);
   }
   for (const DownloadRequest& request : requests) static_cast<void>(start(request));
+  remove_old_parts();
+}
+
+// Only while nothing is on its way: then no part can be one that somebody is about to go on with.
+void Downloads::remove_old_parts() {
+  const std::chrono::sys_time<Milliseconds> now{Milliseconds(clock_.unix_ms())};
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, entry] : entries_) {
+    if (!entry->over) return;
+  }
+  std::error_code failure;
+  for (const auto& file : fs::directory_iterator(options_.folder / "downloads", failure)) {
+    if (file.path().extension() == ".request") continue;
+    std::error_code gone;
+    const auto written = std::chrono::file_clock::to_sys(file.last_write_time(gone));
+    if (!gone && now - written > oldest_part) remove_quietly(file.path());
+  }
 }
 
 Result<std::string> Downloads::start(const DownloadRequest& request) {
@@ -122,6 +143,9 @@ Result<std::string> Downloads::start(const DownloadRequest& request) {
     return Error{ErrorCode::bad_request, cat("'", source->location, "' is a path; nothing is to be fetched."),
                  "`rbee model add NAME FILE` makes a file of the hive's machine known."};
   }
+  // Said before the file has come, not after.
+  if (Result<void> good = request.name.empty() ? Result<void>() : check_name(request.name); !good)
+    return good.error();
   const std::string id = canonical(*source);
   for (const fs::path& folder : {options_.folder / "downloads", options_.folder / "blobs"}) {
     if (Result<void> made = make_folder(folder); !made) return made.error();
@@ -289,7 +313,7 @@ void Downloads::finish(Entry& entry, Result<ModelFile> outcome) {
     if (outcome) {
       entry.model = *outcome;
       report.state = "done";
-      report.done_bytes = report.bytes = outcome->bytes;
+      report.done_bytes = report.bytes = outcome->bytes + outcome->projector_bytes;
       report.model_id = outcome->id;
     } else {
       entry.error = outcome.error();
@@ -297,6 +321,7 @@ void Downloads::finish(Entry& entry, Result<ModelFile> outcome) {
       report.reason = outcome.error().message;
     }
   }
+  remove_old_parts();
   events_.changed();
 }
 
@@ -369,15 +394,18 @@ Result<ModelFile> Downloads::bring(Entry& entry) {
   web.allow_private = entry.request.allow_private;
   const Result<WantedModel> wanted = find_files(entry.source, web, [&] { return keep_on(entry); });
   if (!wanted) return wanted.error();
+  std::vector<WantedFile> files = wanted->files;
+  if (wanted->projector) files.push_back(*wanted->projector);
   std::uint64_t total = 0;
-  for (const WantedFile& file : wanted->files) total += file.bytes;
+  for (const WantedFile& file : files) total += file.bytes;
   tell(entry, [&](DownloadReport& report) {
     report.state = "fetching";
     report.bytes = total;
   });
   std::vector<std::string> sha256s;
   std::uint64_t before = 0;
-  for (const WantedFile& file : wanted->files) {
+  for (const WantedFile& file : files) {
+    tell(entry, [&](DownloadReport& report) { report.sha256 = file.sha256; });
     const Result<FileDone> done = bring_file(entry, file, before, total);
     if (!done) return done.error();
     sha256s.push_back(done->sha256);
@@ -388,7 +416,12 @@ Result<ModelFile> Downloads::bring(Entry& entry) {
     const std::lock_guard lock(mutex_);
     name = entry.report.name;
   }
-  const Result<ModelFile> stored = events_.store(name, sha256s);
+  std::string projector;
+  if (wanted->projector) {
+    projector = sha256s.back();
+    sha256s.pop_back();
+  }
+  const Result<ModelFile> stored = events_.store(name, sha256s, projector);
   const bool settled = stored || stored.error().code == ErrorCode::bad_model_file;
   if (settled) {
     for (const PartFile::Paths& part : entry.parts) remove_quietly(part.journal);

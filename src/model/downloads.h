@@ -39,7 +39,9 @@ class Downloads {
   };
   struct Events {
     // Enters what came into the store; blocks. Fails as ModelStore::add_blobs.
-    std::function<Result<ModelFile>(const std::string& name, const std::vector<std::string>& sha256s)> store;
+    std::function<Result<ModelFile>(const std::string& name, const std::vector<std::string>& sha256s,
+                                    const std::string& projector)>
+        store;
     std::function<void()> changed;
   };
   // `clock` must outlive it.
@@ -80,6 +82,7 @@ class Downloads {
   void progress(Entry& entry, std::uint64_t done, std::uint64_t total, bool checking);
   void finish(Entry& entry, Result<ModelFile> outcome);
   void forget_old();
+  void remove_old_parts();
 
   Options options_;
   const Clock& clock_;

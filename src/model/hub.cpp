@@ -26,8 +26,6 @@ std::string_view last_part(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
-bool is_projector(std::string_view file_name) { return lower(file_name).find("mmproj") != std::string::npos; }
-
 Error not_understood(std::string_view what) {
   return Error{ErrorCode::unreachable, cat(what, " answered with something else than a list of files."),
                "Check HF_ENDPOINT, or the proxy in between."};
@@ -82,14 +80,14 @@ std::string quants_text(const std::vector<WantedFile>& files) {
   std::set<std::string> quants;
   for (const WantedFile& file : files) {
     std::string quant = naming_of_file(last_part(file.file_name)).quant;
-    if (!quant.empty() && !is_projector(file.file_name)) quants.insert(std::move(quant));
+    if (!quant.empty() && !is_projector_name(file.file_name)) quants.insert(std::move(quant));
   }
   return join(std::vector<std::string>(quants.begin(), quants.end()), ", ");
 }
 
 const WantedFile* file_of_quant(const std::vector<WantedFile>& files, std::string_view quant) {
   for (const WantedFile& file : files) {
-    if (!is_projector(file.file_name) && naming_of_file(last_part(file.file_name)).quant == quant)
+    if (!is_projector_name(file.file_name) && naming_of_file(last_part(file.file_name)).quant == quant)
       return &file;
   }
   return nullptr;
@@ -112,7 +110,7 @@ Result<const WantedFile*> main_file(const Source& source, const std::vector<Want
       if (const WantedFile* file = file_of_quant(files, next)) return file;
     }
     for (const WantedFile& file : files) {
-      if (!is_projector(file.file_name)) return &file;
+      if (!is_projector_name(file.file_name)) return &file;
     }
   }
   const std::string there = quants_text(files);
@@ -123,16 +121,18 @@ Result<const WantedFile*> main_file(const Source& source, const std::vector<Want
                              : cat("It has ", there, ".")};
 }
 
-// Its precision matters little and its size less: the half one where there is one.
 std::optional<WantedFile> projector_of(const std::vector<WantedFile>& files) {
-  std::optional<WantedFile> found;
+  std::vector<std::string> names;
   for (const WantedFile& file : files) {
-    if (!is_projector(file.file_name)) continue;
-    const std::string name = lower(file.file_name);
-    const bool half = name.find("f16") != std::string::npos && name.find("bf16") == std::string::npos;
-    if (!found || half) found = file;
+    if (is_projector_name(file.file_name)) names.push_back(file.file_name);
   }
-  return found;
+  const std::string best = best_projector(names);
+  const auto found = std::ranges::find(files, best, &WantedFile::file_name);
+  return found == files.end() ? std::nullopt : std::optional(*found);
+}
+
+std::string tree_url(const Source& source, const WebSettings& settings) {
+  return cat(settings.hub, "/api/models/", source.repository, "/tree/", source.revision, "?recursive=1");
 }
 
 }  // namespace
@@ -149,6 +149,51 @@ Result<WantedModel> choose_files(const Source& source, std::string_view tree_jso
                      .quant = naming_of_file(last_part((*file)->file_name)).quant,
                      .files = std::move(*shards),
                      .projector = projector_of(files)};
+}
+
+std::uint64_t bytes_of(const WantedModel& model) {
+  std::uint64_t bytes = 0;
+  for (const WantedFile& file : model.files) bytes += file.bytes;
+  return bytes;
+}
+
+Result<std::vector<WantedModel>> choose_all_quants(const Source& source, std::string_view tree_json,
+                                                   std::string_view hub) {
+  const Result<Json> tree = parse_json(tree_json);
+  if (!tree || !tree->is_array()) return not_understood(hub);
+  std::set<std::string> quants;
+  for (const WantedFile& file : gguf_files(source, *tree, hub)) {
+    std::string quant = naming_of_file(last_part(file.file_name)).quant;
+    if (!quant.empty() && !is_projector_name(file.file_name)) quants.insert(std::move(quant));
+  }
+  std::vector<WantedModel> models;
+  Source one = source;
+  for (const std::string& quant : quants) {
+    one.quant = quant;
+    Result<WantedModel> model = choose_files(one, tree_json, hub);
+    if (model) models.push_back(std::move(*model));
+  }
+  if (models.empty()) {
+    // A repository whose only file names no quantization.
+    Result<WantedModel> only = choose_files(source, tree_json, hub);
+    if (!only) return only.error();
+    models.push_back(std::move(*only));
+  }
+  std::ranges::sort(models, {}, [](const WantedModel& model) { return bytes_of(model); });
+  return models;
+}
+
+Result<std::vector<WantedModel>> find_quants(const Source& source, const WebSettings& settings,
+                                             const KeepOn& keep_on) {
+  if (source.kind == SourceKind::hub && source.quant.empty() && source.file.empty()) {
+    const Result<std::string> tree =
+        get_document(tree_url(source, settings), settings, "application/json", keep_on);
+    if (!tree) return tree.error();
+    return choose_all_quants(source, *tree, settings.hub);
+  }
+  Result<WantedModel> only = find_files(source, settings, keep_on);
+  if (!only) return only.error();
+  return std::vector<WantedModel>{std::move(*only)};
 }
 
 Result<WantedModel> files_of_manifest(const Source& source, std::string_view manifest_json,
@@ -186,9 +231,8 @@ Result<WantedModel> find_files(const Source& source, const WebSettings& settings
                        .projector = {}};
   }
   if (source.kind == SourceKind::hub) {
-    const std::string url =
-        cat(settings.hub, "/api/models/", source.repository, "/tree/", source.revision, "?recursive=1");
-    const Result<std::string> tree = get_document(url, settings, "application/json", keep_on);
+    const Result<std::string> tree =
+        get_document(tree_url(source, settings), settings, "application/json", keep_on);
     if (!tree) return tree.error();
     return choose_files(source, *tree, settings.hub);
   }
@@ -206,20 +250,24 @@ Result<WantedModel> find_files(const Source& source, const WebSettings& settings
                "`rbee model add NAME FILE` makes a file of the hive's machine known."};
 }
 
-Result<std::vector<HubModel>> search_hub(std::string_view text, const WebSettings& settings,
-                                         const KeepOn& keep_on) {
-  const std::string url = cat(settings.hub, "/api/models?search=", net::percent_encode(text),
-                              "&filter=gguf&sort=downloads&direction=-1&limit=20");
-  const Result<std::string> document = get_document(url, settings, "application/json", keep_on);
-  if (!document) return document.error();
-  const Result<Json> list = parse_json(*document);
-  if (!list || !list->is_array()) return not_understood(settings.hub);
+Result<std::vector<HubModel>> parse_hub_models(std::string_view list_json, std::string_view hub) {
+  const Result<Json> list = parse_json(list_json);
+  if (!list || !list->is_array()) return not_understood(hub);
   std::vector<HubModel> models;
   for (const Json& one : *list) {
     std::optional<std::string> id = get_string(one, "id");
     if (id) models.push_back({std::move(*id), get_int(one, "downloads").value_or(0)});
   }
   return models;
+}
+
+Result<std::vector<HubModel>> search_hub(std::string_view text, const WebSettings& settings,
+                                         const KeepOn& keep_on) {
+  const std::string url = cat(settings.hub, "/api/models?search=", net::percent_encode(text),
+                              "&filter=gguf&sort=downloads&direction=-1&limit=20");
+  const Result<std::string> document = get_document(url, settings, "application/json", keep_on);
+  if (!document) return document.error();
+  return parse_hub_models(*document, settings.hub);
 }
 
 }  // namespace rbee::model

@@ -28,7 +28,23 @@ struct ModelParts {
 
 // `path` may be any part. Fails with bad_model_file, naming the first part that is missing, or io_failed.
 [[nodiscard]] Result<ModelParts> read_model(const std::filesystem::path& path);
+// The size of a projector, which is what makes images into tokens of a vision model. Fails with
+// bad_model_file where the file is none.
+[[nodiscard]] Result<std::uint64_t> projector_size(const std::filesystem::path& path);
+// "mmproj-model-f16.gguf", as everybody names them.
+[[nodiscard]] bool is_projector_name(std::string_view file_name);
+// Of several: precision matters little and size less, so a half one where there is one. Empty of none.
+[[nodiscard]] std::string best_projector(const std::vector<std::string>& file_names);
+// The one that lies beside a model's file; empty where none does, or where other models lie there too, so
+// that nobody can tell whose it is.
+[[nodiscard]] std::filesystem::path projector_beside(const std::filesystem::path& model);
 // What the files of a model that is known take now. Fails with bad_model_file where one has gone.
 [[nodiscard]] Result<std::uint64_t> bytes_on_disk(const std::filesystem::path& path);
+
+// The next part of a split model into its first. Pure.
+void append_part(GgufHeader& first, GgufHeader&& part);
+// What makes a GGUF of `files` parts no model that an engine could be started with: bad_model_file. Pure.
+[[nodiscard]] Result<void> check_is_model(const GgufHeader& header, const std::filesystem::path& path,
+                                          std::size_t files);
 
 }  // namespace rbee::model

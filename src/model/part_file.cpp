@@ -21,7 +21,8 @@ constexpr std::size_t largest_journal_bytes = 1u << 20;
 // A kill loses no more than what came since; each save makes the disk write out what it has.
 constexpr Milliseconds between_saves{500};
 constexpr Milliseconds between_looks{100};
-constexpr std::size_t hash_piece_bytes = 1u << 20;
+// Stays in a processor's second cache between being read and being hashed.
+constexpr std::size_t hash_piece_bytes = 256u << 10;
 
 }  // namespace
 
@@ -67,9 +68,10 @@ std::optional<PartState> PartFile::read_journal(const Paths& paths) {
 }
 
 bool PartFile::has_data_of(const PartState& state, const Paths& paths) {
+  // Up to the last byte that came: what is missing at the end may be several ranges.
   std::uint64_t needed = state.bytes;
-  const bool end_is_missing = !state.missing.empty() && state.missing.back().to == state.bytes;
-  if (end_is_missing) needed = state.missing.back().from;
+  for (auto span = state.missing.rbegin(); span != state.missing.rend() && span->to == needed; ++span)
+    needed = span->from;
   std::error_code failure;
   const std::uintmax_t there = std::filesystem::file_size(paths.data, failure);
   return !failure && there >= needed;
@@ -82,7 +84,12 @@ Result<std::unique_ptr<PartFile>> PartFile::open(Paths paths, const Clock& clock
 }
 
 PartFile::PartFile(Paths paths, const Clock& clock, int file)
-    : paths_(std::move(paths)), clock_(clock), file_(file), thread_([this] { work(); }) {}
+    : paths_(std::move(paths)),
+      clock_(clock),
+      file_(file),
+      piece_(hash_piece_bytes),
+      hashing_([this] { keep_hashing(); }),
+      journal_([this] { keep_journal(); }) {}
 
 PartFile::~PartFile() {
   {
@@ -90,7 +97,8 @@ PartFile::~PartFile() {
     ending_ = true;
   }
   news_.notify_all();
-  thread_.join();
+  hashing_.join();
+  journal_.join();
   ::close(file_);
 }
 
@@ -109,16 +117,19 @@ void PartFile::note(PartState state, std::uint64_t front) {
   bool more_to_hash = false;
   {
     const std::lock_guard lock(mutex_);
-    state_ = std::move(state);
     more_to_hash = front > front_;
     front_ = front;
-    unsaved_ = true;
+    // Of a file of which nothing has come there is nothing to keep.
+    std::uint64_t left = 0;
+    for (const Span& span : state.missing) left += span.to - span.from;
+    unsaved_ = left < state.bytes;
+    state_ = std::move(state);
   }
   if (more_to_hash) news_.notify_all();
 }
 
 Result<void> PartFile::restart() {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(journal_mutex_, mutex_);
   ++generation_;
   hashed_ = 0;
   front_ = 0;
@@ -141,7 +152,7 @@ Result<std::string> PartFile::finish(std::uint64_t bytes, const std::function<bo
   finish_at_ = bytes;
   front_ = bytes;
   news_.notify_all();
-  while (sha256_.empty() && !failure_) {
+  while (!whole_is_kept_ && !failure_) {
     news_.wait_for(lock, between_looks);
     if (!keep_on()) return Error{ErrorCode::cancelled, "The download was cancelled.", {}, {}};
   }
@@ -149,27 +160,25 @@ Result<std::string> PartFile::finish(std::uint64_t bytes, const std::function<bo
   return sha256_;
 }
 
-// One piece; false where there is none now. The lock is let go while it reads and hashes.
-bool PartFile::hash_some(std::unique_lock<std::mutex>& lock) {
-  if (hashed_ >= front_ || failure_) return false;
+// One piece. The lock is let go while it reads and hashes.
+void PartFile::hash_some(std::unique_lock<std::mutex>& lock) {
   if (hashed_ == 0) hash_ = Sha256();
   const std::uint64_t at = hashed_;
   const std::uint64_t generation = generation_;
-  std::string piece(std::min<std::uint64_t>(front_ - at, hash_piece_bytes), '\0');
+  const std::size_t size = std::min<std::uint64_t>(front_ - at, piece_.size());
   lock.unlock();
-  const ssize_t got = ::pread(file_, piece.data(), piece.size(), static_cast<off_t>(at));
+  const ssize_t got = ::pread(file_, piece_.data(), size, static_cast<off_t>(at));
   const int failure = errno;
-  if (got > 0) hash_.add(std::string_view(piece).substr(0, static_cast<std::size_t>(got)));
+  if (got > 0) hash_.add({piece_.data(), static_cast<std::size_t>(got)});
   lock.lock();
-  if (generation != generation_) return true;
+  if (generation != generation_) return;
   if (got <= 0) {
     failure_ = got < 0
                    ? io_error(cat("'", paths_.data.string(), "' cannot be read"), failure)
                    : Error{ErrorCode::io_failed, cat("'", paths_.data.string(), "' was cut by somebody.")};
-    return false;
+    return;
   }
   hashed_ = at + static_cast<std::uint64_t>(got);
-  return true;
 }
 
 void PartFile::save(std::unique_lock<std::mutex>& lock) {
@@ -179,38 +188,52 @@ void PartFile::save(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   const bool synced = ::fdatasync(file_) == 0;
   const int failure = errno;
+  // Held so that no restart comes between; the network's thread never waits for it.
+  const std::lock_guard journal(journal_mutex_);
   lock.lock();
   if (generation != generation_ || state.bytes == 0) return;
-  // Under the lock, so that no restart comes between; it takes a millisecond.
+  lock.unlock();
   const Result<void> written =
       synced ? write_file(paths_.journal, dump_json(to_json(state)))
              : Result<void>(io_error(cat("'", paths_.data.string(), "' cannot be synced"), failure));
+  lock.lock();
   if (!written && !failure_) failure_ = written.error();
 }
 
-void PartFile::work() {
+void PartFile::keep_hashing() {
   std::unique_lock lock(mutex_);
-  std::optional<Instant> saved;
-  while (!ending_) {
-    std::uint64_t pieces = 0;
-    while (!ending_ && pieces < 64 && hash_some(lock)) ++pieces;
-    if (finish_at_ && hashed_ == *finish_at_ && sha256_.empty() && !failure_) {
-      const std::string sha256 = hashed_ == 0 ? Sha256().finish() : hash_.finish();
+  while (!ending_ && !failure_) {
+    if (hashed_ < front_) {
+      hash_some(lock);
+    } else if (finish_at_ && hashed_ == *finish_at_ && sha256_.empty()) {
+      sha256_ = hashed_ == 0 ? Sha256().finish() : hash_.finish();
       state_.missing.clear();
       state_.bytes = *finish_at_;
-      state_.sha256 = sha256;
-      save(lock);
-      sha256_ = sha256;
+      state_.sha256 = sha256_;
+      unsaved_ = true;
       news_.notify_all();
-      continue;
+    } else {
+      news_.wait(lock);
     }
-    if (unsaved_ && (!saved || clock_.now() - *saved >= between_saves)) {
-      save(lock);
-      saved = clock_.now();
-    }
-    if (pieces == 0) news_.wait_for(lock, between_looks);
   }
-  if (unsaved_ && sha256_.empty()) save(lock);
+  news_.notify_all();
+}
+
+void PartFile::keep_journal() {
+  std::unique_lock lock(mutex_);
+  Instant saved = clock_.now() - between_saves;
+  while (!ending_ && !failure_) {
+    const bool is_whole = !sha256_.empty() && !whole_is_kept_;
+    if (unsaved_ && (is_whole || clock_.now() - saved >= between_saves)) {
+      save(lock);
+      whole_is_kept_ = is_whole && !failure_;
+      saved = clock_.now();
+      news_.notify_all();
+    } else {
+      news_.wait_for(lock, between_looks);
+    }
+  }
+  if (unsaved_) save(lock);
 }
 
 }  // namespace rbee::model

@@ -1,8 +1,9 @@
 // PartFile: a file that is being fetched, beside the journal that says what of it is there.
 //
-// A thread of its own hashes the contiguous front as it grows and keeps the journal, so that neither a
-// checksum nor a slow disk holds up the network. Whatever moment the process or the machine ends at, what
-// the journal says is there is there: data is synced before the journal names it.
+// One thread of its own hashes the contiguous front as it grows and another keeps the journal, so that
+// neither a checksum nor a slow disk holds up the network, nor the disk the checksum. Whatever moment the
+// process or the machine ends at, what the journal says is there is there: data is synced before the journal
+// names it.
 #pragma once
 
 #include "base/json.h"
@@ -17,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace rbee::model {
 
@@ -64,13 +66,15 @@ class PartFile {
 
  private:
   PartFile(Paths paths, const Clock& clock, int file);
-  void work();
-  bool hash_some(std::unique_lock<std::mutex>& lock);
+  void keep_hashing();
+  void keep_journal();
+  void hash_some(std::unique_lock<std::mutex>& lock);
   void save(std::unique_lock<std::mutex>& lock);
 
   Paths paths_;
   const Clock& clock_;
   int file_;
+  std::mutex journal_mutex_;  // of the journal's file; locked before mutex_
   mutable std::mutex mutex_;
   std::condition_variable news_;
   PartState state_;
@@ -79,11 +83,14 @@ class PartFile {
   std::uint64_t hashed_ = 0;
   std::uint64_t generation_ = 0;  // grows with each restart
   std::optional<std::uint64_t> finish_at_;
-  std::string sha256_;
+  std::string sha256_;  // of all; in the journal by the time that finish() gives it
+  bool whole_is_kept_ = false;
   std::optional<Error> failure_;
   bool ending_ = false;
-  Sha256 hash_;  // the thread's
-  std::thread thread_;
+  Sha256 hash_;              // the hashing thread's, and so is this
+  std::vector<char> piece_;  // what it hashes now
+  std::thread hashing_;
+  std::thread journal_;
 };
 
 }  // namespace rbee::model

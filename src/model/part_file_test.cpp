@@ -47,6 +47,9 @@ TEST_F(PartFileTest, WhatTheJournalSaysIsThereAfterItsEnd) {
   EXPECT_EQ(left->missing, (std::vector<Span>{{5, 8}, {10, 12}}));
   EXPECT_EQ(left->etag, "\"e\"");
   EXPECT_TRUE(PartFile::has_data_of(*left, paths()));
+  // The end that is missing may be two ranges, of which nothing has come.
+  EXPECT_TRUE(PartFile::has_data_of(state(20, {{5, 8}, {10, 12}, {12, 20}}), paths()));
+  EXPECT_FALSE(PartFile::has_data_of(state(20, {{5, 8}, {11, 12}, {12, 20}}), paths()));
   fs::resize_file(paths().data, 9);
   EXPECT_FALSE(PartFile::has_data_of(*left, paths()));
 }

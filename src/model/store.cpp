@@ -37,10 +37,15 @@ Naming name_of(std::string_view given, std::string_view quant) {
 
 // Why a known file cannot be used now; empty where it can.
 std::string trouble_with(const ModelFile& file) {
-  const Result<std::uint64_t> bytes = bytes_on_disk(file.path);
-  if (!bytes) return bytes.error().message;
-  if (*bytes == file.bytes) return {};
-  return cat("'", file.path, "' has ", *bytes, " bytes; it had ", file.bytes, " when it was added.");
+  const auto trouble = [](const std::string& path, std::uint64_t had) -> std::string {
+    const Result<std::uint64_t> bytes = bytes_on_disk(path);
+    if (!bytes) return bytes.error().message;
+    if (*bytes == had) return {};
+    return cat("'", path, "' has ", *bytes, " bytes; it had ", had, " when it was added.");
+  };
+  std::string reason = trouble(file.path, file.bytes);
+  if (reason.empty() && !file.projector.empty()) reason = trouble(file.projector, file.projector_bytes);
+  return reason;
 }
 
 bool by_id(const ModelFile& a, const ModelFile& b) { return a.id < b.id; }
@@ -68,16 +73,17 @@ Result<ModelStore> ModelStore::open(const std::filesystem::path& folder) {
     store.files_.push_back(std::move(*file));
   }
   std::sort(store.files_.begin(), store.files_.end(), by_id);
-  store.sweep();
   return store;
 }
 
 Result<ModelFile> ModelStore::add(std::string_view name, const std::filesystem::path& path) {
-  return put(name, path, {});
+  std::error_code failure;
+  const std::filesystem::path real = std::filesystem::weakly_canonical(path, failure);
+  return put(name, path, {}, projector_beside(failure ? path : real));
 }
 
 Result<ModelFile> ModelStore::put(std::string_view name, const std::filesystem::path& path,
-                                  const std::string& sha256) {
+                                  const std::string& sha256, const std::filesystem::path& projector) {
   if (Result<void> good = check_name(name); !good) return good.error();
   std::error_code failure;
   // Links are followed, so that one file has one path whatever way it was named.
@@ -94,6 +100,12 @@ Result<ModelFile> ModelStore::put(std::string_view name, const std::filesystem::
                  .architecture = model->header.architecture,
                  .context_train = model->header.context_train,
                  .sha256 = sha256};
+  if (!projector.empty()) {
+    const Result<std::uint64_t> bytes = projector_size(projector);
+    if (!bytes) return bytes.error();
+    file.projector = std::filesystem::weakly_canonical(projector, failure).string();
+    file.projector_bytes = *bytes;
+  }
   return enter(std::move(file));
 }
 
@@ -104,7 +116,9 @@ Result<ModelFile> ModelStore::enter(ModelFile file) {
   if (known == files.end()) {
     files.push_back(file);
   } else if (known->path == file.path) {
-    if (known->bytes == file.bytes && (file.sha256.empty() || known->sha256 == file.sha256)) return *known;
+    const bool same = known->bytes == file.bytes && (file.sha256.empty() || known->sha256 == file.sha256) &&
+                      known->projector == file.projector && known->projector_bytes == file.projector_bytes;
+    if (same) return *known;
     *known = file;  // the same file, written anew since
   } else {
     return Error{ErrorCode::name_taken,

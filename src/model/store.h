@@ -36,19 +36,26 @@ class ModelStore {
   // changes nothing. Fails with bad_model_file, bad_request (the name), name_taken, io_failed.
   [[nodiscard]] Result<ModelFile> add(std::string_view name, const std::filesystem::path& path);
   // The same of files that lie in blobs/ already, by their checksums in the order of their parts.
-  [[nodiscard]] Result<ModelFile> add_blobs(std::string_view name, const std::vector<std::string>& sha256s);
+  // `projector`: the checksum of the one that belongs to it; empty: none.
+  [[nodiscard]] Result<ModelFile> add_blobs(std::string_view name, const std::vector<std::string>& sha256s,
+                                            const std::string& projector = {});
   // A file of another program: a hard link in the store where the file system allows one, so that it stays
-  // when that program lets go of it; else the file where it is. `sha256` empty: unknown.
-  [[nodiscard]] Result<ModelFile> import(std::string_view name, const std::filesystem::path& path,
-                                         const std::string& sha256);
+  // when that program lets go of it; else the file where it is.
+  struct Foreign {
+    std::filesystem::path path;
+    std::string sha256 = {};               // empty: unknown
+    std::filesystem::path projector = {};  // empty: the one that lies beside it, where one does
+    std::string projector_sha256 = {};
+  };
+  [[nodiscard]] Result<ModelFile> import(std::string_view name, const Foreign& file);
   // Another name for the same file. Fails with unknown_model, name_taken.
   [[nodiscard]] Result<ModelFile> add_alias(std::string_view name, std::string_view id);
   // A checksum that was computed of it. Fails with unknown_model.
   [[nodiscard]] Result<void> set_sha256(std::string_view id, const std::string& sha256);
   [[nodiscard]] std::filesystem::path blob_path(const std::string& sha256) const;
   [[nodiscard]] std::filesystem::path downloads_folder() const { return folder_ / "downloads"; }
-  // Removes files of the store that no name leads to and no download waits with; at start, and after what
-  // came was no model.
+  // Removes files of the store that no name leads to and no download waits with: for the hive, when it starts
+  // and after what came was no model. Does nothing where there is no models.json.
   void sweep() const;
   // Forgets it; a file of the store goes with its last name, a user's own stays. Fails with unknown_model.
   [[nodiscard]] Result<void> remove(std::string_view id);
@@ -64,7 +71,10 @@ class ModelStore {
   explicit ModelStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
   [[nodiscard]] Result<void> save(const std::vector<ModelFile>& files) const;
   [[nodiscard]] Result<ModelFile> put(std::string_view name, const std::filesystem::path& path,
-                                      const std::string& sha256);
+                                      const std::string& sha256, const std::filesystem::path& projector);
+  // The store's own link to a file of another program; the file itself where none can be made.
+  [[nodiscard]] Result<std::filesystem::path> link_in(const std::filesystem::path& path,
+                                                      const std::string& sha256) const;
   [[nodiscard]] Result<ModelFile> enter(ModelFile file);
   [[nodiscard]] bool is_in_a_set(const std::filesystem::path& blob) const;
   [[nodiscard]] Result<std::filesystem::path> make_set(const std::vector<std::string>& sha256s) const;

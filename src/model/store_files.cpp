@@ -64,36 +64,50 @@ Result<fs::path> ModelStore::make_set(const std::vector<std::string>& sha256s) c
   return folder / cat("model-", part_number(1), "-of-", count, ".gguf");
 }
 
-Result<ModelFile> ModelStore::add_blobs(std::string_view name, const std::vector<std::string>& sha256s) {
+Result<ModelFile> ModelStore::add_blobs(std::string_view name, const std::vector<std::string>& sha256s,
+                                        const std::string& projector) {
   for (const std::string& sha256 : sha256s) {
     if (!is_sha256(sha256))
       return Error{ErrorCode::bad_request, cat("'", sha256, "' is no checksum."), {}, {}};
   }
-  if (sha256s.size() == 1) return put(name, blob_path(sha256s.front()), sha256s.front());
+  if (!projector.empty() && !is_sha256(projector))
+    return Error{ErrorCode::bad_request, cat("'", projector, "' is no checksum."), {}, {}};
+  const fs::path beside = projector.empty() ? fs::path() : blob_path(projector);
+  if (sha256s.size() == 1) return put(name, blob_path(sha256s.front()), sha256s.front(), beside);
   const Result<fs::path> first = make_set(sha256s);
   if (!first) return first.error();
-  return put(name, *first, checksum_of(sha256s));
+  return put(name, *first, checksum_of(sha256s), beside);
 }
 
-Result<ModelFile> ModelStore::import(std::string_view name, const fs::path& path, const std::string& sha256) {
+Result<fs::path> ModelStore::link_in(const fs::path& path, const std::string& sha256) const {
   std::error_code failure;
   const fs::path real = fs::canonical(path, failure);
   if (failure) return io_error(cat("'", path.string(), "' cannot be read"), failure.value());
-  if (Result<void> made = make_folder(folder_ / "blobs"); !made) return made.error();
-  // A split model is found by the names of its files, so they stay where they are.
-  if (parse_part_name(path.filename().string())) return put(name, path, {});
   const std::string key = is_sha256(sha256) ? sha256 : cat("linked-", sha256_of(real.string()).substr(0, 32));
-  const fs::path to = folder_ / "blobs" / cat(key, ".gguf");
+  const fs::path to = blob_path(key);
   fs::create_hard_link(real, to, failure);
+  if (failure == std::errc::file_exists && is_sha256(sha256)) return to;
   const bool linked = !failure || (failure == std::errc::file_exists && fs::equivalent(real, to, failure));
-  if (failure == std::errc::file_exists && is_sha256(sha256)) return put(name, to, sha256);
-  return put(name, linked ? to : real, is_sha256(sha256) ? sha256 : std::string());
+  return linked ? to : real;
+}
+
+Result<ModelFile> ModelStore::import(std::string_view name, const Foreign& file) {
+  if (Result<void> made = make_folder(folder_ / "blobs"); !made) return made.error();
+  const fs::path beside = file.projector.empty() ? projector_beside(file.path) : file.projector;
+  Result<fs::path> projector = fs::path();
+  if (!beside.empty()) projector = link_in(beside, file.projector_sha256);
+  if (!projector) return projector.error();
+  // A split model is found by the names of its files, so they stay where they are.
+  if (parse_part_name(file.path.filename().string())) return put(name, file.path, {}, *projector);
+  const Result<fs::path> path = link_in(file.path, file.sha256);
+  if (!path) return path.error();
+  return put(name, *path, is_sha256(file.sha256) ? file.sha256 : std::string(), *projector);
 }
 
 Result<ModelFile> ModelStore::add_alias(std::string_view name, std::string_view id) {
   const Result<ModelFile> known = find(id);
   if (!known) return known.error();
-  return put(name, known->path, known->sha256);
+  return put(name, known->path, known->sha256, known->projector);
 }
 
 Result<void> ModelStore::set_sha256(std::string_view id, const std::string& sha256) {
@@ -107,9 +121,12 @@ Result<void> ModelStore::set_sha256(std::string_view id, const std::string& sha2
 }
 
 void ModelStore::sweep() const {
+  std::error_code absent;
+  if (!fs::exists(folder_ / "models.json", absent)) return;
   std::set<fs::path> named;
   for (const ModelFile& file : files_) {
     named.insert(file.path);
+    named.insert(file.projector);
     named.insert(fs::path(file.path).parent_path());
   }
   const std::set<std::string> expected = checksums_of_journals(downloads_folder());

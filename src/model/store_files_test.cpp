@@ -33,6 +33,13 @@ class StoreFilesTest : public testing::Test {
     fs::rename(folder_ / "new.gguf", blob_path(sum));
     return sum;
   }
+  std::string projector() const {
+    GgufPicture picture;
+    picture.text("general.architecture", "clip").tensor("v.weight", {32}, 8).write(folder_ / "new.gguf");
+    const std::string sum = *sha256_of_file(folder_ / "new.gguf");
+    fs::rename(folder_ / "new.gguf", blob_path(sum));
+    return sum;
+  }
   [[nodiscard]] fs::path blob_path(const std::string& sum) const {
     return folder_ / "store/blobs" / cat(sum, ".gguf");
   }
@@ -51,6 +58,49 @@ TEST_F(StoreFilesTest, ABlobGoesWithItsLastName) {
   EXPECT_FALSE(fs::exists(blob_path(sum)));
 }
 
+TEST_F(StoreFilesTest, AProjectorStaysAsLongAsAModelThatNeedsIt) {
+  ModelStore models = store();
+  const std::string small = blob(4);
+  const std::string large = blob(8);
+  const std::string eyes = projector();
+  ASSERT_TRUE(models.add_blobs("small", {small}, eyes));
+  ASSERT_TRUE(models.add_blobs("large", {large}, eyes));
+  EXPECT_EQ(models.find("large-q8_0")->projector, blob_path(eyes));
+  EXPECT_EQ(models.find("large-q8_0")->projector_bytes, fs::file_size(blob_path(eyes)));
+  ASSERT_TRUE(models.remove("small-q8_0"));
+  EXPECT_EQ(store().find("large-q8_0")->projector, blob_path(eyes));
+  ASSERT_TRUE(models.remove("large-q8_0"));
+  EXPECT_FALSE(fs::exists(blob_path(eyes)));
+}
+
+TEST_F(StoreFilesTest, AModelIsNoProjectorAndAProjectorThatHasGoneIsMissed) {
+  ModelStore models = store();
+  const Result<ModelFile> wrong = models.add_blobs("a", {blob(4)}, blob(8));
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, ErrorCode::bad_model_file);
+  EXPECT_FALSE(models.add_blobs("a", {blob(4)}, "../../etc/passwd"));
+  const std::string eyes = projector();
+  ASSERT_TRUE(models.add_blobs("a", {blob(4)}, eyes));
+  fs::remove(blob_path(eyes));
+  EXPECT_TRUE(models.list().models.empty());
+  EXPECT_NE(models.list().missing.front().reason.find(eyes), std::string::npos);
+}
+
+TEST_F(StoreFilesTest, TheProjectorBesideAModelIsItsOwnWhereNoOtherModelLiesThere) {
+  ModelStore models = store();
+  fs::create_directories(folder_ / "theirs");
+  const auto lies = [&](const std::string& sum, const char* name) {
+    fs::rename(blob_path(sum), folder_ / "theirs" / name);
+  };
+  lies(blob(4), "eyes-Q8_0.gguf");
+  lies(projector(), "mmproj-F16.gguf");
+  const Result<ModelFile> file = models.import("eyes", {.path = folder_ / "theirs/eyes-Q8_0.gguf"});
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_TRUE(fs::equivalent(file->projector, folder_ / "theirs/mmproj-F16.gguf"));
+  lies(blob(8), "other-Q8_0.gguf");
+  EXPECT_EQ(models.import("other", {.path = folder_ / "theirs/other-Q8_0.gguf"})->projector, "");
+}
+
 TEST_F(StoreFilesTest, AUsersOwnFileStays) {
   ModelStore models = store();
   fs::rename(blob_path(blob(4)), folder_ / "mine.gguf");
@@ -67,10 +117,16 @@ TEST_F(StoreFilesTest, WhatNoNameLeadsToIsSweptAtTheStart) {
   fs::create_directories(folder_ / "store/downloads");
   std::ofstream(folder_ / "store/downloads/x.json")
       << R"({"url": "u", "bytes": 9, "etag": "", "missing": [], "sha256": ")" << awaited << "\"}";
-  ModelStore models = store();
+  const ModelStore models = store();
+  EXPECT_TRUE(fs::exists(blob_path(orphan))) << "a command that only looks removes nothing";
+  models.sweep();
   EXPECT_TRUE(fs::exists(blob_path(named)));
   EXPECT_FALSE(fs::exists(blob_path(orphan)));
   EXPECT_TRUE(fs::exists(blob_path(awaited)));
+  // A user who took a damaged list away does not lose the files.
+  fs::remove(folder_ / "store/models.json");
+  store().sweep();
+  EXPECT_TRUE(fs::exists(blob_path(named)));
 }
 
 TEST_F(StoreFilesTest, AnImportIsALinkThatOutlivesItsSource) {
@@ -78,10 +134,10 @@ TEST_F(StoreFilesTest, AnImportIsALinkThatOutlivesItsSource) {
   const std::string sum = blob(4);
   fs::create_directories(folder_ / "theirs");
   fs::rename(blob_path(sum), folder_ / "theirs/x.gguf");
-  const Result<ModelFile> file = models.import("x", folder_ / "theirs/x.gguf", sum);
+  const Result<ModelFile> file = models.import("x", {.path = folder_ / "theirs/x.gguf", .sha256 = sum});
   ASSERT_TRUE(file) << file.error().message;
   EXPECT_EQ(fs::hard_link_count(file->path), 2u);
-  ASSERT_TRUE(models.import("x", folder_ / "theirs/x.gguf", sum));
+  ASSERT_TRUE(models.import("x", {.path = folder_ / "theirs/x.gguf", .sha256 = sum}));
   fs::remove_all(folder_ / "theirs");
   EXPECT_TRUE(models.find("x-q8_0"));
 }

@@ -81,11 +81,25 @@ bool Transfer::cut_largest() {
   const auto largest = std::ranges::max_element(parts_, {}, left);
   if (largest == parts_.end() || left(*largest) < 2 * limits_.smallest_cut) return false;
   if (largest->connection >= 0 && !largest->answered) return false;
-  const std::uint64_t middle = largest->at + left(*largest) / 2;
-  const Part second{.at = middle, .to = largest->to};
-  largest->to = middle;
-  parts_.insert(largest + 1, second);
+  split(static_cast<std::size_t>(largest - parts_.begin()), left(*largest) / 2);
   return true;
+}
+
+// Its first `size` bytes stay; the rest is a part that nobody fetches yet.
+void Transfer::split(std::size_t index, std::uint64_t size) {
+  Part& first = parts_[index];
+  const Part rest{.at = first.at + size, .to = first.to};
+  first.to = rest.at;
+  parts_.insert(parts_.begin() + static_cast<std::ptrdiff_t>(index) + 1, rest);
+}
+
+// Of what one connection asks for at once. Ranges become smaller towards the end, where all are to end
+// together.
+std::uint64_t Transfer::range_size(const Part& part) const {
+  const std::uint64_t left = part.to - part.at;
+  const std::uint64_t share = left / static_cast<std::uint64_t>(limits_.connections);
+  const std::uint64_t size = std::clamp(share, limits_.smallest_cut, limits_.largest_range);
+  return left < size + limits_.smallest_cut ? left : size;
 }
 
 // The first that nobody fetches: the front, which is hashed as it grows, moves soonest that way.
@@ -93,7 +107,13 @@ Transfer::Part* Transfer::next_part() {
   const auto idle = [](const Part& part) { return part.connection < 0; };
   auto part = std::ranges::find_if(parts_, idle);
   if (part == parts_.end() && cut_largest()) part = std::ranges::find_if(parts_, idle);
-  return part == parts_.end() ? nullptr : &*part;
+  if (part == parts_.end()) return nullptr;
+  const std::ptrdiff_t index = part - parts_.begin();
+  if (bytes_ && ranges_) {
+    const std::uint64_t size = range_size(*part);
+    if (size < part->to - part->at) split(static_cast<std::size_t>(index), size);
+  }
+  return &parts_[static_cast<std::size_t>(index)];
 }
 
 std::vector<TransferAction> Transfer::take_actions(Instant now) {
@@ -105,9 +125,6 @@ std::vector<TransferAction> Transfer::take_actions(Instant now) {
   const bool all_at_once = bytes_.has_value() && ranges_;
   const int wanted = all_at_once ? allowed_ : 1;
   while (open_connections() < wanted) {
-    if (all_at_once && open_connections() == 0) {
-      while (static_cast<int>(parts_.size()) < wanted && cut_largest()) continue;
-    }
     Part* part = next_part();
     if (part == nullptr) break;
     part->connection = next_connection_++;
@@ -244,6 +261,7 @@ bool Transfer::on_head(int connection, const AnswerHead& head, Instant now) {
   if (!pinned_ && !etag_.empty() && !etag.empty() && etag != etag_)
     return changed(connection, "its ETag is another one now");
   std::string trouble;
+  const bool was_sized = bytes_.has_value();
   if (!settle_size(head, trouble)) return changed(connection, trouble);
   if (etag_.empty()) etag_ = etag;
   if (head.status == 206) {
@@ -251,6 +269,12 @@ bool Transfer::on_head(int connection, const AnswerHead& head, Instant now) {
       release(connection);
       retry_later("the server sent another range than the one that was asked for", now, std::nullopt);
       return false;
+    }
+    // The first answer of a file whose size nobody knew: the others take what lies behind its first range.
+    const bool is_sized_now = !was_sized && bytes_;
+    if (const std::uint64_t size = range_size(*part); is_sized_now && size < part->to - part->at) {
+      split(static_cast<std::size_t>(part - parts_.data()), size);
+      part = part_of(connection);
     }
   } else {
     go_on_without_ranges(connection);

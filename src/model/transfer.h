@@ -27,6 +27,9 @@ struct TransferLimits {
   int connections = 4;
   // A range smaller than this is not cut in two: a new connection costs about as much.
   std::uint64_t smallest_cut = 4u << 20;
+  // Nor is a range larger than this asked for: the checksum follows the front, and what lies behind a range
+  // that is not whole waits. At the usual rates a range lasts for seconds, so asking anew costs nothing.
+  std::uint64_t largest_range = 256u << 20;
   // Failures in a row without this much between them; then it gives up. With the waits below, after 90 s.
   int most_failures = 10;
   std::uint64_t progress_bytes = 64u << 10;
@@ -117,6 +120,8 @@ class Transfer {
   [[nodiscard]] int open_connections() const;
   [[nodiscard]] Part* next_part();
   [[nodiscard]] bool cut_largest();
+  void split(std::size_t index, std::uint64_t size);
+  [[nodiscard]] std::uint64_t range_size(const Part& part) const;
   void begin(std::optional<std::vector<Span>> missing);
   void release(int connection);
   void retry_later(std::string_view why, Instant now, std::optional<std::uint64_t> asked_s);

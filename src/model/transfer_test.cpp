@@ -155,7 +155,26 @@ TEST(Transfer, ASizeThatIsKnownLetsAllBeginAtOnce) {
   const std::vector<TransferAction> actions = transfer.take_actions(Instant{});
   ASSERT_EQ(actions.size(), 4u);
   EXPECT_EQ(actions[0].span, (Span{0, 2'500}));
-  EXPECT_EQ(actions[3].span, (Span{7'500, 10'000}));
+  EXPECT_EQ(actions[1].span, (Span{2'500, 4'375}));
+  EXPECT_LT(actions[3].span.to, 10'000u);
+}
+
+// The checksum is of the contiguous front, so what lies far behind it would only wait to be hashed.
+TEST(Transfer, RangesLieCloseBehindTheFront) {
+  for (const std::optional<std::uint64_t> told : {std::optional<std::uint64_t>(100'000), {}}) {
+    Server server{.file = file_of(100'000)};
+    TransferLimits limits = Fetch::small();
+    limits.largest_range = 1'000;
+    Fetch run(server, {.what = "x", .bytes = told}, limits);
+    std::uint64_t most_behind = 0;
+    run.on_step = [&] {
+      most_behind = std::max(most_behind, run.transfer().done_bytes() - run.transfer().front());
+    };
+    EXPECT_EQ(run.go().result(), "whole");
+    EXPECT_EQ(run.most_at_once, 4);
+    EXPECT_LE(most_behind, 4'000u);
+    EXPECT_LE(run.opened, 130);
+  }
 }
 
 TEST(Transfer, ASmallFileIsNotCut) {

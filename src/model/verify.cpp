@@ -18,6 +18,18 @@ Result<ModelFile> verify(const ModelFile& file, std::atomic<std::uint64_t>& done
   // Of several parts the checksum of their checksums, as the store keeps it.
   ModelFile checked = file;
   checked.sha256 = sha256s.size() == 1 ? sha256s.front() : sha256_of(join(sha256s, "\n"));
+  if (!file.projector.empty()) {
+    // One of the store is named by its checksum; of one that lies elsewhere nobody has told it.
+    const std::filesystem::path projector = file.projector;
+    const Result<std::string> sha256 = sha256_of_file(projector, &done);
+    if (!sha256) return sha256.error();
+    if (is_sha256(projector.stem().string()) && projector.stem() != *sha256) {
+      return Error{ErrorCode::bad_model_file,
+                   cat("The projector of '", file.id, "' has changed: its checksum is ", *sha256, "."),
+                   cat("`rbee model remove ", file.id, "`, and fetch it again."),
+                   {}};
+    }
+  }
   if (file.sha256.empty() || file.sha256 == checked.sha256) return checked;
   return Error{
       ErrorCode::bad_model_file,

@@ -49,6 +49,12 @@ void wait_writable(const std::shared_ptr<Stream::Impl>& impl) {
 }  // namespace
 
 Result<void> check_endpoint(const Endpoint& endpoint) {
+  if (!endpoint.is_unix()) {
+    error_code failure;
+    static_cast<void>(asio::ip::make_address(endpoint.address, failure));
+    if (!failure) return {};
+    return Error{ErrorCode::bad_usage, cat("'", endpoint.address, "' is no numeric address.")};
+  }
   if (endpoint.unix_path.size() <= longest_socket_path) return {};
   return Error{ErrorCode::io_failed,
                cat("The path of the socket '", endpoint.unix_path, "' has ", endpoint.unix_path.size(),

@@ -34,12 +34,18 @@ export class LyingHub {
     this.server.closeAllConnections();
     return new Promise((done) => this.server.close(done));
   }
+  // Every connection breaks off now.
+  cut() {
+    this.server.closeAllConnections();
+  }
   asked(name) {
     return this.requests.filter(({ url }) => url.includes(`/resolve/main/${name}`));
   }
 
   #answer(request, response) {
     this.requests.push({ url: request.url, headers: request.headers, method: request.method });
+    if (request.url.startsWith('/api/models?'))
+      return response.end(JSON.stringify([{ id: 'o/r', downloads: 5 }]));
     if (request.url.startsWith('/api/models/')) {
       const tree = Object.entries(this.files).map(([path, file]) => ({
         type: 'file', path, size: file.size ?? file.bytes.length,
