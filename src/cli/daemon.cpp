@@ -20,6 +20,7 @@ hive::HiveOptions hive_options(const Context& context, const DaemonPlan& plan) {
   const Environment& environment = context.environment;
   hive::HiveOptions options;
   options.name = plan.hive_name.empty() ? environment.hostname : plan.hive_name;
+  options.listen = plan.hive_listen;
   options.version = version;
   options.state_folder = context.paths.state;
   options.engines_folder = context.paths.engines;

@@ -21,6 +21,7 @@ namespace rbee::cli {
 struct DaemonPlan {
   bool hive = false;
   std::string hive_name = {};
+  std::optional<net::Endpoint> hive_listen = {};  // none: the hive opens no port
   bool keeper = false;
   net::Endpoint listen = {};     // of the keeper
   std::string ready_model = {};  // the keeper is not ready before it knows this model

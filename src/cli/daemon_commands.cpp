@@ -127,16 +127,18 @@ Result<void> run_keeper(const Context& context) {
 }
 
 Result<void> run_hive(const Context& context) {
+  DaemonPlan plan{.hive = true, .hive_name = context.options.name};
   if (!context.options.listen.empty()) {
-    return Error{ErrorCode::not_allowed, "A hive opens no port in this version: it would speak without TLS.",
-                 "Leave --listen out; the keeper of the same home finds the hive by its socket."};
+    Result<net::Endpoint> listen = net::parse_endpoint(context.options.listen, keeper::default_hive_port);
+    if (!listen) return listen.error();
+    plan.hive_listen = std::move(*listen);
   }
   net::Loop main_loop(context.clock);
   const EndSignals signals([&main_loop] { main_loop.stop(); });
   const Result<std::shared_ptr<Log>> log = open_log(context);
   if (!log) return log.error();
   Daemon daemon(context, *log);
-  const Result<void> started = daemon.start({.hive = true, .hive_name = context.options.name}, Config{});
+  const Result<void> started = daemon.start(plan, Config{});
   if (!started) return started;
   const std::string socket = context.paths.hive_socket.string();
   context.out.document(Json{{"socket", socket}, {"pid", getpid()}});

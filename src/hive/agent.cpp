@@ -233,6 +233,7 @@ Result<void> Agent::start() {
   if (!place) return place.error();
   place_ = std::move(*place);
   sweep_leftovers();
+  if (Result<void> named = take_given_name(); !named) return named;
   refreshing_ = take_kept_machine();
   if (!refreshing_) {
     machine_ = probe_machine(probe_settings());
@@ -277,7 +278,45 @@ Result<void> Agent::start() {
   } else {
     tell_log_of_workers();
   }
+  return open_door();
+}
+
+// What a keeper calls this hive goes before what the machine is called.
+Result<void> Agent::take_given_name() {
+  const Result<std::optional<KnownKeeper>> keeper = TrustFiles(folders_.hive).read_keeper();
+  if (!keeper) return keeper.error();
+  if (*keeper && !(*keeper)->asking) rename((*keeper)->hive_name);
   return {};
+}
+
+Result<void> Agent::open_door() {
+  if (!options_.listen) return {};
+  Door::Options options{.listen = *options_.listen,
+                        .version = options_.version,
+                        .hive_name = options_.name,
+                        .hive_folder = folders_.hive};
+  Door::Inside inside{
+      .answer = [weak = weak_from_this()](net::Exchange& exchange) { return answer(weak.lock(), exchange); },
+      .socket_of =
+          [weak = weak_from_this()](const std::string& engine) {
+            const auto self = weak.lock();
+            return self && self->runner_ ? self->runner_->socket_of(engine) : std::string();
+          },
+      .renamed =
+          [weak = weak_from_this()](const std::string& name) {
+            if (const auto self = weak.lock()) self->rename(name);
+          }};
+  Result<std::shared_ptr<Door>> door =
+      Door::open(loop_, clock_, log_, *files_, std::move(options), std::move(inside));
+  if (!door) return door.error();
+  door_ = std::move(*door);
+  return {};
+}
+
+void Agent::rename(const std::string& name) {
+  options_.name = name;
+  supervisor_.rename(name);
+  changed();
 }
 
 HiveReport Agent::report() const {
@@ -364,6 +403,7 @@ void Agent::close() {
   events_->close();
   cancel_installs_->store(true);
   server_.reset();
+  if (door_) door_->close();
   figures_.reset();
   runner_.reset();
   downloads_.reset();

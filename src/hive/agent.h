@@ -4,6 +4,7 @@
 // Hive is destroyed finds its things there; close() ends all that could still happen before.
 #pragma once
 
+#include "hive/door.h"
 #include "hive/engine_log.h"
 #include "hive/engine_runner.h"
 #include "hive/event_hub.h"
@@ -75,6 +76,9 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void publish();
   void tell_log_of_engines();
   void finish_stop();
+  [[nodiscard]] Result<void> open_door();
+  [[nodiscard]] Result<void> take_given_name();
+  void rename(const std::string& name);
 
   // api.cpp: what each request does. The texts are JSON.
   struct Reply {
@@ -183,6 +187,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::unique_ptr<EngineRunner> runner_;
   std::unique_ptr<LiveFigures> figures_;
   std::unique_ptr<net::HttpServer> server_;
+  std::shared_ptr<Door> door_;  // none: nobody comes in from elsewhere
 };
 
 }  // namespace rbee::hive

@@ -122,6 +122,8 @@ net::Task<void> Door::handle(std::shared_ptr<Door> self, net::Exchange& exchange
     answering = self->pair(exchange);
   } else if (!self->knows(exchange.peer_key())) {
     answering = respond(exchange, stranger(self->options_.hive_name, self->keeper_.has_value()));
+  } else if (head.method == "DELETE" && head.path == "/keeper") {
+    answering = self->let_go(exchange);
   } else if (std::optional<EngineTarget> target = engine_target(head.path, head.query)) {
     answering = relay_to_engine(exchange, self->inside_.socket_of(target->engine), std::move(target->target));
   } else {
@@ -156,6 +158,18 @@ net::Task<void> Door::pair(net::Exchange& exchange) {
     answer = keeper.error();
   }
   net::Task<void> responding = respond(exchange, std::move(answer));
+  co_await responding;
+}
+
+// The keeper lets this hive out of its system: what it has open is answered, and nothing after it.
+net::Task<void> Door::let_go(net::Exchange& exchange) {
+  keeper_.reset();
+  files_.post([file = trust_.keeper] {
+    std::error_code ignored;
+    std::filesystem::remove(file, ignored);
+  });
+  log_->info(cat("This hive ('", options_.hive_name, "') belongs to no keeper any more: its keeper let it go."));
+  net::Task<void> responding = respond(exchange, std::string("{}"));
   co_await responding;
 }
 

@@ -68,6 +68,7 @@ class Door : public std::enable_shared_from_this<Door> {
   [[nodiscard]] Result<void> start();
   static net::Task<void> handle(std::shared_ptr<Door> self, net::Exchange& exchange);
   net::Task<void> pair(net::Exchange& exchange);
+  net::Task<void> let_go(net::Exchange& exchange);
   net::Task<Result<KnownKeeper>> take_in(PairRequest request);
   [[nodiscard]] bool knows(std::string_view key_print) const;
 

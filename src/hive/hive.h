@@ -34,6 +34,8 @@ struct HiveOptions {
   std::optional<std::vector<std::string>> probe_libraries = {};
   // A small GGUF by which a device proves that an engine computes on it; empty: it is taken at its word.
   std::filesystem::path proof_model = {};
+  // Where keepers of other machines reach it, over TLS; empty: nowhere, only its home's keeper by the socket.
+  std::optional<net::Endpoint> listen = {};
   std::string program = {};  // this one, to run probes in processes of their own; empty: in this process
 };
 

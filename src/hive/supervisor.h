@@ -98,6 +98,8 @@ class Supervisor {
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 
   // Workers. All but add_worker() fail with unknown_name and the near names.
+  // The hive's name, which a keeper may change: workers that are there keep theirs.
+  void rename(std::string hive) { hive_ = std::move(hive); }
   [[nodiscard]] Result<void> add_worker(WorkerSpec worker);  // fails with name_taken
   // The worker of that name goes over to another backend of its device: its engines are ended when their
   // slots are idle, and what is loaded from now on runs through the new one.

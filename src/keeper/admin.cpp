@@ -5,6 +5,7 @@
 #include "keeper/admin_json.h"
 #include "keeper/catch_up.h"
 #include "keeper/fit.h"
+#include "keeper/hive_admin.h"
 #include "keeper/relay.h"
 #include "routing/fleet_json.h"
 
@@ -155,9 +156,10 @@ bool is_progress(std::string_view piece) {
          piece.find("event: result") == std::string_view::npos;
 }
 
-net::Task<void> catch_up_unless(bool still_going, std::shared_ptr<Core> core, net::Loop& loop) {
+net::Task<void> catch_up_unless(bool still_going, std::shared_ptr<Core> core, net::Loop& loop,
+                                std::string hive) {
   if (still_going) co_return;
-  net::Task<void> catching_up = catch_up(std::move(core), loop);
+  net::Task<void> catching_up = catch_up(std::move(core), loop, std::move(hive));
   co_await catching_up;
 }
 
@@ -181,10 +183,13 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
   }
   net::ClientRequest request{.method = exchange.head().method, .target = errand->target, .body = *body};
   if (!body->empty()) request.headers.add("Content-Type", "application/json");
-  net::Endpoint to = core->own_hive;
-  net::Task<Result<net::ClientExchange>> sending = net::ClientExchange::send(
-      exchange.loop(), std::move(to), std::move(request), hive_connects_within, hive_answers_within);
-  Result<net::ClientExchange> from = co_await sending;
+  net::Task<Result<net::ClientExchange>> beginning = HiveConnections::begin(
+      core->hives, exchange.loop(), errand->hive, std::move(request), hive_connects_within);
+  Result<net::ClientExchange> from = co_await beginning;
+  if (from) {
+    const Result<void> head = co_await from->read_head(hive_answers_within);
+    if (!head) from = head.error();
+  }
   Error lost{
       ErrorCode::unreachable, cat("Hive '", errand->hive, "' went away before it had answered."), {}, {}};
   if (!from) {
@@ -201,15 +206,25 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
   RelayJob job{.api = Api::rbee, .when_lost = lost};
   if (routed.id != RouteId::logs) {
     net::Loop* loop = &exchange.loop();
-    job.before_piece = [core, loop](std::string_view piece) {
-      return catch_up_unless(is_progress(piece), core, *loop);
+    job.before_piece = [core, loop, name = errand->hive](std::string_view piece) {
+      return catch_up_unless(is_progress(piece), core, *loop, name);
     };
   }
   net::Task<Relayed> relaying = relay(exchange, *from, std::move(job), gone);
   const Relayed relayed = co_await relaying;
+  if (relayed.end == RelayEnd::whole) core->hives->give_back(exchange.loop(), errand->hive, *from);
   if (relayed.end != RelayEnd::lost_before) co_return;
   net::Task<void> refusing = answer(exchange, std::move(lost));
   co_await refusing;
+}
+
+net::Task<void> change_hives(std::shared_ptr<Core> core, net::Exchange& exchange, Routed routed) {
+  net::Task<Result<Json>> changing = routed.id == RouteId::hive_add
+                                         ? add_hive(core, exchange)
+                                         : remove_hive(core, exchange.loop(), routed.names.front());
+  Result<Json> changed = co_await changing;
+  net::Task<void> answering = answer(exchange, std::move(changed));
+  co_await answering;
 }
 
 net::Task<void> respond_text(net::Exchange& exchange, std::string type, std::string text) {
@@ -262,6 +277,7 @@ Result<Json> list(const Core& core, const Routed& routed, std::string_view query
     case RouteId::readyz: return readiness(snapshot, core.options);
     case RouteId::status: return status_json(core, snapshot);
     case RouteId::hives: return Json{{"hives", hives_json(snapshot, core.clock.now())}};
+    case RouteId::hive: return hive_json(core, routed.names.front());
     case RouteId::machine: return machine_json(snapshot, routed.names.front());
     case RouteId::workers: return workers_answer(snapshot, query);
     case RouteId::worker: return worker_json(snapshot, routed.names.front());
@@ -302,6 +318,8 @@ net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, 
     case RouteId::import:
     case RouteId::logs: handling = pass_to_hive(core, exchange, std::move(routed)); break;
     case RouteId::fit: handling = answer_fit(core, exchange); break;
+    case RouteId::hive_add:
+    case RouteId::hive_remove: handling = change_hives(core, exchange, std::move(routed)); break;
     case RouteId::metrics: {
       const Snapshot snapshot = core->placing->snapshot();
       std::string text = core->metrics.text(snapshot.running, snapshot.waiting, snapshot.waiting_by_model);

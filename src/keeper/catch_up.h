@@ -1,4 +1,4 @@
-// catch_up(): waits until the keeper's copy of its hive is no older than the hive itself is now.
+// catch_up(): waits until the keeper's copy of a hive is no older than the hive itself is now.
 //
 // A change that the hive made is told by its event stream, the answer to whoever asked for it comes on
 // another connection. Without this wait `worker deploy` followed by a question could find no worker.
@@ -12,6 +12,6 @@ namespace rbee::keeper {
 inline constexpr Milliseconds longest_catch_up{2'000};
 
 // Gives up silently after longest_catch_up: the answer is right, only the copy is late.
-net::Task<void> catch_up(std::shared_ptr<Core> core, net::Loop& loop);
+net::Task<void> catch_up(std::shared_ptr<Core> core, net::Loop& loop, std::string hive);
 
 }  // namespace rbee::keeper

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "keeper/keeper.h"
+#include "keeper/links.h"
 #include "keeper/metrics.h"
 #include "keeper/model_book.h"
 #include "keeper/model_care.h"
@@ -27,8 +28,10 @@ struct Core {
   std::unique_ptr<State> state = {};
   Instant started = {};
   std::int64_t started_unix_ms = 0;
-  net::Endpoint address = {};   // with its real port
-  net::Endpoint own_hive = {};  // where the hive of the same home answers
+  net::Endpoint address = {};  // with its real port
+  std::shared_ptr<HiveConnections> hives = {};
+  std::shared_ptr<Links> links = {};
+  std::shared_ptr<const net::TlsContext> tls = {};  // with this keeper's key, for its hives
 };
 
 }  // namespace rbee::keeper

@@ -27,6 +27,9 @@ constexpr std::size_t largest_error_bytes = 65536;
 // A prompt that just fits leaves no room for an answer.
 constexpr std::uint64_t tokens_of_answer = 512;
 
+// In a hive's answer: the engine was gone before its first byte (docs/hive-api.md).
+constexpr std::string_view lost_field = "x-rbee-lost";
+
 // Shared with the callback of a client's departure, which may come at any time.
 struct Ride {
   bool gone = false;
@@ -168,21 +171,34 @@ net::Task<Attempt> leave_engine(net::ClientExchange& engine) {
   co_return Attempt{.outcome = Outcome::client_gone};
 }
 
+// On this machine straight to the engine's socket; elsewhere through its hive.
+net::Task<Result<net::ClientExchange>> begin_request(Passage& passage, const FleetEngine& chosen,
+                                                     net::ClientRequest request) {
+  HiveConnections& hives = *passage.core->hives;
+  if (hives.is_own(chosen.hive)) {
+    net::Endpoint socket{.unix_path = chosen.socket};
+    return net::ClientExchange::begin(passage.exchange.loop(), std::move(socket), std::move(request),
+                                      connect_within);
+  }
+  request.target = cat("/engines/", net::percent_encode(chosen.id), request.target);
+  return HiveConnections::begin(passage.core->hives, passage.exchange.loop(), chosen.hive, std::move(request),
+                                connect_within);
+}
+
 net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen) {
   net::ClientRequest request{.method = passage.call.method,
                              .target = passage.call.target,
                              .headers = passage.call.headers,
                              .body = passage.call.body};
-  net::Endpoint socket{.unix_path = chosen.socket};
-  net::Task<Result<net::ClientExchange>> beginning = net::ClientExchange::begin(
-      passage.exchange.loop(), std::move(socket), std::move(request), connect_within);
+  net::Task<Result<net::ClientExchange>> beginning = begin_request(passage, chosen, std::move(request));
   Result<net::ClientExchange> engine = co_await beginning;
   if (!engine) co_return Attempt{.step = Step::lost};
   const Pointed<net::ClientExchange> pointed(passage.ride->engine, &*engine);
   Result<void> head = Result<void>{};
   if (!passage.ride->gone) head = co_await engine->read_head(longest_engine_silence);
   Attempt attempt{.step = Step::lost};
-  if (head && !passage.ride->gone) {
+  const bool there = head && !engine->head().headers.find(lost_field);
+  if (there && !passage.ride->gone) {
     const int status = engine->head().status;
     net::Task<Attempt> taking = status == 503   ? take_503(passage, *engine, chosen.worker)
                                 : status == 400 ? take_400(passage, *engine, chosen.worker)
@@ -191,6 +207,7 @@ net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen) {
   }
   const bool answered = attempt.step == Step::done && attempt.outcome != Outcome::client_gone;
   const bool again = attempt.step != Step::done && !passage.ride->gone;
+  if (answered) passage.core->hives->give_back(passage.exchange.loop(), chosen.hive, *engine);
   if (answered || again) co_return attempt;
   net::Task<Attempt> leaving = leave_engine(*engine);
   const Attempt left = co_await leaving;

@@ -78,12 +78,12 @@ Result<Question> question_of(const Json& asked, const Snapshot& snapshot) {
   return question;
 }
 
-net::Task<Result<Json>> ask_hive(std::shared_ptr<Core> core, net::Loop& loop, std::string body) {
+net::Task<Result<Json>> ask_hive(std::shared_ptr<Core> core, net::Loop& loop, std::string hive,
+                                 std::string body) {
   net::ClientRequest request{
       .method = "POST", .target = "/fit", .headers = {{"Content-Type", "application/json"}}, .body = body};
-  net::Endpoint to = core->own_hive;
   net::Task<Result<net::ClientResponse>> fetching =
-      net::fetch(loop, std::move(to), std::move(request), hive_answers_within);
+      HiveConnections::fetch(core->hives, loop, std::move(hive), std::move(request), hive_answers_within);
   const Result<net::ClientResponse> response = co_await fetching;
   if (!response) co_return response.error();
   const Result<Json> json = parse_json(response->body);
@@ -92,15 +92,48 @@ net::Task<Result<Json>> ask_hive(std::shared_ptr<Core> core, net::Loop& loop, st
   co_return *json;
 }
 
-// The rows of all of them.
+// One row for each quantization, with the places of all hives.
+void add_rows(Json& table, const Json& rows) {
+  for (const Json& row : rows) {
+    const auto same = std::ranges::find_if(table, [&](const Json& known) {
+      return known.value("quant", "") == row.value("quant", "") &&
+             known.value("bytes", Json()) == row.value("bytes", Json());
+    });
+    if (same == table.end()) {
+      table.push_back(row);
+      continue;
+    }
+    for (const Json& place : get_array(row, "hives")) (*same)["hives"].push_back(place);
+  }
+}
+
+std::vector<std::string> hives_that_are_up(const Core& core) {
+  std::vector<std::string> names;
+  for (const HiveView& hive : core.placing->snapshot().hives) {
+    if (hive.up) names.push_back(hive.name);
+  }
+  return names;
+}
+
+// The rows of all of them on all hives; a hive that has no answer, since it lacks the file, is left out where
+// another has one.
 net::Task<Result<Json>> ask_all(std::shared_ptr<Core> core, net::Loop& loop, std::vector<Json> bodies) {
   Json table = Json::array();
+  const std::vector<std::string> hives = hives_that_are_up(*core);
+  Error failure{ErrorCode::unreachable, "No hive answers.", "`rbee hive list` shows them.", {}};
   for (const Json& one : bodies) {
-    std::string text = dump_json(one);
-    net::Task<Result<Json>> asking = ask_hive(core, loop, std::move(text));
-    const Result<Json> answer = co_await asking;
-    if (!answer) co_return answer.error();
-    for (const Json& row : get_array(*answer, "table")) table.push_back(row);
+    bool answered = false;
+    for (const std::string& hive : hives) {
+      std::string text = dump_json(one);
+      net::Task<Result<Json>> asking = ask_hive(core, loop, hive, std::move(text));
+      const Result<Json> answer = co_await asking;
+      if (answer)
+        add_rows(table, get_array(*answer, "table"));
+      else if (!answered)
+        failure = answer.error();
+      answered = answered || answer;
+    }
+    if (!answered) co_return failure;
   }
   co_return table;
 }

@@ -31,6 +31,7 @@ class FleetView {
   void on_seen(const std::string& hive, Instant now);
   // Its workers stay as gone, with the reason; its engines do not.
   void on_gone(const std::string& hive);
+  void forget(const std::string& hive) { hives_.erase(hive); }
 
   // In the order of names.
   [[nodiscard]] std::vector<HiveView> hives() const;

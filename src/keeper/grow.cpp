@@ -67,9 +67,8 @@ net::Task<bool> ask_more_context(std::shared_ptr<Core> core, net::Loop& loop, Fl
                              .target = cat("/engines/", net::percent_encode(engine.id), "/context"),
                              .headers = {{"Content-Type", "application/json"}},
                              .body = body};
-  net::Endpoint to = core->own_hive;
   net::Task<Result<net::ClientResponse>> fetching =
-      net::fetch(loop, std::move(to), std::move(request), hive_answers_within);
+      HiveConnections::fetch(core->hives, loop, engine.hive, std::move(request), hive_answers_within);
   const Result<net::ClientResponse> response = co_await fetching;
   const bool taken = response && response->status < 300;
   std::string why = "its hive does not answer";

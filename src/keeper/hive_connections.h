@@ -25,6 +25,9 @@ struct HiveWay {
   net::Secure secure = {};      // of a unix socket: none
 };
 
+// What HiveConnections calls the hive of the same home, whose own name only its report tells.
+inline constexpr std::string_view own_hive = "";
+
 class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
  public:
   // Of one hive and loop: as many as its busiest minute is likely to need at once, and no more descriptors.
@@ -42,6 +45,8 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   // Its idle connections are closed.
   void remove(const std::string& hive);
   [[nodiscard]] HiveWay way(const std::string& hive) const;
+  // On this machine and of this home: its engines' sockets are at hand.
+  [[nodiscard]] bool is_own(const std::string& hive) const { return way(hive).endpoint.is_unix(); }
 
   // Connects or takes a kept connection, and sends. Fails with unknown_name, unreachable, wrong_key or
   // timed_out.

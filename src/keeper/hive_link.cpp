@@ -127,6 +127,8 @@ bool HiveLink::take(std::string_view event, std::string_view data) {
                     " that cannot be read: ", report.error().message));
     return false;
   }
+  // A hive goes by the name that the keeper gave it, whatever it says.
+  if (hive_ != own_hive) report->hive = hive_;
   if (name_ != report->hive) log_->info(cat("Hive '", report->hive, "' answers at ", where(), "."));
   name_ = report->hive;
   events_.on_report(std::move(*report));

@@ -10,6 +10,7 @@
 #include "keeper/hive_link.h"
 #include "keeper/host_check.h"
 #include "keeper/ollama.h"
+#include "net/identity_files.h"
 #include "routing/router.h"
 
 #include <nlohmann/json.hpp>
@@ -76,9 +77,8 @@ net::Task<void> ask_load(std::shared_ptr<Core> core, net::Loop& loop, routing::L
                              .target = "/engines",
                              .headers = {{"Content-Type", "application/json"}},
                              .body = body};
-  net::Endpoint to = core->own_hive;
   net::Task<Result<net::ClientResponse>> fetching =
-      net::fetch(loop, std::move(to), std::move(request), hive_answers_within);
+      HiveConnections::fetch(core->hives, loop, load.hive, std::move(request), hive_answers_within);
   const Result<net::ClientResponse> response = co_await fetching;
   if (response && response->status < 300) {
     core->log->info(cat("Model '", load.model_id, "' is being loaded on worker '", load.worker, "'."));
@@ -98,9 +98,8 @@ net::Task<void> ask_unload(std::shared_ptr<Core> core, net::Loop& loop, routing:
                            std::string why) {
   net::ClientRequest request{.method = "DELETE",
                              .target = cat("/engines/", net::percent_encode(unload.engine_id))};
-  net::Endpoint to = core->own_hive;
   net::Task<Result<net::ClientResponse>> fetching =
-      net::fetch(loop, std::move(to), std::move(request), hive_answers_within);
+      HiveConnections::fetch(core->hives, loop, unload.hive, std::move(request), hive_answers_within);
   const Result<net::ClientResponse> response = co_await fetching;
   const bool taken = response && response->status < 300;
   if (taken)
@@ -166,14 +165,14 @@ struct Keeper::Impl {
   net::Runtime& runtime;
   std::shared_ptr<Core> core;
   std::shared_ptr<Alarm> alarm;
-  std::shared_ptr<HiveLink> link = {};
   std::unique_ptr<net::HttpServer> server = {};
   bool stopped = false;
 
   static void arm(const std::shared_ptr<Alarm>& alarm, const std::weak_ptr<Core>& core, Instant time,
                   Instant now);
   [[nodiscard]] Placing::Effects effects();
-  [[nodiscard]] HiveLink::Events hive_events();
+  [[nodiscard]] HiveLink::Events hive_events(const std::string& known_as);
+  [[nodiscard]] Result<void> open_ways();
 };
 
 void Keeper::Impl::arm(const std::shared_ptr<Alarm>& alarm, const std::weak_ptr<Core>& core, Instant time,
@@ -220,11 +219,14 @@ Placing::Effects Keeper::Impl::effects() {
   };
 }
 
-HiveLink::Events Keeper::Impl::hive_events() {
-  const std::string address = core->own_hive.text();
+// The hive of the same home tells its own name, by which it is asked from then on.
+HiveLink::Events Keeper::Impl::hive_events(const std::string& known_as) {
   return {
       .on_report =
-          [core = core, address](HiveReport report) {
+          [core = core, known_as](HiveReport report) {
+            const HiveWay way = core->hives->way(known_as);
+            if (known_as == own_hive) core->hives->set(report.hive, way);
+            const std::string address = way.endpoint.text();
             core->state->saw_hive(report, address, core->clock.unix_ms());
             core->placing->on_report(std::move(report), address);
           },
@@ -233,6 +235,27 @@ HiveLink::Events Keeper::Impl::hive_events() {
       .on_seen = [core = core](const std::string& hive) { core->placing->on_seen(hive); },
       .on_gone = [core = core](const std::string& hive) { core->placing->on_gone(hive); },
   };
+}
+
+// How each hive that is known is reached; nothing is asked yet.
+Result<void> Keeper::Impl::open_ways() {
+  const Result<net::TlsIdentity> identity = net::open_identity(core->options.state_folder, "rbee keeper");
+  if (!identity) return identity.error();
+  Result<std::shared_ptr<const net::TlsContext>> tls = net::TlsContext::client(*identity);
+  if (!tls) return tls.error();
+  core->tls = std::move(*tls);
+  core->hives = std::make_shared<HiveConnections>(runtime.loops(), core->clock);
+  core->links = std::make_shared<Links>(runtime.first(), core->hives, core->log,
+                                        [this](const std::string& hive) { return hive_events(hive); });
+  const std::string& socket = core->options.own_hive_socket;
+  if (!socket.empty()) core->hives->set(std::string(own_hive), {.endpoint = {.unix_path = socket}});
+  for (const KnownHive& hive : core->state->hives()) {
+    core->placing->remember(hive.name, hive.address, hive.models);
+    if (hive.key_print.empty()) continue;
+    const Result<net::Endpoint> address = net::parse_endpoint(hive.address, default_hive_port);
+    if (address) core->hives->set(hive.name, {.endpoint = *address, .secure = {core->tls, hive.key_print}});
+  }
+  return {};
 }
 
 Keeper::Keeper(net::Runtime& runtime, Clock& clock, Random& random, std::shared_ptr<Log> log,
@@ -265,13 +288,11 @@ Result<void> Keeper::start() {
   core.state = std::move(*state);
   core.started = core.clock.now();
   core.started_unix_ms = core.clock.unix_ms();
-  core.own_hive.unix_path = options.own_hive_socket;
   core.models = std::make_shared<ModelBook>(options.models);
   core.placing = std::make_shared<Placing>(
       core.clock, std::make_unique<routing::Router>(core.options.routing), impl_->effects(), core.models);
   core.placing->set_script(options.script);
-  for (const KnownHive& hive : core.state->hives())
-    core.placing->remember(hive.name, hive.address, hive.models);
+  if (Result<void> opened = impl_->open_ways(); !opened) return opened;
 
   net::ServerOptions server_options;
   server_options.error_body = [](std::string_view path, const Error& error) {
@@ -283,10 +304,11 @@ Result<void> Keeper::start() {
   if (!server) return server.error();
   impl_->server = std::move(*server);
   core.address = impl_->server->endpoint();
-  if (!options.own_hive_socket.empty()) {
-    impl_->link = HiveLink::start(impl_->runtime.first(), core.own_hive, core.log, impl_->hive_events());
-    impl_->runtime.first().spawn(care_for_models(impl_->core, impl_->runtime.first()));
+  if (!options.own_hive_socket.empty()) core.links->follow(std::string(own_hive));
+  for (const KnownHive& hive : core.state->hives()) {
+    if (!hive.key_print.empty()) core.links->follow(hive.name);
   }
+  impl_->runtime.first().spawn(care_for_models(impl_->core, impl_->runtime.first()));
   core.log->info(cat("The keeper listens on http://", core.address.text()));
   return {};
 }
@@ -294,8 +316,9 @@ Result<void> Keeper::start() {
 void Keeper::stop() {
   if (std::exchange(impl_->stopped, true)) return;
   if (impl_->core->placing) impl_->core->placing->stop();
-  if (impl_->link) impl_->link->stop();
+  if (impl_->core->links) impl_->core->links->stop();
   if (impl_->server) impl_->server->stop();
+  if (impl_->core->hives) impl_->core->hives->stop();
 }
 
 void Keeper::set_routing(routing::RouterSettings settings) {

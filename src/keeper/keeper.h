@@ -19,6 +19,7 @@
 namespace rbee::keeper {
 
 inline constexpr std::uint16_t default_port = 7833;
+inline constexpr std::uint16_t default_hive_port = 7835;
 
 struct KeeperOptions {
   net::Endpoint listen{.unix_path = {}, .address = "127.0.0.1", .port = default_port};

@@ -153,14 +153,36 @@ Result<Json> show_json(const Core& core, const Result<Json>& body) {
               {"modified_at", date_text(core.started_unix_ms)}};
 }
 
-net::Task<Result<net::ClientExchange>> ask_hive(std::shared_ptr<Core> core, net::Loop& loop,
+// These clients name no hive: the one of this machine is meant, or the first that is up.
+std::string hive_for_ollama(const Core& core) {
+  std::string first;
+  for (const HiveView& hive : core.placing->snapshot().hives) {
+    if (!hive.up) continue;
+    if (core.hives->is_own(hive.name)) return hive.name;
+    if (first.empty()) first = hive.name;
+  }
+  return first;
+}
+
+std::string hive_with_model(const Core& core, std::string_view id) {
+  for (const HiveView& hive : core.placing->snapshot().hives) {
+    const bool has = std::ranges::find(hive.report.models, id, &ModelFile::id) != hive.report.models.end();
+    if (hive.up && has) return hive.name;
+  }
+  return hive_for_ollama(core);
+}
+
+net::Task<Result<net::ClientExchange>> ask_hive(std::shared_ptr<Core> core, net::Loop& loop, std::string hive,
                                                 std::string method, std::string target, std::string body) {
   net::ClientRequest request{.method = std::move(method), .target = std::move(target), .body = body};
   if (!body.empty()) request.headers.add("Content-Type", "application/json");
-  net::Endpoint to = core->own_hive;
-  net::Task<Result<net::ClientExchange>> sending = net::ClientExchange::send(
-      loop, std::move(to), std::move(request), hive_answers_within, hive_answers_within);
-  Result<net::ClientExchange> sent = co_await sending;
+  net::Task<Result<net::ClientExchange>> beginning =
+      HiveConnections::begin(core->hives, loop, hive, std::move(request), hive_answers_within);
+  Result<net::ClientExchange> sent = co_await beginning;
+  if (sent) {
+    const Result<void> head = co_await sent->read_head(hive_answers_within);
+    if (!head) sent = head.error();
+  }
   if (!sent) co_return Error{ErrorCode::unreachable, "The hive does not answer.", {}, {}};
   if (sent->head().status < 400) co_return sent;
   constexpr std::size_t largest_error_bytes = 65536;
@@ -183,8 +205,9 @@ net::Task<void> pull(std::shared_ptr<Core> core, net::Exchange& exchange, std::s
   std::string body = dump_json(Json{{"source", source_of(name)}, {"allow_private", insecure}});
   std::string method = "POST";
   std::string target = "/downloads";
+  const std::string name_of_hive = hive_for_ollama(*core);
   net::Task<Result<net::ClientExchange>> asking =
-      ask_hive(core, exchange.loop(), std::move(method), std::move(target), std::move(body));
+      ask_hive(core, exchange.loop(), name_of_hive, std::move(method), std::move(target), std::move(body));
   Result<net::ClientExchange> hive = co_await asking;
   if (!hive) {
     net::Task<void> refusing = refuse_as_ollama(exchange, hive.error());
@@ -217,7 +240,7 @@ net::Task<void> pull(std::shared_ptr<Core> core, net::Exchange& exchange, std::s
     }
     if (came) {
       // Who is told of success finds it listed.
-      net::Task<void> catching_up = catch_up(core, exchange.loop());
+      net::Task<void> catching_up = catch_up(core, exchange.loop(), name_of_hive);
       co_await catching_up;
     }
     if (!streamed || lines.empty()) continue;
@@ -241,13 +264,14 @@ net::Task<void> remove(std::shared_ptr<Core> core, net::Exchange& exchange, std:
   std::string method = "DELETE";
   std::string target = cat("/models/", net::percent_encode(id));
   std::string no_body;
+  const std::string name_of_hive = hive_with_model(*core, id);
   net::Task<Result<net::ClientExchange>> asking =
-      ask_hive(core, exchange.loop(), std::move(method), std::move(target), std::move(no_body));
+      ask_hive(core, exchange.loop(), name_of_hive, std::move(method), std::move(target), std::move(no_body));
   const Result<net::ClientExchange> hive = co_await asking;
   Result<Json> answer = Json::object();
   if (!hive) answer = hive.error();
   // So that the next question, here or of a list, does not find it any more.
-  net::Task<void> catching_up = catch_up(core, exchange.loop());
+  net::Task<void> catching_up = catch_up(core, exchange.loop(), name_of_hive);
   co_await catching_up;
   net::Task<void> responding = respond(exchange, std::move(answer));
   co_await responding;

@@ -120,6 +120,15 @@ void Placing::on_gone(const std::string& hive) {
   });
 }
 
+void Placing::forget(const std::string& hive) {
+  tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
+    view_.forget(hive);
+    routing::Actions actions = scheduler.on_fleet(now, fleet_now());
+    keep_fleet();
+    return actions;
+  });
+}
+
 void Placing::on_load_refused(const std::string& worker, const std::string& model_id, Error error) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
     return scheduler.on_load_refused(now, worker, model_id, std::move(error));

@@ -54,6 +54,8 @@ class Placing {
   void on_figures(const std::string& hive, const Json& figures);
   void on_seen(const std::string& hive);
   void on_gone(const std::string& hive);
+  // It does not belong to the system any more.
+  void forget(const std::string& hive);
   void on_load_refused(const std::string& worker, const std::string& model_id, Error error);
   void on_timer();
   void on_settings(routing::RouterSettings settings);

@@ -305,6 +305,13 @@ void State::count(const ModelCount& more) {
 
 const std::vector<KnownHive>& State::hives() const { return impl_->at_start; }
 
+std::vector<KnownHive> State::known_hives() const {
+  const std::scoped_lock lock(impl_->mutex);
+  std::vector<KnownHive> hives;
+  for (const auto& [name, hive] : impl_->seen) hives.push_back(hive);
+  return hives;
+}
+
 std::vector<ModelCount> State::counts() {
   std::promise<std::vector<ModelCount>> read;
   std::future<std::vector<ModelCount>> result = read.get_future();

@@ -55,6 +55,8 @@ class State {
   void saw_hive(const HiveReport& report, const std::string& address, std::int64_t now_ms);
   void count(const ModelCount& more);
 
+  // As they are now.
+  [[nodiscard]] std::vector<KnownHive> known_hives() const;
   // As they were when the file was opened.
   [[nodiscard]] const std::vector<KnownHive>& hives() const;
   // With what is queued. Blocks: for tests and the end.

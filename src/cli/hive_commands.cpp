@@ -1,0 +1,55 @@
+// hive add, info and remove: which machines belong to this system.
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/lists.h"
+
+#include <nlohmann/json.hpp>
+
+namespace rbee::cli {
+namespace {
+
+std::string target_of(const std::string& hive) {
+  return cat("/api/v1/hives/", net::percent_encode(hive));
+}
+
+}  // namespace
+
+Result<void> run_hive_add(const Context& context, AdminClient& client) {
+  const Options& options = context.options;
+  if (options.token.empty()) {
+    return Error{ErrorCode::bad_usage, cat("'", options.hive, "' cannot be added without its token."),
+                 cat("Type `rbee hive token` on the machine at ", options.source,
+                     ", and give what it prints as --token.")};
+  }
+  const Json body{{"name", options.hive}, {"address", options.source}, {"token", options.token}};
+  const Result<Json> added = client.post("/api/v1/hives", body);
+  if (!added) return added.error();
+  context.out.document(*added);
+  context.out.line(cat("Hive '", options.hive, "' at ", added->value("address", ""), " belongs to this system: ",
+                       added->value("state", ""), ", rbee ", added->value("version", ""), "."));
+  context.out.note(cat("Next: rbee worker deploy --hive ", options.hive));
+  return {};
+}
+
+Result<void> run_hive_info(const Context& context, AdminClient& client) {
+  const Result<Json> about = client.get(target_of(context.options.hive));
+  if (!about) return about.error();
+  context.out.document(*about);
+  Table table{.header = {"WHAT", "VALUE"}, .rows = {}};
+  for (const auto& [key, value] : about->items())
+    table.rows.push_back({key, value.is_string() ? value.get<std::string>() : dump_json(value)});
+  context.out.table(table);
+  return {};
+}
+
+Result<void> run_hive_remove(const Context& context, AdminClient& client) {
+  const Result<Json> removed = client.remove(target_of(context.options.hive));
+  if (!removed) return removed.error();
+  context.out.document(*removed);
+  context.out.line(cat("Hive '", context.options.hive, "' does not belong to this system any more."));
+  if (!removed->value("told", false))
+    context.out.note("It did not answer: `rbee hive token --revoke` on its machine makes it forget this keeper.");
+  return {};
+}
+
+}  // namespace rbee::cli
