@@ -38,17 +38,18 @@ test:  ## unit tests, and end-to-end tests on the CPU and Vulkan engines
 	@$(MAKE) --no-print-directory build engines
 	@tools/run_tests.py
 
-test-all:  ## test, and again with AddressSanitizer, UBSan and ThreadSanitizer
-	@tools/setup
+test-all:  ## test, again with AddressSanitizer, UBSan and ThreadSanitizer, and every fuzz target for a while
+	@tools/setup fuzz
 	@$(MAKE) --no-print-directory build engines
-	@for preset in debug tsan; do \
+	@for preset in debug tsan fuzz; do \
 	  { [ -f build/$$preset/build.ninja ] || cmake --preset $$preset; } && cmake --build --preset $$preset || exit 1; done
 	@tools/run_tests.py --all
 
-bench:  ## what rbee costs, how right its plans are, how fast it fetches and how well it routes; ends with 1 when a goal is missed
-	@tools/setup
+bench:  ## what rbee costs, its plans, downloads, routing, scripts beside Lua; ends with 1 on a miss
+	@tools/setup bench
 	@$(MAKE) --no-print-directory build engines
-	@status=0; for part in run fit_zoo download routing; do bench/$$part || status=1; done; exit $$status
+	@cmake --build --preset release --target rhai_bench
+	@status=0; for part in run fit_zoo download routing rhai/beside_lua; do bench/$$part || status=1; done; exit $$status
 
 lint:  ## format, include rules, tidy, and clang-tidy on what changed
 	@tools/setup
@@ -66,7 +67,8 @@ fuzz:  ## one fuzz target for a while: make fuzz T=gguf SECONDS=30
 	@[ -f build/fuzz/build.ninja ] || cmake --preset fuzz
 	@cmake --build --preset fuzz --target fuzz_$(T)
 	@mkdir -p build/fuzz/corpus/$(T)
-	@build/fuzz/fuzz/fuzz_$(T) -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/fuzz/ \
+	@build/fuzz/fuzz/fuzz_$(T) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=build/fuzz/ \
+	  $(addprefix -dict=,$(wildcard fuzz/$(T).dict fuzz/$(firstword $(subst _, ,$(T))).dict)) \
 	  build/fuzz/corpus/$(T) $(wildcard fuzz/seeds/$(T))
 
 clean:  ## what was built here; the engine packs in ~/.cache/rbee stay

@@ -1,35 +1,15 @@
 // `rbee detect` and `rbee doctor` on machines that are described in folders, with stand-in libraries
 // (tests/stand-ins), and on this one. What each field means is in docs/cli.md.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
+import { card, cudaCard, folders, machine, pc } from './support/machine.mjs';
 import { makeHome, program, removeHome, run } from './support/rbee.mjs';
 
-const standIns = path.join(path.dirname(program), 'stand-ins');
-const libraries = { nvml: 'libnvidia-ml.so.1', cuda: 'libcuda.so.1', vulkan: 'libvulkan.so.1' };
 const home = makeHome();
-const folders = [home];
-after(() => folders.forEach(removeHome));
-
-// A machine as {path: text} and {library: what it says}; gives the environment that shows it.
-function machine(files, says = {}) {
-  const folder = mkdtempSync('/tmp/rbee-d-');
-  folders.push(folder);
-  const root = path.join(folder, 'root');
-  const libs = path.join(folder, 'libs');
-  mkdirSync(root);
-  mkdirSync(libs);
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(path.join(root, path.dirname(name)), { recursive: true });
-    writeFileSync(path.join(root, name), text);
-  }
-  for (const [library, text] of Object.entries(says)) {
-    symlinkSync(path.join(standIns, `${library}.so`), path.join(libs, libraries[library]));
-    writeFileSync(path.join(libs, `${library}.txt`), text);
-  }
-  return { RBEE_PROBE_ROOT: root, RBEE_PROBE_LIBS: libs };
-}
+after(() => [home, ...folders].forEach(removeHome));
 
 async function detect(env) {
   const result = await run(home, ['detect', '--json'], { env });
@@ -37,18 +17,6 @@ async function detect(env) {
   return result.json();
 }
 const reasonOf = (report, name) => report.backends.find((backend) => backend.name === name)?.reason;
-
-const pc = {
-  'proc/cpuinfo':
-    'processor : 0\nmodel name : AMD Ryzen 9 7950X\nphysical id : 0\ncore id : 0\n' +
-    'flags : sse4_2 avx2 avx512f\n',
-  'proc/meminfo': 'MemTotal: 65011712 kB\nMemAvailable: 52428800 kB\n',
-  'proc/sys/kernel/hostname': 'gaming-pc\n',
-};
-const card =
-  'gpu name=NVIDIA GeForce RTX 4090|uuid=GPU-01020304-0506-0708-090a-0b0c0d0e0f10|bus=00000000:01:00.0|' +
-  'total=25757220864|free=24000000000|cc=8.9\n';
-const cudaCard = 'version 12010\ngpu uuid=01020304-0506-0708-090a-0b0c0d0e0f10|total=25393692672|cc=8.9\n';
 
 describe('detect', () => {
   test('a gaming PC has its card, with CUDA, and a reason for each other backend', async () => {
@@ -108,6 +76,44 @@ describe('detect', () => {
     assert.match(stdout, /^✓ CUDA 12\.1 detected \(NVIDIA GeForce RTX 4090, 24GB VRAM\)$/m);
     assert.match(stdout, /^✗ ROCm not usable: no AMD GPU \(nothing under \/sys\/class\/kfd\)/m);
     assert.match(stdout, /^✓ CPU detected \(AMD Ryzen 9 7950X, 1 core, AVX512, 64GB RAM\)$/m);
+  });
+
+  // Root may read everything, so another user looks: as in a container, or without the group render.
+  const mayChangeUser = process.getuid() === 0 && existsSync('/usr/bin/setpriv');
+  test('what this user may not read is said, and how to get it', { skip: !mayChangeUser }, async () => {
+    const amd = 'sys/bus/pci/devices/0000:03:00.0';
+    const node = 'sys/class/kfd/kfd/topology/nodes/1';
+    const properties = 'simd_count 192\ngfx_target_version 110000\nvendor_id 4098\nlocation_id 768\n';
+    const env = machine({
+      ...pc,
+      [`${amd}/vendor`]: '0x1002\n',
+      [`${amd}/device`]: '0x744c\n',
+      [`${amd}/class`]: '0x030000\n',
+      [`${amd}/driver`]: '-> ../../../../bus/pci/drivers/amdgpu',
+      [`${amd}/mem_info_vram_total`]: '25753026560\n',
+      [`${amd}/board_info`]: 'type : cem\n',
+      [`${node}/gpu_id`]: '4711\n',
+      [`${node}/properties`]: properties,
+      'dev/kfd': '',
+    });
+    const at = (name) => path.join(env.RBEE_PROBE_ROOT, name);
+    const rocm = (report) => report.devices[0].backends.find(({ name }) => name === 'ROCm');
+    const asNobody = async () => {
+      const args = ['--reuid=65534', '--regid=65534', '--clear-groups', program, 'detect', '--json'];
+      const all = { ...process.env, ...env, RBEE_HOME: '/nonexistent' };
+      const stdio = ['ignore', 'pipe', 'ignore'];
+      return JSON.parse(execFileSync('/usr/bin/setpriv', args, { env: all, stdio }));
+    };
+    chmodSync(path.dirname(env.RBEE_PROBE_ROOT), 0o755);
+    chmodSync(at('dev/kfd'), 0o660);
+    assert.match(rocm(await asNobody()).reason, /no permission on \/dev\/kfd/);
+    assert.match(rocm(await asNobody()).cure, /-aG render/);
+    chmodSync(at(`${node}/properties`), 0);
+    assert.match(rocm(await asNobody()).reason, /KFD node cannot be read/);
+    chmodSync(at(amd), 0);
+    chmodSync(at('sys/class/kfd'), 0);
+    const blind = await asNobody();
+    assert.ok(blind.devices.some(({ kind }) => kind === 'cpu'), 'and nothing of it ends the detection');
   });
 
   test('this machine has a CPU, found within seconds', async () => {

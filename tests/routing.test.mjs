@@ -143,6 +143,42 @@ describe('routing of a running keeper', () => {
     const trace = await (await fetch(`${system.address}/api/v1/requests/${id}/trace`)).json();
     assert.equal(trace.placed, response.headers.get('x-rbee-worker'));
     assert.ok(trace.order.includes(trace.placed));
+    assert.equal(response.headers.get('x-rbee-trace'), null, 'only who asks for it gets it');
+  });
+
+  test('an answer carries its trace where it is asked for, a refusal too', async () => {
+    const ask = (query, headers, more) => fetch(`${system.address}/v1/chat/completions${query}`, {
+      method: 'POST', headers,
+      body: JSON.stringify({
+        model, max_tokens: 4, messages: [{ role: 'user', content: question }], ...more,
+      }),
+    });
+    const by_header = { 'x-rbee-explain': '1' };
+    for (const [query, headers, more] of [
+      ['?explain=1', {}, {}], ['', by_header, {}], ['', by_header, { stream: true }],
+    ]) {
+      const answer = await ask(query, headers, more);
+      await answer.text();
+      const trace = JSON.parse(answer.headers.get('x-rbee-trace'));
+      assert.equal(trace.placed, answer.headers.get('x-rbee-worker'));
+      assert.equal(typeof trace.workers[0].expected_seconds.generate, 'number');
+    }
+    const refused = await ask('?explain=1', {}, { model: 'no-such' });
+    assert.equal(refused.status, 404);
+    const trace = JSON.parse(refused.headers.get('x-rbee-trace'));
+    assert.equal(trace.placed, null);
+    assert.ok((await refused.json()).error.message.startsWith(trace.reason), trace.reason);
+  });
+
+  test('what routing does is counted', async () => {
+    const text = await (await fetch(`${system.address}/metrics`)).text();
+    const lines = text.split('\n');
+    const value = (name) => Number(lines.find((line) => line.startsWith(`${name} `))?.split(' ')[1]);
+    assert.ok(value('rbee_queue_seconds_count') >= 4, text);
+    assert.ok(value('rbee_predicted_vs_actual_ratio_count') >= 4);
+    assert.ok(value('rbee_generated_tokens_total') >= 4);
+    assert.equal(value('rbee_requests_refused_total{reason="unknown_model"}'), 1);
+    assert.match(text, /rbee_placements_total\{model="[^"]+",worker="[^"]+"\} [1-9]/);
   });
 
   test('route explain asks the live fleet', async () => {

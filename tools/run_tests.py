@@ -4,14 +4,15 @@
 usage: run_tests.py [--all] [--unit | --e2e] [NAME...]
 
 Unit tests, then include rules and tidy, then the end-to-end tests of tests/ with the built program. --all
-repeats them under the sanitizers (presets debug and tsan), and adds those of tests/slow. NAME picks test
-binaries and files whose name contains it. A skip counts as a failure unless its reason says that it needs a
-GPU, macOS, shared/ or namespaces.
+repeats them under the sanitizers (presets debug and tsan), adds those of tests/slow, and runs every fuzz
+target that is built for a while. NAME picks test binaries and files whose name contains it. A skip counts as
+a failure unless its reason says that it needs a GPU, macOS, shared/ or namespaces.
 """
 import argparse
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,9 @@ LONGEST_S = 300
 AT_ONCE = 2
 # What ThreadSanitizer has something to say about: layers with more than one thread.
 TSAN_LAYERS = ("base", "net", "keeper", "hive")
+# Of one fuzz target: those that read what anybody may write get longer.
+FUZZ_SECONDS, LONG_FUZZ_SECONDS = 10, 30
+LONG_FUZZ = ("rhai_parse", "rhai_run")
 ALLOWED_SKIP = re.compile(r"\bGPU\b|\bmacOS\b|\bshared/|\bnamespaces\b")
 
 
@@ -153,6 +157,27 @@ def end_to_end_jobs(preset: str, folder: str = "tests") -> list[Job]:
             for f in sorted((ROOT / folder).glob("*.test.mjs"))]
 
 
+def fuzz_jobs() -> list[Job]:
+    """From the seeds alone, so that a run does not depend on the ones before it."""
+    folder = ROOT / "build" / "fuzz"
+    jobs = []
+    for target in sorted((folder / "fuzz").glob("fuzz_*")):
+        name = target.name.removeprefix("fuzz_")
+        dictionary = next((ROOT / "fuzz" / f"{word}.dict" for word in (name, name.split("_")[0])
+                           if (ROOT / "fuzz" / f"{word}.dict").exists()), None)
+        seconds = LONG_FUZZ_SECONDS if name in LONG_FUZZ else FUZZ_SECONDS
+        # The first folder is where what is found new is written; it is not kept.
+        corpus = folder / "passing" / name
+        shutil.rmtree(corpus, ignore_errors=True)
+        corpus.mkdir(parents=True)
+        command = [str(target), f"-max_total_time={seconds}", "-timeout=10",
+                   f"-artifact_prefix={folder}/{name}-",
+                   *([f"-dict={dictionary}"] if dictionary else []), str(corpus),
+                   *([str(seeds)] if (seeds := ROOT / "fuzz" / "seeds" / name).is_dir() else [])]
+        jobs.append(Job(f"fuzz/{name}", command, read_check))
+    return jobs
+
+
 def run_all(jobs: list[Job], names: list[str]) -> list[Outcome]:
     picked = [job for job in jobs if not names or any(name in job.title for name in names)]
     outcomes = []
@@ -191,7 +216,7 @@ def main() -> int:
     jobs: list[Job] = []
     if not arguments.e2e:
         jobs += unit_jobs("release") + check_jobs()
-        jobs += unit_jobs("debug") + unit_jobs("tsan") if arguments.all else []
+        jobs += unit_jobs("debug") + unit_jobs("tsan") + fuzz_jobs() if arguments.all else []
     if not arguments.unit:
         jobs += end_to_end_jobs("release")
         jobs += end_to_end_jobs("debug") + end_to_end_jobs("release", "tests/slow") if arguments.all else []

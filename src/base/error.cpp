@@ -36,6 +36,8 @@ constexpr auto table = std::to_array<ErrorInfo>({
     {already_running, "already_running", 409, 4, "`rbee down` ends it."},
     {address_taken, "address_taken", 409, 1, "Choose another port with --port."},
     {not_allowed, "not_allowed", 403, 4, "`rbee --help` says what is allowed where."},
+    {wrong_key, "wrong_key", 502, 4,
+     "If the machine was set up anew, remove its hive and add it again; if not, somebody is in between."},
     {unreachable, "unreachable", 503, 3, "`rbee up` starts keeper and hive on this machine."},
     {bad_usage, "bad_usage", 400, 2, "`rbee --help` lists the commands."},
     {bad_config, "bad_config", 400, 2, "Mend the file at the place that is named."},

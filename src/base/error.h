@@ -36,6 +36,7 @@ enum class ErrorCode {
   already_running,
   address_taken,
   not_allowed,
+  wrong_key,
   unreachable,
   bad_usage,
   bad_config,

@@ -124,6 +124,9 @@ class Grammar {
     app.add_option("--backend", o_.backend, "CUDA, Metal, ROCm, Vulkan or CPU")->type_name("B");
     app.add_option("--device", o_.device, "A device by its id")->type_name("ID");
     app.add_option("--name", o_.name, "Name of the worker")->type_name("N");
+    app.add_option("--vram", o_.vram, "The most that its models may take of the device, in GB")
+        ->type_name("GB")
+        ->check(CLI::Range(0.001, 1048576.0).description(""));
     app.add_option("--slots", o_.slots, "Requests at once in each engine")->type_name("N")->check(positive());
     app.add_option("--context", o_.context, "Tokens that one request may use")
         ->type_name("N")
@@ -203,7 +206,10 @@ class Grammar {
   void add_fit(CLI::App& model) {
     CLI::App& fit = command(model, Command::model_fit, "fit", "Where a model fits, and what it needs",
                             "model fit ./llama-3.1-8b-q4_k_m.gguf --on gpu --context 8192");
-    fit.add_option("M", o_.model, "A model, a path or an http URL")->required();
+    fit.add_option("M", o_.model, "A model, a path, or whatever a download takes")->required();
+    fit.add_option("--quant", o_.quant, "Only that quantization; auto: the best that fits whole is chosen")
+        ->type_name("Q");
+    fit.add_flag("--allow-private", o_.allow_private, "Also http, and addresses of private networks");
     fit.add_option("--on", o_.on, "On any machine with a cpu or gpu; asks no keeper")
         ->type_name("cpu|gpu")
         ->check(CLI::IsMember({"cpu", "gpu"}, CLI::ignore_case).description(""));

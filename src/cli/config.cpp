@@ -3,11 +3,14 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/routing_config.h"
+#include "domain/model_name.h"
+#include "engine/allowed_args.h"
 
 #include <toml++/toml.h>
 
 #include <array>
 #include <cctype>
+#include <map>
 #include <vector>
 
 namespace rbee::cli {
@@ -44,13 +47,14 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"routing.script.max_depth", integer, "64", "calls", "Deepest nesting of the script.", true},
     {"models.*.context", integer, "", "tokens", "What one request may use.", true},
     {"models.*.slots", integer, "", "requests", "Requests at once in one engine.", true},
-    {"models.*.keep_alive", text, "10m", "time", "Idle time before it may go; or \"forever\".", false},
-    {"models.*.preload", boolean, "false", "", "Load it before the first request.", false},
+    {"models.*.keep_alive", KeyType::keep_alive, "10m", "time",
+     "Idle time before its engines go; or \"forever\", which nothing puts out.", true},
+    {"models.*.preload", boolean, "false", "", "Load it before the first request.", true},
     {"models.*.offload", offload, "auto", "", "Layers on the CPU where no card holds it; or \"never\".",
      true},
     {"models.*.cache_type", KeyType::cache_type, "f16", "", "Of the KV cache: f16 or q8_0.", true},
-    {"models.*.aliases", texts, "", "", "Other names it answers to.", false},
-    {"models.*.args", texts, "", "", "Further arguments of its engine.", false},
+    {"models.*.aliases", texts, "", "", "Other names it answers to.", true},
+    {"models.*.args", texts, "", "", "Further arguments of its engine, from a list (docs/cli.md).", true},
 });
 
 struct Place {
@@ -106,6 +110,7 @@ bool has_type(const toml::node& node, KeyType type) {
     case texts: return all_texts(node);
     case KeyType::cache_type: return is_one_of(node, "f16", "q8_0");
     case offload: return is_one_of(node, "auto", "never");
+    case KeyType::keep_alive: return is_one_of(node, "forever", "") || has_type(node, duration);
   }
   return false;
 }
@@ -168,6 +173,13 @@ class Checker {
 // Far above what memory could hold; a number beyond it is as good as that.
 constexpr std::int64_t largest_setting = 1 << 24;
 
+std::vector<std::string> texts_of(const toml::array* list) {
+  std::vector<std::string> texts;
+  if (list == nullptr) return texts;
+  for (const toml::node& one : *list) texts.push_back(one.value_or(std::string()));
+  return texts;
+}
+
 ModelSettings model_settings(const toml::table& table) {
   const auto number = [&table](std::string_view key) {
     return std::min(table[key].value_or(std::int64_t{0}), largest_setting);
@@ -177,7 +189,49 @@ ModelSettings model_settings(const toml::table& table) {
   settings.slots = static_cast<int>(number("slots"));
   settings.may_offload = table["offload"].value_or(std::string("auto")) != "never";
   settings.cache_type = table["cache_type"].value_or(settings.cache_type);
+  settings.preload = table["preload"].value_or(false);
+  settings.aliases = texts_of(table["aliases"].as_array());
+  settings.args = texts_of(table["args"].as_array());
+  const std::string keep_alive = table["keep_alive"].value_or(std::string());
+  if (keep_alive == "forever") {
+    settings.keep_alive.reset();
+  } else if (const Result<Milliseconds> time = parse_duration(keep_alive)) {
+    settings.keep_alive = *time;
+  }
   return settings;
+}
+
+// What one table of a model's settings says that no type can check.
+Result<void> check_model(const std::string& name, const ModelSettings& settings, const toml::table& table,
+                         std::string_view file) {
+  for (const std::string& alias : settings.aliases) {
+    if (const Result<void> good = check_name(alias); !good)
+      return bad_config_at({file, table.get("aliases")->source()}, good.error().message, good.error().hint);
+    if (equal_ignoring_case(alias, name))
+      return bad_config_at({file, table.get("aliases")->source()},
+                           cat("'", alias, "' is the model's own name."), "Leave it out.");
+  }
+  if (const Result<void> good = engine::check_engine_args(settings.args); !good)
+    return bad_config_at({file, table.get("args")->source()}, good.error().message, good.error().hint);
+  return {};
+}
+
+// A name must lead to one model.
+Result<void> check_aliases(const ModelSettingsByName& models, const toml::table& tables,
+                           std::string_view file) {
+  std::map<std::string, std::string> owners;
+  for (const auto& [name, settings] : models) owners.emplace(lower(name), name);
+  for (const auto& [name, settings] : models) {
+    for (const std::string& alias : settings.aliases) {
+      const auto [at, first] = owners.emplace(lower(alias), name);
+      if (first || at->second == name) continue;
+      return bad_config_at(
+          {file, tables[name].node()->source()},
+          cat("'", alias, "' stands for '", at->second, "' already, and here for '", name, "'."),
+          "Give each alias to one model.");
+    }
+  }
+  return {};
 }
 
 Result<Config> take_values(const toml::table& table, std::string_view file) {
@@ -190,8 +244,14 @@ Result<Config> take_values(const toml::table& table, std::string_view file) {
   if (!script) return script.error();
   config.script = *script;
   if (const toml::table* models = table["models"].as_table()) {
-    for (const auto& [name, node] : *models)
-      config.models.emplace(name.str(), model_settings(*node.as_table()));
+    for (const auto& [name, node] : *models) {
+      ModelSettings settings = model_settings(*node.as_table());
+      const Result<void> good = check_model(std::string(name.str()), settings, *node.as_table(), file);
+      if (!good) return good.error();
+      config.models.emplace(name.str(), std::move(settings));
+    }
+    const Result<void> clear = check_aliases(config.models, *models, file);
+    if (!clear) return clear.error();
   }
   return config;
 }
@@ -210,6 +270,7 @@ std::string_view key_type_name(KeyType type) {
     case texts: return "a list of texts";
     case KeyType::cache_type: return "\"f16\" or \"q8_0\"";
     case offload: return "\"auto\" or \"never\"";
+    case KeyType::keep_alive: return "a duration like \"10m\", or \"forever\"";
   }
   return "";
 }

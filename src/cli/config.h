@@ -31,7 +31,8 @@ enum class KeyType {
   text_or_false,
   texts,
   cache_type,
-  offload
+  offload,
+  keep_alive
 };
 [[nodiscard]] std::string_view key_type_name(KeyType type);
 

@@ -124,6 +124,32 @@ TEST(Config, WhatIsSaidOfAModelIsTakenByItsName) {
   EXPECT_EQ(settings.cache_type, "q8_0");
 }
 
+TEST(Config, HowLongAModelStaysAndWhatElseItIsCalled) {
+  const Result<Config> got = parse_config(
+      "[models.a]\nkeep_alive = \"30s\"\npreload = true\naliases = [\"gpt-4o\"]\n"
+      "args = [\"--temp\", \"0.5\"]\n[models.b]\nkeep_alive = \"forever\"\n[models.c]\n",
+      "rbee.toml");
+  ASSERT_TRUE(got) << got.error().message;
+  const ModelSettings& settings = got->models.at("a");
+  EXPECT_EQ(settings.keep_alive, Milliseconds{30'000});
+  EXPECT_TRUE(settings.preload);
+  EXPECT_EQ(settings.aliases, std::vector<std::string>{"gpt-4o"});
+  EXPECT_EQ(settings.args.size(), 2U);
+  EXPECT_EQ(got->models.at("b").keep_alive, std::nullopt);
+  EXPECT_EQ(got->models.at("c").keep_alive, default_keep_alive);
+}
+
+TEST(Config, WhatAModelsTableMayNotSay) {
+  check_error("[models.x]\nkeep_alive = \"ever\"\n", "2:14", "\"forever\"", "10m");
+  check_error("[models.x]\nargs = [\"--tempp\", \"1\"]\n", "2:8", "'--tempp'", "--temp");
+  check_error("[models.x]\nargs = [\"--host\", \"0.0.0.0\"]\n", "2:8", "'--host'", "");
+  check_error("[models.x]\naliases = [\"a b\"]\n", "2:11", "'a b'", "letters");
+  check_error("[models.x]\naliases = [\"X\"]\n", "2:11", "own name", "Leave it out");
+  check_error("[models.x]\naliases = [\"a\"]\n[models.y]\naliases = [\"A\"]\n", "3:1", "stands for 'x'",
+              "one model");
+  check_error("[models.x]\naliases = [\"y\"]\n[models.y]\n", "1:1", "stands for 'y'", "one model");
+}
+
 TEST(Config, OfAFewWordsAnotherIsAnError) {
   check_error("[models.x]\ncache_type = \"q4\"\n", "2:14", "\"f16\" or \"q8_0\"", "f16");
   check_error("[models.x]\noffload = \"maybe\"\n", "2:11", "\"auto\" or \"never\"", "auto");

@@ -68,7 +68,7 @@ bool ConfigWatch::check_config() {
     log_->warning(still_holds(config.error()));
     return false;
   }
-  log_->info(cat("'", config_file_.string(), "' has changed: [routing] holds from now on."));
+  log_->info(cat("'", config_file_.string(), "' has changed: [routing] and [models] hold from now on."));
   events_.on_config(*config);
   return std::exchange(limits_, config->script) != config->script;
 }

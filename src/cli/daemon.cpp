@@ -116,7 +116,11 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
   keeper::Keeper* keeper = keeper_.get();
   watch_ = ConfigWatch::start(
       keeper_runtime_->first(), context_.paths.config_file, context_.paths.script_file, config.script, log_,
-      {.on_config = [keeper](const Config& changed) { keeper->set_routing(changed.routing); },
+      {.on_config =
+           [keeper](const Config& changed) {
+             keeper->set_routing(changed.routing);
+             keeper->set_models(changed.models);
+           },
        .on_script = [keeper](ConfigWatch::Script changed) { keeper->set_script(std::move(changed)); }});
   keeper_runtime_->start();
   keeper_started_ = true;

@@ -3,7 +3,8 @@
 #include "cli/commands.h"
 #include "model/fit_json.h"
 #include "model/model_parts.h"
-#include "model/range_source.h"
+#include "model/remote_model.h"
+#include "model/source.h"
 #include "model/store.h"
 
 #include <nlohmann/json.hpp>
@@ -17,13 +18,6 @@ namespace {
 
 // The rules are a Vulkan device's: others keep nothing back on the host that it does not.
 constexpr Backend gpu_rules = Backend::vulkan;
-
-bool is_path(std::string_view text) {
-  return text.starts_with('/') || text.starts_with("./") || text.starts_with("../") ||
-         text.ends_with(".gguf");
-}
-
-bool is_url(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }
 
 std::string absolute(const std::string& path) {
   return std::filesystem::absolute(path).lexically_normal().string();
@@ -40,23 +34,29 @@ Result<ModelFile> file_in_home(const Context& context, const std::string& name) 
   return files.front();
 }
 
-// Of a path, an http URL (of which some ranges are read), or a name that this home knows.
+// Of a path, a name that this home knows, or whatever a download takes (of which some ranges are read).
 Result<model::GgufHeader> header_of(const Context& context, const std::string& asked) {
-  if (is_url(asked)) {
-    net::Loop loop(context.clock);
-    const Result<std::unique_ptr<model::ByteSource>> source = model::open_http_source(loop, asked);
-    if (!source) return source.error();
-    return model::read_gguf(**source);
+  const Options& options = context.options;
+  const Result<model::Source> source = model::parse_source(asked, options.quant, model::catalog());
+  const bool is_file = source && source->kind == model::SourceKind::path;
+  ModelFile named;
+  if (is_file) named.path = source->location;
+  const Result<ModelFile> known =
+      is_file ? Result<ModelFile>(std::move(named)) : file_in_home(context, asked);
+  if (known) {
+    Result<model::ModelParts> parts = model::read_model(known->path);
+    if (!parts) return parts.error();
+    return std::move(parts->header);
   }
-  std::string path = asked;
-  if (!is_path(asked)) {
-    const Result<ModelFile> file = file_in_home(context, asked);
-    if (!file) return file.error();
-    path = file->path;
-  }
-  Result<model::ModelParts> parts = model::read_model(path);
-  if (!parts) return parts.error();
-  return std::move(parts->header);
+  if (!source) return source.error().code == ErrorCode::unknown_model ? known.error() : source.error();
+  // The user's own command reads what its user names.
+  model::WebSettings web = model::web_settings(context.environment.variables);
+  web.allow_private = true;
+  model::Source one = *source;
+  if (one.kind == model::SourceKind::hub && one.quant.empty()) one.quant = model::recommended_quant;
+  Result<model::RemoteModel> remote = model::read_remote_model(one, web, [] { return true; });
+  if (!remote) return remote.error();
+  return std::move(remote->quants.front().header);
 }
 
 struct Part {
@@ -104,7 +104,10 @@ std::string verdict(const Json& place) {
 
 std::string speed_text(const Json& place) {
   const std::optional<double> speed = get_number(place, "speed");
-  return speed ? cat("about ", fixed(*speed, *speed < 10 ? 1 : 0), " tokens/s") : "unknown";
+  if (!speed) return "unknown";
+  const auto text = [](double tokens) { return fixed(tokens, tokens < 10 ? 1 : 0); };
+  const std::optional<double> whole = get_number(place, "speed_if_whole");
+  return cat("about ", text(*speed), " tokens/s", whole ? cat(", ", text(*whole), " if whole") : "");
 }
 
 Table places_table(const Json& answer) {
@@ -122,17 +125,63 @@ Table places_table(const Json& answer) {
   return table;
 }
 
-// The rules of thumb for cards that people know, beside the numbers for this model.
-constexpr std::string_view rules_of_thumb =
-    "Rules of thumb: 7B takes some 8 GB at Q8, 5 GB at Q5, 4 GB at Q4; 13B some 14, 9 and 7 GB; 70B some 70, "
-    "44 and 35 GB.";
+// What cards people know hold, as the page that people come from has it; beside it the numbers of this
+// model. GB.
+struct RuleOfThumb {
+  std::string_view size;
+  int q8;
+  int q5;
+  int q4;
+};
+constexpr auto rules_of_thumb =
+    std::to_array<RuleOfThumb>({{"7B", 8, 5, 4}, {"13B", 14, 9, 7}, {"70B", 70, 44, 35}});
 
-Json question_of(const Options& options) {
+Json rules_json() {
+  Json list = Json::array();
+  for (const RuleOfThumb& rule : rules_of_thumb)
+    list.push_back({{"params", rule.size}, {"Q8", rule.q8}, {"Q5", rule.q5}, {"Q4", rule.q4}});
+  return list;
+}
+
+// What this model takes in all, at the quantization of that column.
+std::string exact_text(const Json& answer, std::string_view quant) {
+  for (const Json& row : get_array(answer, "table")) {
+    if (get_string(row, "quant") != quant) continue;
+    for (const Json& place : get_array(row, "hives")) {
+      const Json need = place.value("need", Json::object());
+      const auto total = [&need](const char* pool) {
+        return get_int(need.value(pool, Json::object()), "total").value_or(0);
+      };
+      return bytes_text(static_cast<std::uint64_t>(total("device") + total("host")));
+    }
+  }
+  return "";
+}
+
+Table rules_table(const Json& answer) {
+  Table table{{"SIZE", "Q8 (8-BIT)", "Q5 (5-BIT)", "Q4 (4-BIT) RECOMMENDED"}, {}};
+  for (const RuleOfThumb& rule : rules_of_thumb) {
+    table.rows.push_back({cat(rule.size, " params"), cat("~", rule.q8, " GB VRAM"),
+                          cat("~", rule.q5, " GB VRAM"), cat("~", rule.q4, " GB VRAM")});
+  }
+  table.rows.push_back(
+      {cat(std::filesystem::path(get_string(answer, "model").value_or("")).filename().string(), ", computed"),
+       exact_text(answer, "Q8_0"), exact_text(answer, "Q5_K_M"), exact_text(answer, "Q4_K_M")});
+  return table;
+}
+
+Result<Json> question_of(const Options& options) {
   Json body = Json::object();
-  if (is_path(options.model)) {
-    body["path"] = absolute(options.model);
+  const Result<model::Source> source = model::parse_source(options.model, options.quant, model::catalog());
+  if (source && source->kind == model::SourceKind::path) {
+    body["path"] = absolute(source->location);
+  } else if (!source && source.error().code == ErrorCode::bad_request) {
+    return source.error();
   } else {
     body["model"] = options.model;
+    if (!options.quant.empty())
+      body["quant"] = equal_ignoring_case(options.quant, "auto") ? "auto" : model::quant_of(options.quant);
+    body["allow_private"] = options.allow_private;
   }
   if (options.context) body["context"] = *options.context;
   if (options.slots) body["slots"] = *options.slots;
@@ -217,20 +266,26 @@ Result<void> run_model_fit(const Context& context, AdminClient& client) {
   if (options.layers)
     return Error{ErrorCode::bad_usage, "`rbee model fit`: --layers needs --on gpu.",
                  "Without --on, each worker's own number of layers is found."};
-  if (is_url(options.model))
-    return Error{ErrorCode::bad_usage, cat("'", options.model, "' is not here yet."),
-                 "--on gpu or --on cpu reads its header over the network."};
-  const Result<Json> answer = client.post("/api/v1/fit", question_of(options));
+  const Result<Json> question = question_of(options);
+  if (!question) return question.error();
+  Result<Json> answer = client.post("/api/v1/fit", *question);
   if (!answer) return answer.error();
+  (*answer)["rules_of_thumb"] = rules_json();
   context.out.document(*answer);
   context.out.table(places_table(*answer));
+  bool estimated = false;
   for (const Json& row : get_array(*answer, "table")) {
     if (get_bool(row, "general_rule").value_or(false)) note_general_rule(context, "");
+    estimated = estimated || !get_bool(row, "exact").value_or(true);
   }
+  if (estimated)
+    context.out.note("Of one quantization the header was read; the others are that with their files' sizes.");
   const Json choice = answer->value("choice", Json::object());
   if (const auto hive = get_string(choice, "hive"))
     context.out.note(cat("rbee would serve ", get_string(choice, "quant").value_or(""), " on ", *hive, "."));
-  context.out.note(rules_of_thumb);
+  if (context.out.style().tables) context.out.line("");
+  context.out.table(rules_table(*answer));
+  context.out.note("Speeds are estimates: memory bandwidth over the bytes that a token reads.");
   return {};
 }
 
@@ -238,8 +293,9 @@ namespace {
 
 // Of the model that a user names: the store's, or the one that lies beside the file. Empty where it has none.
 std::string projector_of(const Context& context, const std::string& asked) {
-  if (is_url(asked)) return {};
-  if (is_path(asked)) return model::projector_beside(absolute(asked)).string();
+  const Result<model::Source> source = model::parse_source(asked, "", model::catalog());
+  if (source && source->kind == model::SourceKind::path)
+    return model::projector_beside(absolute(source->location)).string();
   const Result<ModelFile> file = file_in_home(context, asked);
   return file ? file->projector : std::string();
 }
@@ -263,8 +319,8 @@ Result<void> run_model_info(const Context& context, AdminClient& client) {
     context.out.table(table);
     return {};
   }
-  if (is_path(asked) || is_url(asked) || header.error().code != ErrorCode::unknown_model)
-    return header.error();
+  const ErrorCode why = header.error().code;
+  if (why != ErrorCode::unknown_model && why != ErrorCode::unreachable) return header.error();
   // Its file lies elsewhere: what the keeper knows of it.
   const Result<Json> answer = client.get("/api/v1/models");
   if (!answer) return header.error();
@@ -276,6 +332,7 @@ Result<void> run_model_info(const Context& context, AdminClient& client) {
     context.out.line(dump_json_indented(known));
     return {};
   }
+  if (why == ErrorCode::unreachable) return header.error();
   return Error{ErrorCode::unknown_model, cat("There is no model '", asked, "'."), did_you_mean(asked, names)};
 }
 

@@ -21,6 +21,12 @@ std::string bytes_of(const Json& object, std::string_view key) {
   return bytes && *bytes > 0 ? bytes_text(static_cast<std::uint64_t>(*bytes)) : "";
 }
 
+// Without the decimals that no sensor knows; empty for what is not known.
+std::string figure_of(const Json& object, std::string_view key, std::string_view unit) {
+  const auto number = get_number(object, key);
+  return number ? cat(fixed(*number, 0), unit) : std::string();
+}
+
 // A card's: empty for what has none, a CPU.
 std::string vram_of(const Json& worker, std::string_view key) {
   const double card = get_number(worker, "vram").value_or(0);
@@ -54,10 +60,21 @@ std::string seen_text(const Json& hive) {
   return ago ? cat(duration_text(static_cast<double>(*ago) / 1000), " ago") : "";
 }
 
+// "llama-3.1-70b-q4_k_m (55% on the device, about 3.1 tokens/s by estimate)".
+std::string loaded_text(const Json& model) {
+  std::vector<std::string> notes;
+  const double offload = get_number(model, "offload").value_or(1);
+  if (offload < 1) notes.push_back(cat(fixed(offload * 100, 0), "% on the device"));
+  if (const auto speed = get_number(model, "expected_speed"))
+    notes.push_back(cat("about ", fixed(*speed, *speed < 10 ? 1 : 0), " tokens/s by estimate"));
+  const std::string name = text_of(model, "name");
+  return notes.empty() ? name : cat(name, " (", join(notes, ", "), ")");
+}
+
 std::string worker_models(const Json& worker) {
   std::vector<std::string> names;
   for (const Json& model : get_array(worker, "models")) {
-    if (get_bool(model, "loaded").value_or(false)) names.push_back(text_of(model, "name"));
+    if (get_bool(model, "loaded").value_or(false)) names.push_back(loaded_text(model));
   }
   return join(names, ", ");
 }
@@ -105,13 +122,14 @@ Table models_table(const Json& answer) {
 }
 
 Table devices_table(const Json& machine) {
-  Table table{{"DEVICE", "ID", "KIND", "MEMORY", "FREE", "BACKENDS"}, {}};
+  Table table{{"DEVICE", "ID", "KIND", "MEMORY", "FREE", "LOAD", "TEMP", "POWER", "BACKENDS"}, {}};
   for (const Json& device : get_array(machine, "devices")) {
     std::vector<std::string> backends;
     for (const Json& backend : get_array(device, "backends")) backends.push_back(backend_text(backend));
     table.rows.push_back({text_of(device, "name"), text_of(device, "id"), text_of(device, "kind"),
                           bytes_of(device, "memory_bytes"), bytes_of(device, "usable_bytes"),
-                          join(backends, "; ")});
+                          figure_of(device, "load_percent", " %"), figure_of(device, "temperature_c", " °C"),
+                          figure_of(device, "power_w", " W"), join(backends, "; ")});
   }
   return table;
 }

@@ -43,7 +43,7 @@ TEST(Lists, ADeviceShowsEachBackendOrTheReasonWhyNot) {
       {"name": "Vulkan", "version": "1.3", "usable": true, "engine": "missing"},
       {"name": "ROCm", "usable": false, "reason": "ROCm is not installed"}]}]})"));
   EXPECT_EQ(format_plain(table),
-            "Radeon\tpci-0000:01:00.0\tdiscrete\t16.0 GB\t15.0 GB\t"
+            "Radeon\tpci-0000:01:00.0\tdiscrete\t16.0 GB\t15.0 GB\t-\t-\t-\t"
             "Vulkan 1.3: engine missing; ROCm: not usable: ROCm is not installed\n");
 }
 

@@ -1,6 +1,7 @@
 // The commands about models but list: they are found, fetched, imported, checked and removed.
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/download_plan.h"
 #include "cli/hive_choice.h"
 #include "cli/line_input.h"
 #include "cli/model_source.h"
@@ -111,6 +112,12 @@ void say_known(const Context& context, const Json& answer, const std::string& hi
   context.out.note(cat("`rbee infer -m ", id, " -p \"...\"` asks it."));
 }
 
+Result<void> say_listed(const Context& context, const Json& listed) {
+  context.out.document(Json{{"model", listed}});
+  context.out.line(cat("'", get_string(listed, "id").value_or(""), "' is here already."));
+  return {};
+}
+
 }  // namespace
 
 Result<void> list_catalog(const Context& context) {
@@ -165,31 +172,31 @@ Result<void> run_model_search(const Context& context, AdminClient&) {
 }
 
 Result<Json> fetch_model(const Context& context, AdminClient& client, const std::string& hive,
-                         const std::string& source, const std::string& name) {
-  const Json body{{"source", source},
-                  {"quant", context.options.quant},
-                  {"name", name},
-                  {"allow_private", context.options.allow_private}};
+                         const std::string& source, const std::string& name, const std::string& quant) {
+  const Json body{
+      {"source", source}, {"quant", quant}, {"name", name}, {"allow_private", context.options.allow_private}};
   return with_progress(context, client, hive_target(hive, "/downloads"), body);
 }
 
 Result<void> run_model_download(const Context& context, AdminClient& client) {
   const Options& options = context.options;
-  const Result<model::Source> source = model::parse_source(options.model, options.quant, model::catalog());
+  Result<model::Source> source = model::parse_source(options.model, options.quant, model::catalog());
   if (!source) return source.error();
-  const Result<std::string> hive = choose_hive(client, options.hive);
-  if (!hive) return hive.error();
+  const bool best = equal_ignoring_case(options.quant, "auto");
   Json listed;
-  if (is_listed(client, *source, listed)) {
-    context.out.document(Json{{"model", listed}});
-    context.out.line(cat("'", get_string(listed, "id").value_or(""), "' is here already."));
-    return {};
+  if (!best && is_listed(client, *source, listed)) return say_listed(context, listed);
+  const Result<DownloadPlan> plan = plan_download(context, client, *source);
+  if (!plan) return plan.error();
+  if (best) {
+    source->quant = plan->quant;
+    if (is_listed(client, *source, listed)) return say_listed(context, listed);
   }
+  if (!plan->warning.empty()) context.out.note(cat("warning: ", plan->warning));
   const Result<Json> answer = source->kind == model::SourceKind::path
-                                  ? add_path(client, *hive, source->name, source->location)
-                                  : fetch_model(context, client, *hive, options.model, "");
+                                  ? add_path(client, plan->hive, source->name, source->location)
+                                  : fetch_model(context, client, plan->hive, options.model, "", plan->quant);
   if (!answer) return answer.error();
-  say_known(context, *answer, *hive);
+  say_known(context, *answer, plan->hive);
   return {};
 }
 
@@ -207,7 +214,7 @@ Result<void> run_model_add(const Context& context, AdminClient& client) {
     const Result<model::Source> source = model::parse_source(options.source, "", model::catalog());
     const bool is_source = source && source->kind != model::SourceKind::path &&
                            !std::filesystem::exists(options.source, ignored);
-    answer = is_source ? fetch_model(context, client, *hive, options.source, options.model)
+    answer = is_source ? fetch_model(context, client, *hive, options.source, options.model, "")
                        : add_path(client, *hive, options.model, options.source);
   }
   if (!answer) return answer.error();

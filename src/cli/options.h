@@ -84,6 +84,7 @@ struct Options {
   std::optional<std::uint32_t> slots;
   std::optional<std::uint32_t> context;
   std::optional<std::uint32_t> limit;
+  double vram = 0;            // GB; 0: all that the device has
   bool no_benchmark = false;  // accepted; there is none yet
 
   // model fit

@@ -1,4 +1,5 @@
-// The hidden command that runs one probe: `rbee probe-child KIND ROOT [FOLDERS]` (hive/probe_machine.h).
+// The hidden command that runs one probe, or tells the GPUs' figures each second:
+// `rbee probe-child KIND|watch ROOT [FOLDERS]` (hive/probe_machine.h).
 #pragma once
 
 #include "cli/environment.h"

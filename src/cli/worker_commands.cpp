@@ -26,6 +26,7 @@ Result<Json> deploy_body(const Options& options) {
   if (!options.name.empty()) body["name"] = options.name;
   if (options.slots) body["slots"] = *options.slots;
   if (options.context) body["context"] = *options.context;
+  if (options.vram > 0) body["vram"] = options.vram;
   return body;
 }
 

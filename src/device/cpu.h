@@ -1,5 +1,5 @@
 // Understands what the kernel says of a processor and its memory. Pure: texts in, facts out, so it is
-// built and tested on every platform from recorded files; read_cpu_linux.cpp reads them.
+// built and tested on every platform from recorded files; read_cpu.cpp reads them.
 #pragma once
 
 #include "device/rooted_files.h"
@@ -37,5 +37,7 @@ void take_off_memory(Cpu& cpu, std::uint64_t total_bytes, std::uint64_t free_byt
 [[nodiscard]] Device cpu_device(const Cpu& cpu);
 
 [[nodiscard]] CpuTexts read_cpu_texts(const RootedFiles& files);
+// Of those, the groups that may limit its memory.
+[[nodiscard]] std::vector<CgroupTexts> read_memory_groups(const RootedFiles& files);
 
 }  // namespace rbee::device

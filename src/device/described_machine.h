@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -46,6 +47,15 @@ class DescribedMachine {
     std::filesystem::create_symlink(cat(RBEE_STAND_INS, "/", what, ".so"), folder_ / "libs" / name);
     std::ofstream(folder_ / "libs" / cat(what, ".txt")) << text;
     return *this;
+  }
+  // Of what lies beside the stand-in libraries: "nvml.txt" says another thing from now on.
+  DescribedMachine& file_beside(std::string_view name, std::string_view text) {
+    std::ofstream(folder_ / "libs" / name) << text;
+    return *this;
+  }
+  [[nodiscard]] std::string text_beside(std::string_view name) const {
+    std::ifstream file(folder_ / "libs" / name);
+    return {std::istreambuf_iterator<char>(file), {}};
   }
   // A processor with that many cores and GiB, as an x86 PC's kernel describes it.
   DescribedMachine& pc(std::string_view cpu, int cores, int gib) {

@@ -151,6 +151,12 @@ NvidiaFiles read_nvidia_files(const RootedFiles& files) {
   return facts;
 }
 
+NvidiaFiles read_tegra_figures(const RootedFiles& files) {
+  NvidiaFiles facts;
+  read_tegra(files, facts);
+  return facts;
+}
+
 std::string driver_version_in(std::string_view text) {
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (std::isdigit(static_cast<unsigned char>(text[at])) == 0) continue;

@@ -6,5 +6,7 @@
 namespace rbee::device {
 
 [[nodiscard]] NvidiaFiles read_nvidia_files(const RootedFiles& files);
+// Of those only whether it is a board of NVIDIA's (Jetson), and then its GPU's load and temperature.
+[[nodiscard]] NvidiaFiles read_tegra_figures(const RootedFiles& files);
 
 }  // namespace rbee::device

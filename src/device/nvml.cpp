@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "device/gpu_files.h"
 #include "device/nvml_api.h"
+#include "device/nvml_calls.h"
 
 #include <array>
 #include <cctype>
@@ -16,79 +17,11 @@ namespace {
 constexpr std::uint32_t most_cards = 256;
 constexpr std::uint32_t most_partitions = 64;
 
-// One library that loaded. A function that an older one lacks answers like one that does not support it.
-class Nvml {
- public:
-  explicit Nvml(const Library& library) : library_(library) {}
-
-  template <class Function, class... Arguments>
-  int call(const char* name, Arguments... arguments) const {
-    auto* function = library_.find<Function>(name);
-    constexpr int function_not_found = 13;
-    return function == nullptr ? function_not_found : function(arguments...);
-  }
-  [[nodiscard]] std::string device_text(const char* name, nvml::Device device) const {
-    std::array<char, nvml::text_bytes + 1> text{};
-    const auto size = static_cast<std::uint32_t>(nvml::text_bytes);
-    if (call<nvml::DeviceText>(name, device, text.data(), size) != nvml::ok) return {};
-    return std::string(trim(text.data()));
-  }
-  [[nodiscard]] std::optional<std::uint32_t> device_number(const char* name, nvml::Device device) const {
-    std::uint32_t number = 0;
-    if (call<nvml::DeviceNumber>(name, device, &number) != nvml::ok) return std::nullopt;
-    return number;
-  }
-
- private:
-  const Library& library_;
-};
-
-std::string pci_of(const Nvml& api, nvml::Device device) {
-  nvml::PciInfo info{};
-  if (api.call<nvml::GetPciInfo>("nvmlDeviceGetPciInfo_v3", device, &info) != nvml::ok) return {};
-  info.bus_id[sizeof info.bus_id - 1] = 0;
-  return pci_address(info.bus_id);
-}
-
-void read_memory(const Nvml& api, nvml::Device device, NvmlDevice& found) {
-  nvml::MemoryV2 memory{};
-  memory.version = nvml::memory_v2_version;
-  int code = api.call<nvml::GetMemoryV2>("nvmlDeviceGetMemoryInfo_v2", device, &memory);
-  std::uint64_t total = memory.total;
-  std::uint64_t free = memory.free;
-  if (code != nvml::ok) {
-    nvml::Memory old{};
-    code = api.call<nvml::GetMemory>("nvmlDeviceGetMemoryInfo", device, &old);
-    total = old.total;
-    free = old.free;
-  }
-  // Some drivers of unified parts answer with success and nothing.
-  found.memory_unsupported = code == nvml::not_supported || (code == nvml::ok && total == 0);
-  if (code != nvml::ok || total == 0) return;
-  found.total = total;
-  found.free = std::min(free, total);
-}
-
-void read_sensors(const Nvml& api, nvml::Device device, NvmlDevice& found) {
-  found.power_mw = api.device_number("nvmlDeviceGetPowerUsage", device);
-  std::uint32_t celsius = 0;
-  nvml::TemperatureV1 newer{.version = nvml::temperature_v1_version, .sensor = 0, .temperature = 0};
-  if (api.call<nvml::GetTemperature>("nvmlDeviceGetTemperature", device, nvml::core_temperature, &celsius) ==
-      nvml::ok) {
-    found.temperature_c = celsius;
-  } else if (api.call<nvml::GetTemperatureV>("nvmlDeviceGetTemperatureV", device, &newer) == nvml::ok) {
-    found.temperature_c = static_cast<std::uint32_t>(std::max(0, newer.temperature));
-  }
-  nvml::Utilization load{};
-  if (api.call<nvml::GetUtilization>("nvmlDeviceGetUtilizationRates", device, &load) == nvml::ok)
-    found.load_percent = load.gpu;
-}
-
 NvmlDevice read_device(const Nvml& api, nvml::Device device) {
   NvmlDevice found;
   found.name = api.device_text("nvmlDeviceGetName", device);
   found.uuid = api.device_text("nvmlDeviceGetUUID", device);
-  read_memory(api, device, found);
+  (void)read_memory(api, device, found);
   int major = 0;
   int minor = 0;
   if (api.call<nvml::GetCapability>("nvmlDeviceGetCudaComputeCapability", device, &major, &minor) ==

@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace rbee::device {
 namespace {
@@ -105,11 +106,12 @@ std::vector<std::string> folders_up(const Mount& mount, std::string group) {
   return folders;
 }
 
-std::vector<CgroupTexts> read_cgroups(const RootedFiles& files) {
+std::vector<CgroupTexts> read_cgroups(const RootedFiles& files,
+                                      std::initializer_list<const char*> controllers) {
   const std::string own = files.text("/proc/self/cgroup");
   const std::string mounts = files.text("/proc/self/mountinfo");
   std::vector<CgroupTexts> texts;
-  for (const char* controller : {"memory", "cpu", "cpuset"}) {
+  for (const char* controller : controllers) {
     std::optional<Mount> mount = find_mount(mounts, controller);
     const std::string usual = cat(usual_mount, "/", controller);
     // Without a list of mounts the usual places hold.
@@ -144,8 +146,12 @@ CpuTexts read_cpu_texts(const RootedFiles& files) {
   return CpuTexts{.cpuinfo = files.text("/proc/cpuinfo"),
                   .meminfo = files.text("/proc/meminfo"),
                   .online = files.text("/sys/devices/system/cpu/online"),
-                  .cgroups = read_cgroups(files),
+                  .cgroups = read_cgroups(files, {"memory", "cpu", "cpuset"}),
                   .topology = read_topology(files)};
+}
+
+std::vector<CgroupTexts> read_memory_groups(const RootedFiles& files) {
+  return read_cgroups(files, {"memory"});
 }
 
 }  // namespace rbee::device

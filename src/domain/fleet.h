@@ -22,7 +22,9 @@ struct FleetEngine {
   std::string socket;
   std::uint64_t incarnation = 0;
   int slots = 0;
-  int busy = 0;  // requests that the keeper has given it and that it has not let go
+  std::uint32_t context = 0;  // what one request may use
+  bool pinned = false;        // its model is to stay: it gives way to no other
+  int busy = 0;               // requests that the keeper has given it and that it has not let go
 };
 
 // How a worker runs a model, measured. What is not known is 0.

@@ -57,7 +57,8 @@ struct EngineReport {
   int slots = 0;
   std::uint32_t context = 0;  // what one request may use, tokens
   double offload = 1;         // the share of its layers that is where it belongs; the rest is on the host
-  std::uint64_t memory_bytes = 0;  // taken, by its own log; 0 while not known
+  std::optional<double> expected_speed = {};  // tokens a second of one request, by bandwidths alone
+  std::uint64_t memory_bytes = 0;             // taken, by its own log; 0 while not known
   double load_seconds = 0;
 };
 

@@ -32,6 +32,7 @@ Result<EngineReport> engine_from_json(const Json& json) {
   fields.read("memory_bytes", engine.memory_bytes);
   fields.read("load_seconds", engine.load_seconds);
   engine.offload = get_number(json, "offload").value_or(1);
+  engine.expected_speed = get_number(json, "expected_speed");
   if (fields.error()) return *fields.error();
   return engine;
 }
@@ -117,7 +118,8 @@ Json to_json(const EngineReport& engine) {
               {"context", engine.context},
               {"memory_bytes", engine.memory_bytes},
               {"load_seconds", engine.load_seconds},
-              {"offload", engine.offload}};
+              {"offload", engine.offload},
+              {"expected_speed", engine.expected_speed ? Json(*engine.expected_speed) : Json(nullptr)}};
 }
 
 Json to_json(const WorkerReport& worker) {

@@ -199,8 +199,7 @@ Result<int> Installation::take_plugins(const PlannedPackage& package, const fs::
   int taken = 0;
   for (const fs::path& file : *files) {
     const std::string name = file.filename().string();
-    const auto begins = [&name](const std::string& prefix) { return name.starts_with(prefix); };
-    if (!name.ends_with(".so") || !std::ranges::any_of(package.plugins, begins)) continue;
+    if (!takes_plugin(package, name)) continue;
     std::error_code failure;
     fs::remove(folder / name, failure);
     const Result<void> linked = link_or_copy(file, folder / name);

@@ -45,6 +45,21 @@ Error no_pack(Backend backend, std::string_view why) {
                {}};
 }
 
+// The programs are built without Metal: its plug-in, which has the shaders, is npm's, as on Linux.
+Result<PackPlan> plan_mac(Backend backend, std::string_view machine) {
+  if (machine != "arm64") return no_pack(backend, cat("none is published for Macs with ", machine));
+  if (backend != Backend::metal && backend != Backend::cpu)
+    return no_pack(backend, "this is a Mac, and Metal is what drives its GPU");
+  PackPlan plan{.version = std::string(mac_lock_version),
+                .source = planned(locked_mac_source, {}),
+                .plugins = {planned(locked_mac_arm64_metal, {"libggml-cpu-", "libggml-blas."})},
+                .cmake_options = {build_options.begin(), build_options.end()}};
+  plan.cmake_options.back() = "-DCMAKE_INSTALL_RPATH=@loader_path";  // where Linux has $ORIGIN
+  plan.cmake_options.insert(plan.cmake_options.end(), {"-DGGML_METAL=OFF", "-DGGML_BLAS=OFF"});
+  if (backend == Backend::metal) plan.plugins.front().plugins.emplace_back("libggml-metal.");
+  return plan;
+}
+
 std::string key_of(const PackPlan& plan, std::string text) {
   for (const std::string& option : plan.cmake_options) text += cat(' ', option);
   return cat(plan.version, '-', short_hash(cat(text, ' ', plan.source.sha512)));
@@ -52,9 +67,16 @@ std::string key_of(const PackPlan& plan, std::string text) {
 
 }  // namespace
 
+bool takes_plugin(const PlannedPackage& package, std::string_view file) {
+  return file.ends_with(".so") && std::ranges::any_of(package.plugins, [&](const std::string& prefix) {
+           return file.starts_with(prefix);
+         });
+}
+
 Result<PackPlan> plan_pack(Backend backend, std::string_view system, std::string_view machine,
                            const std::vector<std::string>& rocm_targets) {
-  if (system != "Linux") return no_pack(backend, cat("rbee builds packs on Linux only, this is ", system));
+  if (system == "Darwin") return plan_mac(backend, machine);
+  if (system != "Linux") return no_pack(backend, cat("none is published for ", system));
   PackPlan plan{.version = std::string(pack_lock_version),
                 .source = planned(locked_source, {}),
                 .plugins = {},

@@ -18,6 +18,9 @@ struct PlannedPackage {
   std::vector<std::string> plugins = {};
 };
 
+// Whether that file of the package is one of its plug-ins. They end with ".so" on macOS too.
+[[nodiscard]] bool takes_plugin(const PlannedPackage& package, std::string_view file);
+
 struct PackPlan {
   std::string version;
   PlannedPackage source;

@@ -35,12 +35,44 @@ TEST(PackPlan, WhatNobodyPublishesIsRefusedWithAWayOut) {
   };
   for (const Case& c : {Case{Backend::rocm, "Linux", "x86_64"}, Case{Backend::metal, "Linux", "x86_64"},
                         Case{Backend::cuda, "Linux", "aarch64"}, Case{Backend::cpu, "Linux", "riscv64"},
-                        Case{Backend::cpu, "Darwin", "arm64"}}) {
+                        Case{Backend::metal, "Darwin", "x86_64"}, Case{Backend::cuda, "Darwin", "arm64"},
+                        Case{Backend::cpu, "Plan9", "x86_64"}}) {
     const Result<PackPlan> plan = plan_pack(c.backend, c.system, c.machine);
     ASSERT_FALSE(plan) << backend_name(c.backend);
     EXPECT_EQ(plan.error().code, ErrorCode::unsupported);
     EXPECT_THAT(plan.error().hint, HasSubstr("--from DIR"));
   }
+}
+
+// `tar -t` of @node-llama-cpp/mac-arm64-metal@3.21.1, without its folders.
+constexpr auto mac_files = std::to_array<std::string_view>(
+    {"LICENSE", "libggml-base.dylib", "libggml.metal.v0.4.0.dylib", "libllama-common.dylib",
+     "libllama.metal.v0.4.0.dylib", "index.js", "_nlcBuildMetadata.json", "package.json", "README.md",
+     "llama-addon.node", "libggml-blas.so", "libggml-cpu-apple_m1.so", "libggml-cpu-apple_m2_m3.so",
+     "libggml-cpu-apple_m4.so", "libggml-metal.so"});
+
+std::vector<std::string> taken_on_a_mac(Backend backend) {
+  const PackPlan plan = *plan_pack(backend, "Darwin", "arm64");
+  std::vector<std::string> taken;
+  for (const std::string_view file : mac_files) {
+    if (takes_plugin(plan.plugins.at(0), file)) taken.emplace_back(file);
+  }
+  return taken;
+}
+
+TEST(PackPlan, AMacsPackHasNpmsPluginsAndNoSecondCopyOfTheLibraries) {
+  EXPECT_THAT(taken_on_a_mac(Backend::metal),
+              ElementsAre("libggml-blas.so", "libggml-cpu-apple_m1.so", "libggml-cpu-apple_m2_m3.so",
+                          "libggml-cpu-apple_m4.so", "libggml-metal.so"));
+  EXPECT_THAT(taken_on_a_mac(Backend::cpu),
+              ElementsAre("libggml-blas.so", "libggml-cpu-apple_m1.so", "libggml-cpu-apple_m2_m3.so",
+                          "libggml-cpu-apple_m4.so"));
+  const PackPlan plan = *plan_pack(Backend::metal, "Darwin", "arm64");
+  EXPECT_EQ(plan.version, "3.21.1") << "sources and plug-ins are of one release";
+  EXPECT_THAT(plan.cmake_options, testing::Contains("-DCMAKE_INSTALL_RPATH=@loader_path"));
+  EXPECT_THAT(plan.cmake_options, testing::Not(testing::Contains(HasSubstr("$ORIGIN"))));
+  EXPECT_THAT(pack_folder_name(plan, Backend::metal), HasSubstr("metal-3.21.1-"));
+  EXPECT_EQ(core_folder_name(plan), core_folder_name(*plan_pack(Backend::cpu, "Darwin", "arm64")));
 }
 
 TEST(PackPlan, BackendsShareTheCoreAndOptionsMakeAnother) {

@@ -69,6 +69,11 @@ std::vector<std::string> engine_arguments(const EngineSpec& spec) {
   } else {
     add({"-dev", spec.device, "-ngl", cat(spec.device_layers.value_or(all_layers))});
   }
+  if (!spec.split.empty()) {
+    std::vector<std::string> counts;
+    for (const std::uint32_t layers : spec.split) counts.push_back(cat(layers));
+    add({"-sm", "layer", "-ts", join(counts, ",")});
+  }
   add({"-ctk", spec.cache_type, "-ctv", spec.cache_type});
   add({"-t", cat(spec.threads)});
   if (spec.use != EngineUse::text) {
@@ -79,13 +84,15 @@ std::vector<std::string> engine_arguments(const EngineSpec& spec) {
   add({"--cache-ram", cat(spec.cache_ram_mib)});  // 8 GiB by default, that no plan counts
   add({"--threads-http", cat(std::max(fewest_http_threads, spec.slots + spare_http_threads))});
   add({"--metrics", "--slots", "--no-webui", "--offline"});
+  if (!spec.projector.empty()) add({"--mmproj", spec.projector});
+  arguments.insert(arguments.end(), spec.extra.begin(), spec.extra.end());
   add({"-lv", "4", "--log-jsonl"});  // 4: the least that tells of devices and memory (engine/log.h)
   return arguments;
 }
 
 std::vector<std::string> engine_environment(const EngineSpec& spec, std::span<const std::string> inherited) {
   std::vector<std::string> environment;
-  const bool chosen = spec.backend == Backend::cpu || !spec.visible_id.empty() || spec.ordinal.has_value();
+  const bool chosen = spec.backend == Backend::cpu || !spec.visible_id.empty() || !spec.ordinals.empty();
   for (const std::string& variable : inherited) {
     const std::string_view name = name_of(variable);
     const bool hidden = chosen && std::ranges::find(device_variables, name) != device_variables.end();
@@ -98,8 +105,8 @@ std::vector<std::string> engine_environment(const EngineSpec& spec, std::span<co
     for (const std::string_view name : device_variables) environment.push_back(cat(name, "="));
   } else if (!spec.visible_id.empty()) {
     environment.push_back(cat(variable_of(spec.backend), "=", spec.visible_id));
-  } else if (spec.ordinal) {
-    environment.push_back(cat(variable_of(spec.backend), "=", *spec.ordinal));
+  } else if (!spec.ordinals.empty()) {
+    environment.push_back(cat(variable_of(spec.backend), "=", spec.ordinals));
   }
   return environment;
 }

@@ -23,11 +23,14 @@ struct EngineSpec {
   std::string model;   // path of the GGUF
   std::string alias;   // the name that answers carry
   Backend backend = Backend::cpu;
-  std::string device = "CPU";  // the engine's own name: "CPU", "Vulkan0", "CUDA0"
+  // The engine's own name: "CPU", "Vulkan0", "CUDA0"; of several devices "CUDA0,CUDA1".
+  std::string device = "CPU";
+  std::vector<std::uint32_t> split = {};  // layers on each of several
   // Which device alone it may see, which is the backend's number 0 then: of CUDA by its UUID, of Vulkan and
   // ROCm by a number looked up now.
+  // Of several devices all of them, with commas, in their order.
   std::string visible_id = {};
-  std::optional<int> ordinal = {};
+  std::string ordinals = {};
   EngineUse use = EngineUse::text;
   // How many layers lie on the device, the output counted first; nothing: all.
   std::optional<std::uint32_t> device_layers = {};
@@ -35,8 +38,10 @@ struct EngineSpec {
   int slots = 1;
   std::uint32_t slot_context = 4096;  // tokens that one request may use
   int threads = 1;
-  std::string socket;               // at most net::longest_socket_path bytes, must not exist
-  std::uint64_t cache_ram_mib = 0;  // host memory for prompts that were pushed out of a slot
+  std::string projector = {};           // path of the file that turns images into what the model reads
+  std::vector<std::string> extra = {};  // of a user's configuration, checked (allowed_args.h)
+  std::string socket;                   // at most net::longest_socket_path bytes, must not exist
+  std::uint64_t cache_ram_mib = 0;      // host memory for prompts that were pushed out of a slot
 };
 
 // Tokens of one batch: the longest input of an engine for embeddings, and what its compute buffer grows with.

@@ -34,6 +34,22 @@ TEST(Launch, EverythingThatMattersIsSaidOutright) {
             "--slots --no-webui --offline -lv 4 --log-jsonl");
 }
 
+TEST(Launch, SeveralDevicesAreGivenTheirLayersByCount) {
+  EngineSpec spec = spec_on(Backend::cuda, "CUDA0,CUDA1");
+  spec.visible_id = "GPU-1,GPU-2";
+  spec.split = {30, 51};
+  const std::string line = join(engine_arguments(spec), " ");
+  EXPECT_THAT(line, HasSubstr("-dev CUDA0,CUDA1 -ngl 999 -sm layer -ts 30,51 "));
+  EXPECT_THAT(engine_environment(spec, {}), Contains("CUDA_VISIBLE_DEVICES=GPU-1,GPU-2"));
+}
+
+TEST(Launch, AProjectorAndTheUsersOwnArgumentsAreGiven) {
+  EngineSpec spec = spec_on(Backend::cpu, "CPU");
+  spec.projector = "/models/mmproj.gguf";
+  spec.extra = {"--temp", "0.5"};
+  EXPECT_THAT(join(engine_arguments(spec), " "), HasSubstr("--mmproj /models/mmproj.gguf --temp 0.5"));
+}
+
 TEST(Launch, CpuEngineOffloadsNothing) {
   const std::string line = join(engine_arguments(spec_on(Backend::cpu, "CPU")), " ");
   EXPECT_THAT(line, HasSubstr("-dev none"));
@@ -70,7 +86,7 @@ TEST(Launch, EnvironmentIsCleaned) {
                                               "GGML_VK_VISIBLE_DEVICES=5",
                                               "VK_DRIVER_FILES=/icd.json"};
   EngineSpec spec = spec_on(Backend::vulkan, "Vulkan0");
-  spec.ordinal = 1;
+  spec.ordinals = "1";
   EXPECT_THAT(
       engine_environment(spec, inherited),
       UnorderedElementsAre("PATH=/bin", "HOME=/h", "RBEE_HOME=/r", "XDG_CACHE_HOME=/c",

@@ -146,7 +146,8 @@ Result<Manifest> read_manifest(const fs::path& folder) {
 
 bool belongs_in_pack(std::string_view name) {
   const bool is_library =
-      name.starts_with("lib") && (name.ends_with(".so") || name.find(".so.") != name.npos);
+      name.starts_with("lib") &&
+      (name.ends_with(".so") || name.find(".so.") != name.npos || name.ends_with(".dylib"));
   return is_library || std::ranges::find(pack_programs, name) != pack_programs.end();
 }
 

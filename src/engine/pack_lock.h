@@ -36,4 +36,14 @@ inline constexpr LockedPackage locked_linux_arm64 = {
     "@node-llama-cpp/linux-arm64",
     "W+7naKCXX9/eEjjFmRS8vvx91QyLXDbeFxexZc3bh/PtQABZgmRL3C0AtYYXn4YGTj/3Qor4lWZn2tpjZFPLdQ=="};
 
+// For Macs the plug-ins were last published with this release; a pack's parts are of one release, so its
+// sources are too.
+inline constexpr std::string_view mac_lock_version = "3.21.1";
+inline constexpr LockedPackage locked_mac_source = {
+    "node-llama-cpp",
+    "E3N0Ev2Va0wzydvXYFwM9Hvyo07PoWjt8T/9GMc43Cvt8YkV/NU/tYUgEMC1grTPv2o9PRjQi0G3Wb5P/awiMg=="};
+inline constexpr LockedPackage locked_mac_arm64_metal = {
+    "@node-llama-cpp/mac-arm64-metal",
+    "6MIDAZV7DXD9R1+jEXWJkFuolni3GATGE6mmuyFYc6ZmtOh9djAy15df0T0AXK3sCmVKL+fQcOAWZezxx4MvQQ=="};
+
 }  // namespace rbee::engine

@@ -35,16 +35,22 @@ class Fd {
 
 struct Spawned {
   int pid = 0;
-  Fd pidfd;
-  Fd output;  // stdout and stderr in one pipe, non-blocking
+  Fd exit;           // readable once it has ended (exits.h)
+  Fd lifeline = {};  // where the system has no signal for a parent's end: the child ends when this is closed
+  Fd output;         // stdout and stderr in one pipe, non-blocking
 };
 
-// The child leads a process group, dies with the calling *thread*, has umask 077, an empty stdin, no signal
+// The child leads a process group, dies with the calling *thread* (on a Mac with this process, where it reads
+// its stdin), has umask 077, an empty stdin, no signal
 // blocked or ignored, and no descriptor but 0 to 2. Fails with unsupported (no such program), not_allowed
 // or io_failed, naming the program.
 [[nodiscard]] Result<Spawned> spawn(const std::vector<std::string>& arguments,
                                     const std::vector<std::string>& environment,
                                     const std::filesystem::path& folder);
+
+// For spawn_*.cpp: what exec takes, valid as long as `strings`; and the error of a start that failed.
+[[nodiscard]] std::vector<char*> pointers(const std::vector<std::string>& strings);
+[[nodiscard]] Error cannot_start(const std::string& program, int reason);
 
 // Reaps a child that has ended, or waits for it. A child that cannot be waited for counts as killed.
 [[nodiscard]] ExitStatus reap(int pid);

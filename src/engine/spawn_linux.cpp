@@ -1,30 +1,21 @@
 #include "engine/spawn.h"
 
 #include "base/text.h"
+#include "engine/exits.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 
 namespace rbee::engine {
 namespace {
 
 // From <linux/close_range.h>, which older headers lack.
 constexpr unsigned close_range_cloexec = 1u << 2;
-
-std::vector<char*> pointers(const std::vector<std::string>& strings) {
-  std::vector<char*> result;
-  result.reserve(strings.size() + 1);
-  for (const std::string& text : strings) result.push_back(const_cast<char*>(text.c_str()));
-  result.push_back(nullptr);
-  return result;
-}
 
 // Other libraries of this process (asio) open sockets without close-on-exec: an engine that inherits a
 // listening socket would hold the port after a restart.
@@ -74,26 +65,7 @@ struct ChildPlan {
   ::_exit(127);
 }
 
-Error cannot_start(const std::string& program, int reason) {
-  if (reason == ENOENT || reason == ENOTDIR) {
-    return Error{.code = ErrorCode::unsupported,
-                 .message = cat("'", program, "' is not there, or its folder or interpreter is not."),
-                 .hint = "Install it, or name the right path."};
-  }
-  if (reason == EACCES || reason == EPERM || reason == ENOEXEC) {
-    return Error{.code = ErrorCode::not_allowed,
-                 .message = cat("'", program, "' cannot be run: ", std::strerror(reason), "."),
-                 .hint = "Check that it is a program for this machine and may be executed."};
-  }
-  return io_error(cat("'", program, "' cannot be started"), reason);
-}
-
 }  // namespace
-
-void Fd::reset() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
-}
 
 Result<Spawned> spawn(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
                       const std::filesystem::path& folder) {
@@ -130,30 +102,14 @@ Result<Spawned> spawn(const std::vector<std::string>& arguments, const std::vect
     (void)reap(pid);
     return cannot_start(arguments.front(), reason);
   }
-  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd.is_open()) {
+  Fd exit = watch_exit(pid);
+  if (!exit.is_open()) {
     const int why = errno;
     kill_group(pid, SIGKILL);
     (void)reap(pid);
     return io_error(cat("'", arguments.front(), "' cannot be watched (pidfd_open needs Linux 5.3)"), why);
   }
-  return Spawned{.pid = pid, .pidfd = std::move(pidfd), .output = std::move(output_read)};
-}
-
-ExitStatus reap(int pid) {
-  int status = 0;
-  pid_t ended = 0;
-  do {
-    ended = ::waitpid(pid, &status, 0);
-  } while (ended < 0 && errno == EINTR);
-  if (ended != pid) return ExitStatus{.signal = SIGKILL};
-  if (WIFSIGNALED(status)) return ExitStatus{.signal = WTERMSIG(status)};
-  return ExitStatus{.code = WEXITSTATUS(status)};
-}
-
-void kill_group(int pid, int signal) {
-  // Both: the group may be gone already for a child that left it.
-  if (::kill(-pid, signal) != 0) ::kill(pid, signal);
+  return Spawned{.pid = pid, .exit = std::move(exit), .lifeline = {}, .output = std::move(output_read)};
 }
 
 }  // namespace rbee::engine

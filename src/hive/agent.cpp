@@ -4,6 +4,9 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "device/detect_log.h"
+#include "device/memory_speed.h"
+#include "domain/machine_figures.h"
+#include "hive/kept_machine.h"
 #include "hive/state_files.h"
 #include "net/sse.h"
 
@@ -101,19 +104,70 @@ Result<void> Agent::restore_workers() {
                  cat("'", folders_.workers.string(), "' cannot be read: ", workers.error().message),
                  "Mend it, or remove it: `rbee worker deploy` makes its workers anew."};
   }
-  if (workers->empty()) return {};
-  for (const std::string& line : device::detect_lines(machine_)) log_->info(line);
   for (WorkerSpec& worker : *workers) {
-    settle_worker(worker, machine_);
+    const Result<void> added = supervisor_.add_worker(std::move(worker));
+    if (!added) log_->warning(added.error().message);
+  }
+  settle_workers();
+  return {};
+}
+
+void Agent::tell_log_of_workers() const {
+  const std::vector<WorkerSpec> workers = supervisor_.workers();
+  if (workers.empty()) return;
+  for (const std::string& line : device::detect_lines(machine_)) log_->info(line);
+  for (const WorkerSpec& worker : workers) {
     if (worker.gone_reason.empty()) {
       log_->info(device::registered_line(worker.name, worker.backend));
     } else {
       log_->warning(cat("'", worker.name, "' is not there: ", worker.gone_reason));
     }
-    const Result<void> added = supervisor_.add_worker(std::move(worker));
-    if (!added) log_->warning(added.error().message);
   }
-  return {};
+}
+
+// Whether there is one. It is shown, with its age, until the probes have answered.
+bool Agent::take_kept_machine() {
+  auto kept = read_kept_machine(kept_machine_file(options_.state_folder), probe_settings().probes);
+  if (!kept) return false;
+  machine_ = std::move(kept->machine);
+  memory_speed_ = device::memory_speed_of(machine_);
+  machine_.warnings.push_back(
+      cat("This is what was found ", age_text(*kept, clock_.unix_ms()), "; it is looked at again."));
+  return true;
+}
+
+void Agent::keep_machine() {
+  const KeptMachine kept{.machine = machine_, .at_unix_ms = clock_.unix_ms()};
+  files_->post([file = kept_machine_file(options_.state_folder),
+                text = kept_machine_text(kept, probe_settings().probes), log = log_] {
+    const Result<void> written = write_file(file, text);
+    if (!written) log->warning(written.error().message);
+  });
+}
+
+// While a machine is described its memory is not this one's.
+net::Task<void> Agent::measure_memory(std::shared_ptr<Agent> self) {
+  std::function<std::optional<std::uint64_t>()> measure = [cpu = self->machine_.cpu, &clock = self->clock_] {
+    return device::measure_memory_speed(clock, cpu);
+  };
+  const auto speed = co_await self->work_->run(self->loop_, std::move(measure));
+  if (!self->runner_) co_return;
+  self->memory_speed_ = speed;
+  device::set_memory_speed(self->machine_, speed);
+  self->keep_machine();
+  self->changed();
+}
+
+net::Task<void> Agent::refresh(std::shared_ptr<Agent> self) {
+  co_await self->probe_again();
+  self->refreshing_ = false;
+  if (self->runner_) self->tell_log_of_workers();
+}
+
+// At most as long as the slowest probe may take.
+net::Task<void> Agent::wait_for_probes() {
+  constexpr Milliseconds between_looks{20};
+  while (refreshing_ && !stopping_) co_await net::sleep_for(loop_, between_looks);
 }
 
 // Sizes are what models may use when nothing of ours runs, so a pool that is known is measured again only
@@ -126,6 +180,42 @@ void Agent::set_pools() {
     const bool sizes_pool = pool != ram_pool || device.kind == DeviceKind::cpu;
     if (sizes_pool && (all || ledger.size(pool) == 0)) ledger.set_pool(pool, device.usable_bytes);
   }
+}
+
+// Device and pool as the machine has them now; what was seen to disappear stays out until it is seen again.
+void Agent::settle_workers() {
+  supervisor_.settle_workers([this](WorkerSpec& worker) {
+    settle_worker(worker, machine_);
+    const auto gone = gone_devices_.find(worker.device_id);
+    if (gone != gone_devices_.end() && worker.gone_reason.empty())
+      worker.gone_reason = cat("'", worker.device, "' is gone: ", gone->second, ".");
+  });
+}
+
+void Agent::watch_devices() {
+  LiveFigures::Events events;
+  events.on_device = [this](const std::string& id, const std::string& why) {
+    if (why.empty()) {
+      gone_devices_.erase(id);
+    } else {
+      gone_devices_.insert_or_assign(id, why);
+    }
+    settle_workers();
+    for (const WorkerSpec& worker : supervisor_.workers()) {
+      if (worker.device_id != id) continue;
+      if (why.empty()) {
+        log_->info(cat("'", worker.name, "' is there again."));
+      } else {
+        log_->error(cat("'", worker.name, "' is out of service: ", worker.gone_reason));
+      }
+    }
+    changed();
+  };
+  events.on_figures = [this] {
+    events_->publish_change(net::format_sse("figures", dump_json(machine_figures_json(machine_))));
+  };
+  events.on_warnings = [this] { changed(); };
+  figures_ = std::make_unique<LiveFigures>(loop_, machine_, probe_settings(), log_, std::move(events));
 }
 
 ProbeSettings Agent::probe_settings() const {
@@ -143,7 +233,11 @@ Result<void> Agent::start() {
   if (!place) return place.error();
   place_ = std::move(*place);
   sweep_leftovers();
-  machine_ = probe_machine(probe_settings());
+  refreshing_ = take_kept_machine();
+  if (!refreshing_) {
+    machine_ = probe_machine(probe_settings());
+    keep_machine();
+  }
   set_pools();
   open_corrections();
   const Result<void> models = open_models();
@@ -165,6 +259,7 @@ Result<void> Agent::start() {
     take_correction(load, taken);
   };
   open_downloads();
+  watch_devices();
   publish();
   net::Endpoint on;
   on.unix_path = folders_.socket.string();
@@ -174,6 +269,14 @@ Result<void> Agent::start() {
   if (!server) return server.error();
   server_ = std::move(*server);
   log_->info(cat("Hive '", options_.name, "' listens on ", on.text(), "."));
+  // In a process of its own only: a hive within a test measures nothing.
+  const bool measures = !memory_speed_ && options_.probe_root == "/" && !options_.program.empty();
+  if (measures) loop_.spawn(measure_memory(shared_from_this()));
+  if (refreshing_) {
+    loop_.spawn(refresh(shared_from_this()));
+  } else {
+    tell_log_of_workers();
+  }
   return {};
 }
 
@@ -186,6 +289,9 @@ HiveReport Agent::report() const {
                     .engines = supervisor_.engine_reports(),
                     .models = models_};
   if (downloads_) report.downloads = downloads_->list();
+  if (figures_) {
+    for (std::string& warning : figures_->warnings()) report.machine.warnings.push_back(std::move(warning));
+  }
   for (EngineReport& engine : report.engines) {
     if (runner_) engine.socket = runner_->socket_of(engine.id);
   }
@@ -258,6 +364,7 @@ void Agent::close() {
   events_->close();
   cancel_installs_->store(true);
   server_.reset();
+  figures_.reset();
   runner_.reset();
   downloads_.reset();
   place_ = Place();

@@ -8,17 +8,20 @@
 #include "hive/engine_runner.h"
 #include "hive/event_hub.h"
 #include "hive/hive.h"
+#include "hive/live_figures.h"
 #include "hive/place.h"
 #include "hive/plan_deploy.h"
 #include "hive/plan_load.h"
 #include "hive/probe_machine.h"
 #include "hive/supervisor.h"
 #include "model/downloads.h"
+#include "model/remote_model.h"
 #include "model/store.h"
 #include "net/server.h"
 
 #include <atomic>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -56,9 +59,17 @@ class Agent : public std::enable_shared_from_this<Agent> {
   // agent.cpp: start, stop, report.
   [[nodiscard]] Result<void> make_folders() const;
   void sweep_leftovers() const;
+  [[nodiscard]] bool take_kept_machine();
+  void keep_machine();
+  static net::Task<void> measure_memory(std::shared_ptr<Agent> self);
+  static net::Task<void> refresh(std::shared_ptr<Agent> self);
+  net::Task<void> wait_for_probes();
   [[nodiscard]] Result<void> open_models();
   [[nodiscard]] Result<void> restore_workers();
+  void tell_log_of_workers() const;
   void set_pools();
+  void watch_devices();
+  void settle_workers();
   void save_workers();
   void changed();
   void publish();
@@ -80,16 +91,25 @@ class Agent : public std::enable_shared_from_this<Agent> {
   net::Task<void> list_models();
   [[nodiscard]] Result<ModelFile> find_model(std::string_view id) const;
 
-  // load.cpp: which engines are asked for, and what would fit.
-  struct Facts;  // that only the disk and the drivers tell
+  // load.cpp: which engines are asked for.
+  struct Facts {  // that only the disk and the drivers tell
+    Result<model::GgufHeader> header = Error{};
+    std::map<std::string, std::uint64_t> free_bytes = {};  // of each pool, by the drivers
+  };
   [[nodiscard]] std::function<Facts()> look(Backend backend, std::string model_id) const;
+  [[nodiscard]] bool is_ending(const std::string& worker, const std::string& model_id) const;
   net::Task<Result<std::string>> load(std::string worker, std::string model_id, LoadSettings settings);
   [[nodiscard]] Result<std::string> plan_and_load(const Facts& facts, const std::string& worker,
                                                   const ModelFile& model, const LoadSettings& settings,
                                                   bool& may_come_free);
-  net::Task<Result<std::string>> post_fit(std::string body);
+  net::Task<Result<std::string>> post_context(std::string engine, std::string body);  // more_context.cpp
   void open_corrections();
   void take_correction(const Load& load, const EngineRunner::Taken& taken);
+
+  // fit.cpp
+  net::Task<Result<std::string>> post_fit(std::string body);
+  [[nodiscard]] Result<std::function<Result<model::RemoteModel>()>> fit_question(const Json& json) const;
+  [[nodiscard]] Json fit_row(const model::RemoteQuant& quant, const LoadSettings& settings) const;
 
   // deploy.cpp: workers come into service.
   net::Task<void> post_workers(net::Exchange& exchange);
@@ -102,7 +122,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   net::Task<Result<bool>> prove_plan(DeployRequest request, DeployPlan plan,
                                      std::shared_ptr<Progress> progress,
                                      std::shared_ptr<std::set<std::string>> proven);
-  net::Task<Result<void>> prove(WorkerSpec worker, std::shared_ptr<Progress> progress);
+  net::Task<Result<void>> prove(std::string device_id, Backend backend, std::shared_ptr<Progress> progress);
   void refuse_backend(const WorkerSpec& worker, const Error& why);
   net::Task<void> probe_again();
   [[nodiscard]] ProbeSettings probe_settings() const;
@@ -132,8 +152,11 @@ class Agent : public std::enable_shared_from_this<Agent> {
 
   Place place_;
   Machine machine_;
+  std::map<std::string, std::string> gone_devices_;  // by id: why, as the live figures tell
   Supervisor supervisor_;
   Corrections corrections_;
+  // Of a worker and a model, the context that requests have needed.
+  std::map<std::pair<std::string, std::string>, std::uint32_t> grown_;
   // The store is used on work_ only; models_ is what it listed last.
   std::shared_ptr<std::optional<model::ModelStore>> store_ =
       std::make_shared<std::optional<model::ModelStore>>();
@@ -141,6 +164,8 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::vector<EngineReport> told_engines_;  // what the log has told of them
   std::uint64_t sequence_ = 0;
   bool publishing_ = false;
+  std::optional<std::uint64_t> memory_speed_ = {};  // measured once, then kept
+  bool refreshing_ = false;  // machine_ is the one that was kept: nothing is loaded by it
   bool stopping_ = false;
   std::function<void()> stopped_;
   std::shared_ptr<std::atomic<bool>> cancel_installs_ = std::make_shared<std::atomic<bool>>(false);
@@ -148,14 +173,16 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::shared_ptr<EventHub> events_ = std::make_shared<EventHub>();
   std::shared_ptr<EngineLogs> logs_;
   std::vector<std::weak_ptr<Follower>> followers_;
-  // Loads and probes, installs (minutes), checksums (minutes), and small writes wait for each other only
-  // among themselves.
+  // Loads and probes, installs (minutes), checksums (minutes), headers (the web), and small writes wait for
+  // each other only among themselves.
   std::unique_ptr<net::BlockingThread> work_ = std::make_unique<net::BlockingThread>();
   std::unique_ptr<net::BlockingThread> installs_ = std::make_unique<net::BlockingThread>();
   std::unique_ptr<net::BlockingThread> files_ = std::make_unique<net::BlockingThread>();
+  std::unique_ptr<net::BlockingThread> headers_ = std::make_unique<net::BlockingThread>();
   std::unique_ptr<net::BlockingThread> checks_ = std::make_unique<net::BlockingThread>();
   std::shared_ptr<model::Downloads> downloads_;  // stores by work_; shared with what files_ does
   std::unique_ptr<EngineRunner> runner_;
+  std::unique_ptr<LiveFigures> figures_;
   std::unique_ptr<net::HttpServer> server_;
 };
 

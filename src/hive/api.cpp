@@ -81,6 +81,10 @@ net::Task<Agent::Reply> Agent::reply(std::string method, std::string path, std::
     Result<std::string> text = co_await post_engine(body);
     co_return Reply{.status = 202, .text = std::move(text)};
   }
+  if (method == "POST" && first == "engines" && parts.size() == 3 && parts.at(2) == "context") {
+    Result<std::string> text = co_await post_context(parts.at(1), body);
+    co_return Reply{.status = 202, .text = std::move(text)};
+  }
   if (method == "POST" && path == "/fit") {
     Result<std::string> text = co_await post_fit(body);
     co_return Reply{.status = 200, .text = std::move(text)};

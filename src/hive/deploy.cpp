@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "device/detect_log.h"
+#include "device/memory_speed.h"
 #include "device/probe.h"
 #include "engine/install.h"
 #include "hive/plan_load.h"
@@ -64,6 +65,12 @@ Result<DeployRequest> parse_request(std::string_view body) {
   }
   request.slots = static_cast<int>(slots);
   request.context = static_cast<std::uint32_t>(context);
+  const double vram = get_number(*json, "vram").value_or(0);
+  constexpr double most_vram = 1 << 20;
+  if (vram < 0 || vram > most_vram) {
+    return Error{ErrorCode::bad_request, cat("A budget has more than 0 GB, not ", fixed(vram, 1), ".")};
+  }
+  request.memory_limit = static_cast<std::uint64_t>(vram * (1u << 30));
   return request;
 }
 
@@ -146,7 +153,7 @@ net::Task<Result<std::vector<std::string>>> Agent::deploy(DeployRequest request,
   Result<DeployPlan> plan = plan_deploy(machine_, options_.name, supervisor_.workers(), request);
   if (!plan) co_return plan.error();
   std::vector<std::string> names = plan->in_service;
-  if (!plan->create.empty()) {
+  if (!plan->create.empty() || !plan->take_over.empty()) {
     for (const std::string& line : device::detect_lines(machine_)) log_->info(line);
   }
   for (WorkerSpec& worker : plan->create) {
@@ -154,6 +161,14 @@ net::Task<Result<std::vector<std::string>>> Agent::deploy(DeployRequest request,
     const Backend backend = worker.backend;
     const Result<void> added = supervisor_.add_worker(std::move(worker));
     if (!added) co_return added.error();
+    log_->info(device::registered_line(name, backend));
+    names.push_back(name);
+  }
+  for (WorkerSpec& worker : plan->take_over) {
+    const std::string name = worker.name;
+    const Backend backend = worker.backend;
+    const Result<void> taken = supervisor_.take_over(std::move(worker), clock_.now());
+    if (!taken) co_return taken.error();
     log_->info(device::registered_line(name, backend));
     names.push_back(name);
   }
@@ -167,32 +182,39 @@ net::Task<Result<std::vector<std::string>>> Agent::deploy(DeployRequest request,
 net::Task<Result<bool>> Agent::prove_plan(DeployRequest request, DeployPlan plan,
                                           std::shared_ptr<Progress> progress,
                                           std::shared_ptr<std::set<std::string>> proven) {
-  for (const WorkerSpec& worker : plan.create) {
+  std::vector<WorkerSpec> workers = std::move(plan.create);
+  workers.insert(workers.end(), plan.take_over.begin(), plan.take_over.end());
+  for (const WorkerSpec& worker : workers) {
     const Backend backend = worker.backend;
     const Result<void> installed = co_await install(backend, progress);
     if (!installed) co_return installed.error();
-    if (!proven->insert(cat(worker.device_id, " ", backend_name(backend))).second) continue;
-    const Result<void> computed = co_await prove(worker, progress);
-    if (computed) continue;
-    if (request.backend || request.device) co_return computed.error();
-    refuse_backend(worker, computed.error());
-    co_return false;
+    std::vector<std::string> ids = {worker.device_id};
+    for (const WorkerDevice& other : worker.others) ids.push_back(other.id);
+    for (const std::string& id : ids) {
+      if (!proven->insert(cat(id, " ", backend_name(backend))).second) continue;
+      const Result<void> computed = co_await prove(id, backend, progress);
+      if (computed) continue;
+      if (request.backend || request.device) co_return computed.error();
+      refuse_backend(worker, computed.error());
+      co_return false;
+    }
   }
   co_return true;
 }
 
-net::Task<Result<void>> Agent::prove(WorkerSpec worker, std::shared_ptr<Progress> progress) {
-  if (worker.backend == Backend::cpu || options_.proof_model.empty()) co_return Result<void>();
+net::Task<Result<void>> Agent::prove(std::string device_id, Backend backend,
+                                     std::shared_ptr<Progress> progress) {
+  if (backend == Backend::cpu || options_.proof_model.empty()) co_return Result<void>();
   const auto device = std::find_if(machine_.devices.begin(), machine_.devices.end(),
-                                   [&](const Device& one) { return one.id == worker.device_id; });
+                                   [&](const Device& one) { return one.id == device_id; });
   if (device == machine_.devices.end()) co_return Result<void>();
-  progress->tell(progress_event(cat("Proving that ", worker.device, " computes"), 0, 0));
+  progress->tell(progress_event(cat("Proving that ", device->name, " computes"), 0, 0));
   ProofRequest proof{.probe = probe_settings(),
-                     .backend = worker.backend,
+                     .backend = backend,
                      .device = *device,
                      .model = options_.proof_model,
                      .socket = folders_.run / "proof.sock",
-                     .threads = engine_threads(worker.backend, machine_.cpu.usable_cpus)};
+                     .threads = engine_threads(backend, machine_.cpu.usable_cpus)};
   std::function<Result<void>()> work = [proof = std::move(proof)] { return prove_device(proof); };
   const Result<void> proven = co_await installs_->run(loop_, std::move(work));
   co_return proven;
@@ -206,6 +228,7 @@ void Agent::refuse_backend(const WorkerSpec& worker, const Error& why) {
       if (backend.backend != worker.backend) continue;
       backend.usable = false;
       backend.reason = why.message;
+      while (backend.reason.ends_with('.')) backend.reason.pop_back();
       backend.cure = hint_of(why);
     }
   }
@@ -240,7 +263,10 @@ net::Task<void> Agent::probe_again() {
   std::function<Machine()> probe = [settings = probe_settings()] { return probe_machine(settings); };
   Machine machine = co_await work_->run(loop_, std::move(probe));
   machine_ = std::move(machine);
+  if (memory_speed_) device::set_memory_speed(machine_, memory_speed_);
+  settle_workers();
   set_pools();
+  keep_machine();
   changed();
 }
 

@@ -66,7 +66,11 @@ void EngineLife::on_work(Instant now, const LifeEvent& event) {
     batch_ = batch->duration;
     return;
   }
-  if (const auto* work = std::get_if<event::InFlight>(&event)) in_flight_ = work->requests;
+  if (const auto* work = std::get_if<event::InFlight>(&event)) {
+    in_flight_ = work->requests;
+    // Somebody waits for it now.
+    if (serves() && in_flight_ > 0) next_probe_ = std::min(next_probe_, now + limits_.probe_every);
+  }
   if (std::holds_alternative<event::Answered>(event)) answered_ = true;
   last_progress_ = now;
   looked_ = false;
@@ -88,7 +92,7 @@ LifeActions EngineLife::on_health(Instant now, event::Health answer) {
   if (!serves()) return {};
   if (answer != event::Health::silent) {
     silent_probes_ = 0;
-    next_probe_ = now + limits_.probe_every;
+    next_probe_ = next_probe_after(now);
     return {};
   }
   if (silent_probes_ == 0) silent_since_ = asked_;
@@ -110,6 +114,10 @@ void EngineLife::became_ready(Instant now) {
   silent_probes_ = 0;
   next_probe_ = now + limits_.probe_every;
   last_progress_ = now;
+}
+
+Instant EngineLife::next_probe_after(Instant now) const {
+  return now + (in_flight_ > 0 ? limits_.probe_every : limits_.idle_probe_every);
 }
 
 LifeActions EngineLife::on_slots(Instant now, const event::Slots& seen) {

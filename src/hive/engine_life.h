@@ -41,6 +41,8 @@ struct LifeLimits {
   // 100 GB from a disk of 150 MB/s take 11 minutes: a load of 20 hangs.
   Milliseconds longest_load{20 * 60'000};
   Milliseconds probe_every{1'000};
+  // Of an engine without work: its end is known at once all the same, and nobody waits for it to answer.
+  Milliseconds idle_probe_every{5'000};
   // What the shell waits for one answer: /health needs no engine thread and takes 1 ms even under load.
   Milliseconds probe_within{2'500};
   // From the first question that stayed without an answer. Two questions at least, so that a hive that
@@ -128,6 +130,7 @@ class EngineLife {
   [[nodiscard]] LifeActions on_slots(Instant now, const event::Slots& seen);
   void on_work(Instant now, const LifeEvent& event);
   void became_ready(Instant now);
+  [[nodiscard]] Instant next_probe_after(Instant now) const;
   [[nodiscard]] bool serves() const { return state_ == LifeState::ready || state_ == LifeState::draining; }
   [[nodiscard]] Milliseconds standstill() const;
   [[nodiscard]] Instant look_at() const;

@@ -109,6 +109,21 @@ TEST(EngineLife, AsksOftenAtFirstAndSeldomLater) {
   EXPECT_EQ(bench.state(), LifeState::starting);
 }
 
+TEST(EngineLife, IsAskedSeldomWithoutWorkAndSoonWhenWorkComes) {
+  Bench bench;
+  bench.begin_ready();
+  bench.run(2s);
+  int before = bench.probes;
+  bench.run(60s);
+  EXPECT_EQ(bench.probes - before, 12);
+  bench.on(event::InFlight{1});
+  before = bench.probes;
+  bench.run(1s);
+  EXPECT_EQ(bench.probes - before, 1);
+  bench.run(10s);
+  EXPECT_EQ(bench.probes - before, 11);
+}
+
 TEST(EngineLife, IsNotAskedBeforeItsProcessIsThere) {
   Bench bench;
   bench.begin();

@@ -25,6 +25,21 @@ std::optional<std::uint32_t> device_layers(const Load& load) {
   return load.layers < load.of_layers ? std::optional(load.layers) : std::nullopt;
 }
 
+std::string device_names(const Load& load) {
+  std::string names = engine_device_name(load.backend);
+  for (std::size_t i = 1; i <= load.others.size(); ++i)
+    names += cat(",", engine_device_name(load.backend, i));
+  return names;
+}
+
+// By the engine's name of the device.
+std::string pool_of_device(const Load& load, std::string_view device) {
+  for (std::size_t i = 0; i < load.others.size(); ++i) {
+    if (engine_device_name(load.backend, i + 1) == device) return load.others[i].pool;
+  }
+  return load.pool;
+}
+
 net::Task<void> ask_health(net::Loop& loop, std::string socket, Milliseconds within,
                            std::function<void(event::Health)> answered) {
   const Result<engine::HealthState> state = co_await engine::check_health(loop, socket, within);
@@ -196,8 +211,10 @@ void EngineRunner::Impl::start(const std::string& id, std::uint64_t incarnation)
     launch(id, incarnation, **found);
     pump();
   });
-  threads.work.post([options = options, backend = load->backend, device_id = load->device_id, found, then] {
-    found->emplace(prepare_engine(options.probe, backend, device_id));
+  std::vector<std::string> device_ids = {load->device_id};
+  for (const WorkerDevice& other : load->others) device_ids.push_back(other.id);
+  threads.work.post([options = options, backend = load->backend, device_ids, found, then] {
+    found->emplace(prepare_engine(options.probe, backend, device_ids));
     then();
   });
 }
@@ -215,15 +232,18 @@ void EngineRunner::Impl::launch(const std::string& id, std::uint64_t incarnation
       .model = load->model.path,
       .alias = load->model.id,
       .backend = load->backend,
-      .device = engine_device_name(load->backend),
+      .device = device_names(*load),
+      .split = load->split,
       .visible_id = prepared->visible_id,
-      .ordinal = prepared->ordinal,
+      .ordinals = prepared->ordinals,
       .use = load->use,
       .device_layers = device_layers(*load),
       .cache_type = std::string(model::cache_type_name(load->cache)),
       .slots = load->slots,
       .slot_context = load->context,
       .threads = engine_threads(load->backend, options.usable_cpus, load->layers == load->of_layers),
+      .projector = load->model.projector,
+      .extra = load->args,
       .socket = engine->socket,
       .cache_ram_mib = prompt_cache_mib};
   engine::ChildRequest request;
@@ -374,13 +394,15 @@ void EngineRunner::Impl::measure(const std::string& id, RunningEngine& engine) {
   // It counted on a device that it does not use: better no engine than one that is slow without a word.
   const std::string expected = engine_device_name(load->backend);
   if (load->backend != Backend::cpu && !engine.reader.memory_bytes().contains(expected)) {
-    engine.fallback = cat("the engine took no memory on ", expected,
-                          ": it fell back to the CPU. `rbee doctor` ", "looks for the cause.");
+    engine.fallback = cat("the engine took no memory on ", expected, ": it fell back to the CPU.");
     return end(id, engine.incarnation, true);
   }
   std::vector<Need> needs = load->unlogged;
   for (const auto& [device, bytes] : engine.reader.memory_bytes()) {
-    needs.push_back({device == "CPU" ? std::string(ram_pool) : load->pool, bytes});
+    const bool on_host = device == "CPU";
+    needs.push_back({on_host ? std::string(ram_pool) : pool_of_device(*load, device), bytes});
+    const bool limited = !load->limit_pool.empty() && on_host == (load->backend == Backend::cpu);
+    if (limited) needs.push_back({load->limit_pool, bytes});
   }
   supervisor.measured(id, needs, total);
   if (!owner->on_measured) return;

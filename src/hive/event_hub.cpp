@@ -8,14 +8,22 @@ namespace rbee::hive {
 
 void EventHub::publish(std::string event) {
   newest_ = std::make_shared<const std::string>(std::move(event));
-  std::erase_if(subscribers_, [](const auto& subscriber) { return subscriber.expired(); });
-  for (const auto& subscriber : subscribers_) {
-    if (const auto there = subscriber.lock()) there->news.notify();
-  }
+  change_ = std::make_shared<const std::string>();
+  notify_all();
+}
+
+void EventHub::publish_change(std::string event) {
+  change_ = std::make_shared<const std::string>(std::move(event));
+  notify_all();
 }
 
 void EventHub::close() {
   closed_ = true;
+  notify_all();
+}
+
+void EventHub::notify_all() {
+  std::erase_if(subscribers_, [](const auto& subscriber) { return subscriber.expired(); });
   for (const auto& subscriber : subscribers_) {
     if (const auto there = subscriber.lock()) there->news.notify();
   }
@@ -33,14 +41,21 @@ net::Task<void> EventHub::serve(std::shared_ptr<EventHub> hub, net::Exchange& ex
   if (!started) co_return;
   const std::string heartbeat = net::format_sse("heartbeat", "{}");
   std::shared_ptr<const std::string> sent;
+  std::shared_ptr<const std::string> sent_change;
   while (!hub->closed_ && !self->left) {
-    const std::shared_ptr<const std::string> next = hub->newest_;
-    const bool is_new = next != sent && !next->empty();
-    sent = next;
-    const std::string_view text = is_new ? std::string_view(*next) : std::string_view(heartbeat);
+    std::shared_ptr<const std::string> next;
+    if (hub->newest_ != sent && !hub->newest_->empty()) {
+      next = hub->newest_;
+    } else if (hub->change_ != sent_change && !hub->change_->empty()) {
+      next = hub->change_;
+      sent_change = next;
+    }
+    sent = hub->newest_;
+    const std::string_view text = next ? std::string_view(*next) : std::string_view(heartbeat);
     const Result<void> written = co_await exchange.write(text);
     if (!written) co_return;
-    if (hub->newest_ != sent) continue;
+    const bool more = hub->newest_ != sent || (hub->change_ != sent_change && !hub->change_->empty());
+    if (more) continue;
     (void)co_await self->news.wait(heartbeat_every);
   }
   if (self->left) co_return;

@@ -19,6 +19,8 @@ class EventHub {
 
   // Takes the place of the last one. `event`: as net::format_sse() writes it.
   void publish(std::string event);
+  // What has become of a part of it since: told after it, each in place of the one before.
+  void publish_change(std::string event);
   // Ends all subscriptions; those that come later end at once.
   void close();
   // Answers one request until its client goes away or the hub is closed.
@@ -31,6 +33,8 @@ class EventHub {
     bool left = false;
   };
   std::shared_ptr<const std::string> newest_ = std::make_shared<const std::string>();
+  std::shared_ptr<const std::string> change_ = std::make_shared<const std::string>();
+  void notify_all();
   std::vector<std::weak_ptr<Subscriber>> subscribers_;
   bool closed_ = false;
 };

@@ -47,9 +47,10 @@ class Hive {
   Hive& operator=(const Hive&) = delete;
 
   // Takes the hive's place in the state folder, ends what an earlier hive left, probes the machine, restores
-  // the workers and listens. Called once, before the loop runs or on its thread; it blocks until the probes
-  // have answered (some 100 ms). Fails with already_running (naming the process that holds the place),
-  // bad_config (a state folder whose path is too long for a socket), address_taken or io_failed.
+  // the workers and listens. Called once, before the loop runs or on its thread. The first time it blocks
+  // until the probes have answered (some 100 ms); later what was found last is shown, with its age, until
+  // they have, and a load waits for them. Fails with already_running (naming the process that holds the
+  // place), bad_config (a state folder whose path is too long for a socket), address_taken or io_failed.
   [[nodiscard]] Result<void> start();
 
   // Ends all engines: SIGTERM once their slots are idle or 2 s went by, SIGKILL 5 s after; then calls back on

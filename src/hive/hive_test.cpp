@@ -4,12 +4,14 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "hive/kept_machine.h"
 #include "hive/test_folder.h"
 #include "net/client.h"
 #include "net/sse.h"
 
 #include <nlohmann/json.hpp>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -96,6 +98,31 @@ TEST_F(HiveTest, TheReportSaysWhoItIsAndWhatTheMachineIs) {
   EXPECT_EQ(report->version, "1.2.3");
   EXPECT_GE(report->machine.cpu.threads, 1);
   EXPECT_TRUE(report->workers.empty());
+}
+
+TEST_F(HiveTest, WhatWasFoundLastIsShownAtOnceAndPutsNothingInService) {
+  stop();
+  KeptMachine kept;
+  kept.at_unix_ms = clock_.unix_ms() - 4 * 3'600'000;
+  kept.machine.devices.push_back({.id = "GPU-vanished",
+                                  .name = "RTX 4090",
+                                  .vendor = "NVIDIA",
+                                  .backends = {{.backend = Backend::cuda, .usable = true}}});
+  const std::filesystem::path state = folder_.path() / "state";
+  ASSERT_TRUE(write_file(kept_machine_file(state), kept_machine_text(kept, {})));
+  ASSERT_TRUE(write_file(state / "hive/workers.json", R"({"workers": [
+      {"name": "worker-pc", "backend": "CUDA", "device_id": "GPU-vanished"}]})"));
+  SetUp();
+  const HiveReport at_once = hive_->report();
+  ASSERT_EQ(at_once.machine.devices.size(), 1U);
+  EXPECT_EQ(at_once.machine.devices.at(0).id, "GPU-vanished");
+  EXPECT_THAT(at_once.machine.warnings, testing::Contains(testing::HasSubstr("found 4 hours ago")));
+  // The load waits for the probes, and they have no such card.
+  EXPECT_EQ(short_answer("POST", "/engines", R"({"worker": "worker-pc", "model": "m"})"), "503 no_worker");
+  const HiveReport refreshed = hive_->report();
+  EXPECT_EQ(refreshed.workers.at(0).state, WorkerState::gone);
+  EXPECT_THAT(refreshed.machine.warnings, testing::Not(testing::Contains(testing::HasSubstr("ago"))));
+  EXPECT_NE(refreshed.machine.devices.at(0).id, "GPU-vanished");
 }
 
 TEST_F(HiveTest, TheSocketIsTheOwnersAlone) {
@@ -247,7 +274,8 @@ TEST_F(HiveTest, TheEventStreamBeginsWithAReportAndGoesOnWithHeartbeats) {
   EXPECT_EQ(seen.events.at(0).event, "report");
   EXPECT_EQ(seen.events.at(1).event, "heartbeat");
   EXPECT_EQ(seen.events.at(1).data, "{}");
-  EXPECT_EQ(seen.events.at(2).event, "heartbeat");
+  // Figures of the machine come once a second, where they have changed.
+  EXPECT_THAT(seen.events.at(2).event, testing::AnyOf("heartbeat", "figures"));
 }
 
 net::Task<void> watch_a_change(net::Loop& loop, net::Endpoint endpoint, std::string body, Seen& seen) {

@@ -45,7 +45,8 @@ Result<void> Ledger::reserve(const Asker& asker, const std::vector<Need>& needs)
     return Error{ErrorCode::does_not_fit, cat(message, "."),
                  cat("`rbee model fit ", asker.model,
                      "` says what would fit: a smaller quantization, a smaller "
-                     "model, a shorter --context; or stop what holds the memory.")};
+                     "model, a shorter --context, a machine with more memory; or stop what "
+                     "holds the memory.")};
   }
   Held held;
   for (const auto& [pool, bytes] : sums) held.needs.push_back({pool, bytes});

@@ -1,4 +1,4 @@
-// Loads: what is asked for, whether it fits right now, and what would fit.
+// Loads: what is asked for, and whether it fits right now.
 #include "hive/agent.h"
 #include "hive/wanted_field.h"
 
@@ -6,11 +6,11 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "engine/pack.h"
-#include "model/fit_json.h"
 #include "model/model_parts.h"
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <utility>
@@ -22,44 +22,18 @@ namespace {
 constexpr Milliseconds free_within{5'000};
 constexpr Milliseconds between_looks{250};
 constexpr std::size_t largest_corrections_bytes = 1u << 20;
-// Far above any context and any number of slots that memory could hold.
-constexpr std::int64_t largest_context = 1 << 24;
-constexpr std::int64_t most_slots = 1 << 12;
-
-// 0 where the field is absent.
-Result<std::int64_t> small_number(const Json& json, std::string_view key, std::int64_t most) {
-  if (!json.is_object() || !json.contains(key)) return std::int64_t{0};
-  const std::optional<std::int64_t> value = get_int(json, key);
-  if (value && *value >= 1 && *value <= most) return *value;
-  return Error{ErrorCode::bad_request, cat("'", key, "' must be a whole number from 1 to ", most, ".")};
-}
-
-// The optional fields "context", "slots", "cache_type", "kv" and "offload" of a request.
-Result<LoadSettings> settings_of(const Json& json) {
-  LoadSettings settings;
-  const Result<std::int64_t> context = small_number(json, "context", largest_context);
-  if (!context) return context.error();
-  const Result<std::int64_t> slots = small_number(json, "slots", most_slots);
-  if (!slots) return slots.error();
-  settings.context = static_cast<std::uint32_t>(*context);
-  settings.slots = static_cast<int>(*slots);
-  const Result<model::CacheType> cache =
-      model::parse_cache_type(get_string(json, "cache_type").value_or("f16"));
-  if (!cache) return cache.error();
-  settings.cache = *cache;
-  settings.unified = get_string(json, "kv").value_or("unified") != "split";
-  settings.may_offload = get_string(json, "offload").value_or("auto") != "never";
-  return settings;
-}
-
 Error closing() { return Error{ErrorCode::no_worker, "This hive is ending.", "Try again when it is back."}; }
 
-}  // namespace
+// Of a model that is not whole on its device; else empty.
+std::string how_it_lies(const Load& load) {
+  if (load.layers >= load.of_layers) return {};
+  const std::string speed =
+      load.expected_speed ? cat(", at about ", fixed(*load.expected_speed, 1), " tokens/s by estimate") : "";
+  return cat("'", load.model.id, "' has ", load.layers, " of ", load.of_layers, " layers on the device of '",
+             load.worker, "', the rest on the host", speed, ".");
+}
 
-struct Agent::Facts {
-  Result<model::GgufHeader> header = Error{};
-  std::map<std::string, std::uint64_t> free_bytes = {};  // of each pool, by the drivers
-};
+}  // namespace
 
 // The header is read anew at each load, since the file may have been replaced after it was added; and so is
 // what is free, since other programs take and give without asking.
@@ -100,13 +74,12 @@ Result<std::string> Agent::plan_and_load(const Facts& facts, const std::string& 
   if (spec == nullptr) return supervisor_.engine_of(worker, model.id, clock_.now());
   Ledger& ledger = supervisor_.ledger();
   for (const auto& [pool, bytes] : facts.free_bytes) ledger.see_free(pool, bytes);
-  Load load = plan_load(*facts.header, model, *spec, ledger, settings, corrections_);
+  WorkerSpec now = *spec;
+  describe_devices(now, machine_);
+  Load load = plan_load(*facts.header, model, now, ledger, settings, corrections_);
   const std::vector<Need> needs = load.needs;
   load.engine_id = runner_->new_engine_id(model.id);
-  const std::string how = load.layers < load.of_layers
-                              ? cat("'", model.id, "' has ", load.layers, " of ", load.of_layers,
-                                    " layers on the device of '", worker, "', the rest on the host.")
-                              : std::string();
+  const std::string how = how_it_lies(load);
   Result<std::string> engine = supervisor_.load(std::move(load), clock_.now());
   may_come_free =
       !engine && engine.error().code == ErrorCode::does_not_fit && ledger.fits_but_for_seen(needs);
@@ -115,14 +88,27 @@ Result<std::string> Agent::plan_and_load(const Facts& facts, const std::string& 
   return engine;
 }
 
+// Whether an engine of that pair is on its way out, and gives its memory back.
+bool Agent::is_ending(const std::string& worker, const std::string& model_id) const {
+  const std::vector<EngineReport> engines = supervisor_.engine_reports();
+  return std::any_of(engines.begin(), engines.end(), [&](const EngineReport& engine) {
+    return engine.worker == worker && engine.model_id == model_id && engine.state == EngineState::stopping;
+  });
+}
+
 // The engine's id.
 net::Task<Result<std::string>> Agent::load(std::string worker, std::string model_id, LoadSettings settings) {
+  co_await wait_for_probes();
+  if (stopping_ || !runner_) co_return closing();
   const Result<std::string> there = supervisor_.engine_of(worker, model_id, clock_.now());
   if (!there || !there->empty()) co_return there;
   const Result<ModelFile> known = find_model(model_id);
   if (!known) co_return known.error();
   const Backend backend = supervisor_.find_worker(worker)->backend;
   const Instant begun = clock_.now();
+  const LoadSettings asked = settings;
+  if (const auto grown = grown_.find({worker, model_id}); grown != grown_.end())
+    settings.context = std::max(settings.context, grown->second);
   while (true) {
     std::function<Facts()> looking = look(backend, model_id);
     const Facts facts = co_await work_->run(loop_, std::move(looking));
@@ -134,6 +120,13 @@ net::Task<Result<std::string>> Agent::load(std::string worker, std::string model
     bool may_come_free = false;
     Result<std::string> engine = plan_and_load(facts, worker, *known, settings, may_come_free);
     const bool in_time = clock_.now() - begun < free_within;
+    if (!engine && engine.error().code == ErrorCode::does_not_fit && !may_come_free &&
+        settings.context != asked.context && !is_ending(worker, model_id)) {
+      // What was there for more context is taken by now.
+      grown_.erase({worker, model_id});
+      settings.context = asked.context;
+      continue;
+    }
     if (!may_come_free || !in_time) {
       runner_->pump();
       co_return engine;
@@ -150,7 +143,7 @@ net::Task<Result<std::string>> Agent::post_engine(std::string body) {
   if (!worker) co_return worker.error();
   const Result<std::string> model = wanted_string(*json, "model");
   if (!model) co_return model.error();
-  const Result<LoadSettings> settings = settings_of(*json);
+  const Result<LoadSettings> settings = load_settings_from_json(*json);
   if (!settings) co_return settings.error();
   const LoadSettings wanted = *settings;
   const Result<std::string> id = co_await load(*worker, *model, wanted);
@@ -160,38 +153,6 @@ net::Task<Result<std::string>> Agent::post_engine(std::string body) {
     if (engine.id == *id) answer["engine"] = to_json(engine);
   }
   co_return dump_json(answer);
-}
-
-// Of each worker, where idle engines give way: what other programs hold is not counted as free.
-net::Task<Result<std::string>> Agent::post_fit(std::string body) {
-  const Result<Json> json = parse_json(body);
-  if (!json) co_return json.error();
-  const Result<LoadSettings> settings = settings_of(*json);
-  if (!settings) co_return settings.error();
-  std::string path = get_string(*json, "path").value_or("");
-  if (path.empty()) {
-    const Result<std::string> id = wanted_string(*json, "model");
-    if (!id) co_return id.error();
-    const Result<ModelFile> known = find_model(*id);
-    if (!known) co_return known.error();
-    path = known->path;
-  }
-  std::function<Result<model::ModelParts>()> read = [path] { return model::read_model(path); };
-  const Result<model::ModelParts> parts = co_await work_->run(loop_, std::move(read));
-  if (!parts) co_return parts.error();
-  if (!runner_) co_return closing();
-  Json workers = Json::array();
-  for (const WorkerSpec& worker : supervisor_.workers()) {
-    const model::Room room = room_of(worker, supervisor_.ledger(), RoomOf::all);
-    const model::Fit fit = plan_fit(parts->header, worker, *settings, room, corrections_);
-    Json row{{"hive", options_.name}, {"worker", worker.name}};
-    row.update(model::to_json(fit));
-    workers.push_back(std::move(row));
-  }
-  co_return dump_json(Json{{"quant", parts->header.quant},
-                           {"bytes", parts->bytes},
-                           {"general_rule", !model::is_known_architecture(parts->header)},
-                           {"hives", std::move(workers)}});
 }
 
 void Agent::open_corrections() {

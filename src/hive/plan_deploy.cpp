@@ -115,6 +115,59 @@ Result<std::vector<Choice>> choose(const Machine& machine, const DeployRequest& 
   return choose_by_backend(machine, Backend::cpu);
 }
 
+// The devices that one worker is to stand for, the first first.
+Result<std::vector<const Device*>> named_devices(const Machine& machine, const DeployRequest& request) {
+  std::vector<const Device*> devices;
+  if (equal_ignoring_case(*request.device, "all")) {
+    for (const Device& device : machine.devices) {
+      const DeviceBackend* entry = request.backend ? find_backend(device, *request.backend) : nullptr;
+      const bool usable =
+          request.backend ? entry != nullptr && entry->usable : best_backend(device).has_value();
+      if (is_accelerator(device) && usable) devices.push_back(&device);
+    }
+    if (!devices.empty()) return devices;
+    return Error{ErrorCode::backend_unusable, "This machine has no accelerator that could be put in service.",
+                 "`rbee detect` says why not."};
+  }
+  // A name may have a comma in it: "llvmpipe (LLVM 15.0.6, 256 bits)".
+  const Result<const Device*> whole = named_device(machine, *request.device);
+  if (whole || request.device->find(',') == std::string::npos) {
+    if (!whole) return whole.error();
+    return std::vector<const Device*>{*whole};
+  }
+  for (const std::string_view name : split(*request.device, ',')) {
+    const Result<const Device*> device = named_device(machine, trim(name));
+    if (!device) return device.error();
+    if (std::find(devices.begin(), devices.end(), *device) != devices.end())
+      return Error{ErrorCode::bad_request, cat("'", (*device)->name, "' is named twice."), {}, {}};
+    devices.push_back(*device);
+  }
+  return devices;
+}
+
+// One worker of several devices: one engine reaches them all, so they are driven by one backend.
+Result<WorkerSpec> choose_together(const Machine& machine, const DeployRequest& request,
+                                   const std::vector<const Device*>& devices) {
+  if (request.memory_limit > 0)
+    return Error{ErrorCode::bad_request, "A worker of several devices takes no --vram.",
+                 "Leave it out: each device is used as far as its memory goes."};
+  const std::optional<Backend> backend = request.backend ? request.backend : best_backend(*devices.front());
+  if (!backend)
+    return Error{
+        ErrorCode::backend_unusable, cat("No backend can use '", devices.front()->name, "'."), {}, {}};
+  for (const Device* device : devices) {
+    DeployRequest one{.backend = backend, .device = device->id};
+    const Result<std::vector<Choice>> usable = choose_one(machine, one);
+    if (!usable) return usable.error();
+    if (*backend == Backend::cpu)
+      return Error{ErrorCode::bad_request, "The CPU is one device: it shares a worker with no other.",
+                   "Layers that a device cannot hold are put on the CPU by themselves."};
+  }
+  WorkerSpec worker{.backend = *backend, .device_id = devices.front()->id};
+  for (std::size_t i = 1; i < devices.size(); ++i) worker.others.push_back({.id = devices[i]->id});
+  return worker;
+}
+
 std::string free_name(std::string_view base, const std::vector<std::string>& taken) {
   std::string name(base);
   for (int number = 2; std::find(taken.begin(), taken.end(), name) != taken.end(); ++number) {
@@ -130,19 +183,104 @@ std::string pool_of(const Device& device) {
   return own ? cat("device ", device.id) : std::string(ram_pool);
 }
 
+bool describe_devices(WorkerSpec& worker, const Machine& machine) {
+  worker.host_bandwidth = 0;
+  for (const Device& one : machine.devices) {
+    if (one.kind == DeviceKind::cpu) worker.host_bandwidth = one.bandwidth_bytes_s.value_or(0);
+  }
+  const auto find = [&machine](std::string_view id) {
+    return std::find_if(machine.devices.begin(), machine.devices.end(),
+                        [&](const Device& one) { return one.id == id; });
+  };
+  const auto first = find(worker.device_id);
+  if (first == machine.devices.end()) return false;
+  worker.device = first->name;
+  worker.vram = first->vram;
+  worker.pool = pool_of(*first);
+  worker.device_bandwidth = first->bandwidth_bytes_s.value_or(0);
+  for (WorkerDevice& other : worker.others) {
+    const auto device = find(other.id);
+    if (device == machine.devices.end()) return false;
+    other.name = device->name;
+    other.vram = device->vram;
+    other.pool = pool_of(*device);
+    other.bandwidth = device->bandwidth_bytes_s.value_or(0);
+  }
+  return true;
+}
+
+namespace {
+
+// One worker each; of several devices that were named together, one for them all.
+Result<std::vector<WorkerSpec>> wanted_workers(const Machine& machine, const DeployRequest& request) {
+  if (request.device) {
+    const Result<std::vector<const Device*>> devices = named_devices(machine, request);
+    if (!devices) return devices.error();
+    if (devices->size() > 1) {
+      Result<WorkerSpec> together = choose_together(machine, request, *devices);
+      if (!together) return together.error();
+      return std::vector<WorkerSpec>{std::move(*together)};
+    }
+  }
+  DeployRequest one = request;
+  if (request.device && equal_ignoring_case(*request.device, "all")) one.device.reset();
+  const Result<std::vector<Choice>> choices = choose(machine, one);
+  if (!choices) return choices.error();
+  std::vector<WorkerSpec> workers;
+  for (const Choice& choice : *choices)
+    workers.push_back({.backend = choice.backend, .device_id = choice.device->id});
+  return workers;
+}
+
+bool same_devices(const WorkerSpec& a, const WorkerSpec& b) {
+  return a.device_id == b.device_id &&
+         std::ranges::equal(a.others, b.others, {}, &WorkerDevice::id, &WorkerDevice::id);
+}
+
+// The worker of those devices: the one through that backend, where there are several.
+const WorkerSpec* serving(std::span<const WorkerSpec> workers, const WorkerSpec& wanted) {
+  const WorkerSpec* found = nullptr;
+  for (const WorkerSpec& worker : workers) {
+    if (!same_devices(worker, wanted)) continue;
+    if (worker.backend == wanted.backend) return &worker;
+    if (found == nullptr) found = &worker;
+  }
+  return found;
+}
+
+void describe(WorkerSpec& worker, std::string name, const DeployRequest& request, const Machine& machine) {
+  worker.name = std::move(name);
+  worker.slots = request.slots;
+  worker.context = request.context;
+  worker.memory_limit = request.memory_limit;
+  describe_devices(worker, machine);
+}
+
+}  // namespace
+
 Result<DeployPlan> plan_deploy(const Machine& machine, std::string_view hive,
                                std::span<const WorkerSpec> workers, const DeployRequest& request) {
-  const Result<std::vector<Choice>> choices = choose(machine, request);
-  if (!choices) return choices.error();
+  Result<std::vector<WorkerSpec>> wanted = wanted_workers(machine, request);
+  if (!wanted) return wanted.error();
   DeployPlan plan;
   std::vector<std::string> taken;
   for (const WorkerSpec& worker : workers) taken.push_back(worker.name);
-  for (const Choice& choice : *choices) {
-    const auto there = std::find_if(workers.begin(), workers.end(), [&](const WorkerSpec& worker) {
-      return worker.device_id == choice.device->id && worker.backend == choice.backend;
-    });
-    if (there != workers.end()) {
+  for (WorkerSpec& one : *wanted) {
+    const WorkerSpec* there = serving(workers, one);
+    const bool same = there != nullptr && there->backend == one.backend;
+    if (there != nullptr && (same || !request.backend)) {
       plan.in_service.push_back(there->name);
+      continue;
+    }
+    if (there != nullptr) {
+      if (request.name && *request.name != there->name) {
+        return Error{
+            ErrorCode::name_taken, cat("'", there->device, "' is in service as '", there->name, "'."),
+            cat("Leave out --name: ", there->name, " goes over to ", backend_name(one.backend),
+                " under its name.")};
+      }
+      describe(one, there->name, request, machine);
+      plan.take_over.push_back(std::move(one));
       continue;
     }
     if (request.name) {
@@ -152,16 +290,9 @@ Result<DeployPlan> plan_deploy(const Machine& machine, std::string_view hive,
         return Error{ErrorCode::name_taken, cat("'", hive, "' has a worker '", *request.name, "' already.")};
       }
     }
-    const std::string base = request.name ? *request.name : cat("worker-", hive);
-    plan.create.push_back({.name = free_name(base, taken),
-                           .backend = choice.backend,
-                           .device_id = choice.device->id,
-                           .device = choice.device->name,
-                           .vram = choice.device->vram,
-                           .pool = pool_of(*choice.device),
-                           .slots = request.slots,
-                           .context = request.context});
-    taken.push_back(plan.create.back().name);
+    describe(one, free_name(request.name ? *request.name : cat("worker-", hive), taken), request, machine);
+    taken.push_back(one.name);
+    plan.create.push_back(std::move(one));
   }
   return plan;
 }

@@ -43,6 +43,9 @@ std::string planned(const Machine& on, const DeployRequest& request,
     text += cat(text.empty() ? "" : "; ", worker.name, " ", lower(backend_name(worker.backend)), " ",
                 worker.device_id);
   }
+  for (const WorkerSpec& worker : plan->take_over) {
+    text += cat(text.empty() ? "" : "; ", worker.name, " over to ", lower(backend_name(worker.backend)));
+  }
   for (const std::string& name : plan->in_service) text += cat(text.empty() ? "" : "; ", "(", name, ")");
   return text;
 }
@@ -83,6 +86,22 @@ TEST(PlanDeploy, ABackendThatItsPackDoesNotKnowGivesWayToTheNext) {
 TEST(PlanDeploy, WhatIsInServiceIsLeftAlone) {
   const std::vector<WorkerSpec> there = {{.name = "mine", .backend = Backend::cuda, .device_id = "GPU-1"}};
   EXPECT_EQ(planned(machine({card("GPU-1"), card("GPU-2")}), {}, there), "worker-pc cuda GPU-2; (mine)");
+}
+
+TEST(PlanDeploy, AnotherBackendIsTakenOverOnlyWhenItIsNamed) {
+  const std::vector<WorkerSpec> vulkan = {
+      {.name = "worker-pc", .backend = Backend::vulkan, .device_id = "GPU-1"}};
+  const Machine on = machine({card("GPU-1"), cpu()});
+  EXPECT_EQ(planned(on, {}, vulkan), "(worker-pc)");
+  EXPECT_EQ(planned(on, {.device = "GPU-1"}, vulkan), "(worker-pc)");
+  EXPECT_EQ(planned(on, {.backend = Backend::vulkan}, vulkan), "(worker-pc)");
+  EXPECT_EQ(planned(on, {.backend = Backend::cuda}, vulkan), "worker-pc over to cuda");
+  EXPECT_EQ(planned(on, {.backend = Backend::cuda, .name = "worker-pc"}, vulkan), "worker-pc over to cuda");
+  EXPECT_EQ(planned(on, {.backend = Backend::cuda, .name = "other"}, vulkan), "name_taken");
+  EXPECT_EQ(planned(on, {.backend = Backend::rocm}, vulkan), "backend_unusable");
+  const Machine two = machine({card("GPU-1"), card("GPU-2"), cpu()});
+  EXPECT_EQ(planned(two, {.backend = Backend::cuda}, vulkan),
+            "worker-pc-2 cuda GPU-2; worker-pc over to cuda");
 }
 
 TEST(PlanDeploy, NamesGoOnWhereTheyAreTaken) {
@@ -135,6 +154,35 @@ TEST(PlanDeploy, SlotsAndContextAreTheWorkers) {
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->create.at(0).slots, 2);
   EXPECT_EQ(plan->create.at(0).context, 4096U);
+}
+
+TEST(PlanDeploy, SeveralDevicesThatAreNamedTogetherAreOneWorker) {
+  const Machine on = machine({card("GPU-1"), card("GPU-2"), llvmpipe(), cpu()});
+  for (const char* named : {"GPU-2, GPU-1", "all"}) {
+    const Result<DeployPlan> plan = plan_deploy(on, "pc", {}, {.device = named});
+    ASSERT_TRUE(plan) << plan.error().message;
+    ASSERT_EQ(plan->create.size(), 1U);
+    const WorkerSpec& worker = plan->create.front();
+    EXPECT_EQ(worker.backend, Backend::cuda);
+    ASSERT_EQ(worker.others.size(), 1U);
+    EXPECT_NE(worker.device_id, worker.others.front().id);
+    EXPECT_EQ(worker.others.front().pool, cat("device ", worker.others.front().id));
+    // The same again is what is there already; one of them alone is another worker.
+    const std::vector<WorkerSpec> there = plan->create;
+    EXPECT_EQ(planned(on, {.device = named}, there), "(worker-pc)");
+    EXPECT_EQ(planned(on, {.device = "GPU-1"}, there), "worker-pc-2 cuda GPU-1");
+  }
+}
+
+TEST(PlanDeploy, WhatCannotShareAWorkerIsRefused) {
+  const Machine on = machine({card("GPU-1"), card("GPU-2", {Backend::vulkan}), cpu()});
+  EXPECT_EQ(planned(on, {.device = "GPU-1,GPU-2"}), "backend_unusable");
+  EXPECT_EQ(planned(on, {.backend = Backend::vulkan, .device = "GPU-1,GPU-2"}), "worker-pc vulkan GPU-1");
+  EXPECT_EQ(planned(on, {.device = "GPU-1,GPU-1"}), "bad_request");
+  EXPECT_EQ(planned(on, {.device = "GPU-1,GPU-9"}), "unknown_name");
+  EXPECT_EQ(planned(on, {.backend = Backend::vulkan, .device = "GPU-1,GPU-2", .memory_limit = 1}),
+            "bad_request");
+  EXPECT_EQ(planned(machine({cpu()}), {.device = "all"}), "backend_unusable");
 }
 
 }  // namespace

@@ -23,13 +23,30 @@ int slots_of(const WorkerSpec& worker, const LoadSettings& settings) {
   return worker.slots > 0 ? worker.slots : model::default_slots;
 }
 
-void add_needs(Load& load, const model::Need& need, const WorkerSpec& worker) {
-  if (need.device.total() > 0) {
-    load.needs.push_back({worker.pool, need.device.total()});
-    load.unlogged.push_back({worker.pool, need.device.overhead});
+// `bytes` of the device that the worker stands for, and `unlogged` of them, which no log tells of.
+void add_device_need(Load& load, std::uint64_t bytes, std::uint64_t unlogged) {
+  for (const std::string& pool : {load.pool, load.limit_pool}) {
+    if (pool.empty()) continue;
+    load.needs.push_back({pool, bytes});
+    load.unlogged.push_back({pool, unlogged});
   }
-  load.needs.push_back({std::string(ram_pool), need.host.total() + prompt_cache_bytes});
-  load.unlogged.push_back({std::string(ram_pool), need.host.overhead + prompt_cache_bytes});
+}
+
+void add_needs(Load& load, const model::Need& need, const std::vector<model::PoolNeed>& split) {
+  const std::uint64_t host = need.host.total() + prompt_cache_bytes;
+  const std::uint64_t host_unlogged = need.host.overhead + need.host.projector + prompt_cache_bytes;
+  if (load.backend == Backend::cpu) return add_device_need(load, host, host_unlogged);
+  if (split.empty()) {
+    add_device_need(load, need.device.total(), need.device.overhead + need.device.projector);
+  } else {
+    add_device_need(load, split.front().total(), split.front().overhead + split.front().projector);
+    for (std::size_t i = 0; i < load.others.size(); ++i) {
+      load.needs.push_back({load.others[i].pool, split[i + 1].total()});
+      load.unlogged.push_back({load.others[i].pool, split[i + 1].overhead});
+    }
+  }
+  load.needs.push_back({std::string(ram_pool), host});
+  load.unlogged.push_back({std::string(ram_pool), host_unlogged});
 }
 
 }  // namespace
@@ -41,13 +58,21 @@ model::Room room_of(const WorkerSpec& worker, const Ledger& ledger, RoomOf which
   model::Room room{.backend = worker.backend,
                    .device = bytes_of(worker.pool),
                    .host = bytes_of(ram_pool),
-                   .is_one = worker.backend != Backend::cpu && worker.pool == ram_pool};
+                   .is_one = worker.backend != Backend::cpu && worker.pool == ram_pool,
+                   .device_bandwidth = worker.device_bandwidth,
+                   .host_bandwidth = worker.host_bandwidth};
+  for (const WorkerDevice& other : worker.others)
+    room.others.push_back({bytes_of(other.pool), other.bandwidth});
+  if (const std::string limit = limit_pool_of(worker); !limit.empty()) {
+    std::uint64_t& limited = worker.backend == Backend::cpu ? room.host : room.device;
+    limited = std::min(limited, bytes_of(limit));
+  }
   room.host -= std::min(room.host, prompt_cache_bytes);
   return room;
 }
 
 model::Fit plan_fit(const model::GgufHeader& header, const WorkerSpec& worker, const LoadSettings& settings,
-                    const model::Room& room, const Corrections& corrections) {
+                    const model::Room& room, const Corrections& corrections, std::uint64_t projector_bytes) {
   const Correction correction = corrections.of(header.architecture, worker.backend);
   const std::uint32_t longest = std::numeric_limits<std::uint32_t>::max();
   return model::fit_model(header,
@@ -58,26 +83,35 @@ model::Fit plan_fit(const model::GgufHeader& header, const WorkerSpec& worker, c
                            .may_offload = settings.may_offload,
                            .longest_batch = engine::batch_tokens(use_of(header), longest),
                            .device_factor = correction.device,
-                           .host_factor = correction.host},
+                           .host_factor = correction.host,
+                           .projector_bytes = projector_bytes},
                           room);
 }
 
 Load plan_load(const model::GgufHeader& header, const ModelFile& file, const WorkerSpec& worker,
                const Ledger& ledger, const LoadSettings& settings, const Corrections& corrections) {
-  const model::Fit fit =
-      plan_fit(header, worker, settings, room_of(worker, ledger, RoomOf::free_now), corrections);
+  const model::Fit fit = plan_fit(header, worker, settings, room_of(worker, ledger, RoomOf::free_now),
+                                  corrections, file.projector_bytes);
   Load load{.worker = worker.name,
             .backend = worker.backend,
             .device_id = worker.device_id,
             .pool = worker.pool,
+            .limit_pool = limit_pool_of(worker),
             .model = file,
             .use = use_of(header),
             .slots = slots_of(worker, settings),
             .context = fit.context,
             .cache = settings.cache,
+            .may_offload = settings.may_offload,
+            .args = settings.args,
             .layers = fit.fits == model::Fits::part ? fit.layers : fit.of_layers,
-            .of_layers = fit.of_layers};
-  add_needs(load, fit.need, worker);
+            .of_layers = fit.of_layers,
+            .expected_speed = fit.speed};
+  if (!fit.split.empty()) {
+    load.others = worker.others;
+    load.split = fit.split;
+  }
+  add_needs(load, fit.need, fit.split_needs);
   const Correction correction = corrections.of(header.architecture, worker.backend);
   load.estimated_device = uncorrected(fit.need.device.logged(), correction.device);
   load.estimated_host = uncorrected(fit.need.host.logged(), correction.host);

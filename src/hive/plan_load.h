@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hive/corrections.h"
+#include "hive/load_settings.h"
 #include "hive/supervisor.h"
 #include "model/fit.h"
 #include "model/gguf.h"
@@ -12,15 +13,6 @@ namespace rbee::hive {
 // which nobody counts. This holds some 2,000 tokens of an 8B model, thousands of a small one.
 inline constexpr std::uint64_t prompt_cache_mib = 256;
 
-// What is said of a model beyond what its worker says ([models."..."] of rbee.toml): it wins over the worker.
-struct LoadSettings {
-  std::uint32_t context = 0;  // 0: the worker's, or the default
-  int slots = 0;
-  model::CacheType cache = model::CacheType::f16;
-  bool unified = true;  // asked of a plan only: engines are started that way
-  bool may_offload = true;
-};
-
 // What there is for the models of a worker: of its pools what is free, or all of it where idle engines give
 // way. The host's part of it is without the prompt cache.
 enum class RoomOf { free_now, all };
@@ -28,13 +20,23 @@ enum class RoomOf { free_now, all };
 
 [[nodiscard]] model::Fit plan_fit(const model::GgufHeader& header, const WorkerSpec& worker,
                                   const LoadSettings& settings, const model::Room& room,
-                                  const Corrections& corrections);
+                                  const Corrections& corrections, std::uint64_t projector_bytes = 0);
 
 // A context that nobody names is lowered by halves while only that keeps the model from fitting; then layers
 // stay on the host, where that may be. `load.needs` may still not fit: the ledger refuses it.
 [[nodiscard]] Load plan_load(const model::GgufHeader& header, const ModelFile& file, const WorkerSpec& worker,
                              const Ledger& ledger, const LoadSettings& settings = {},
                              const Corrections& corrections = {});
+
+// A context that a request needs and its engine does not have.
+struct ContextWish {
+  std::uint32_t context = 0;
+  std::uint32_t most = 0;  // that the configuration lets a request use; 0: the model's own
+};
+// Fails with does_not_fit and the numbers; more_context.cpp.
+[[nodiscard]] Result<Load> plan_more_context(const model::GgufHeader& header, const Load& load,
+                                             const WorkerSpec& worker, const Ledger& ledger,
+                                             const ContextWish& wish, const Corrections& corrections);
 
 // The engine's host threads. Two engines whose threads outnumber the cores were measured 30 to 45 times
 // slower than one (their barriers spin), so a core is left to everything else, and a device needs few:

@@ -77,8 +77,11 @@ TEST(PlanLoad, AContextThatWasAskedForIsNotLowered) {
   EXPECT_EQ(planned(32768, worker(4, 32768), whole - 1).context, 32768U);
 }
 
-TEST(PlanLoad, WhatFitsInNoWayIsPlannedWhole) {
-  EXPECT_EQ(planned(32768, worker(4, 0), 1000).context, 32768U);
+TEST(PlanLoad, WhatFitsInNoWayIsPlannedAsSmallAsItGets) {
+  const Load load = planned(32768, worker(4, 0), 1000);
+  EXPECT_EQ(load.context, model::smallest_default_context);
+  EXPECT_EQ(load.layers, load.of_layers);
+  EXPECT_EQ(planned(32768, worker(4, 16384), 1000).context, 16384U);
 }
 
 TEST(PlanLoad, ThePromptCacheIsCounted) {
@@ -165,6 +168,76 @@ TEST(PlanLoad, WhatEnginesTookMoreThanPlannedIsPlannedTheNextTime) {
   EXPECT_NEAR(static_cast<double>(sum(after.needs) - sum(before.needs)),
               static_cast<double>(before.estimated_host) / 10, 100.0);
   EXPECT_NEAR(static_cast<double>(after.estimated_host), static_cast<double>(before.estimated_host), 100.0);
+}
+
+WorkerSpec card_of(std::string pool) {
+  WorkerSpec card = worker(1, 0);
+  card.backend = Backend::cuda;
+  card.pool = std::move(pool);
+  return card;
+}
+
+TEST(PlanLoad, ABudgetIsAPoolOfItsOwnBesideTheDevices) {
+  WorkerSpec card = card_of("device GPU-1");
+  card.memory_limit = 1'200'000'000;
+  Ledger ledger;
+  ledger.set_pool("ram", std::uint64_t{1} << 40);
+  ledger.set_pool("device GPU-1", std::uint64_t{1} << 40);
+  ledger.set_pool(limit_pool_of(card), card.memory_limit);
+  const Load load = plan_load(ten_layers(), {}, card, ledger);
+  EXPECT_LT(load.layers, load.of_layers);
+  ASSERT_EQ(load.needs.size(), 3U);
+  EXPECT_EQ(load.needs[0].pool, "device GPU-1");
+  EXPECT_EQ(load.needs[1].pool, "worker worker-pc");
+  EXPECT_EQ(load.needs[0].bytes, load.needs[1].bytes);
+  EXPECT_LE(load.needs[1].bytes, card.memory_limit);
+}
+
+TEST(PlanLoad, OfSeveralDevicesEachIsPromisedWhatItsLayersTake) {
+  WorkerSpec card = card_of("device GPU-1");
+  card.others = {{.id = "GPU-2", .pool = "device GPU-2"}};
+  Ledger ledger;
+  ledger.set_pool("ram", std::uint64_t{1} << 40);
+  ledger.set_pool("device GPU-1", 1'500'000'000);
+  ledger.set_pool("device GPU-2", 1'500'000'000);
+  const Load load = plan_load(ten_layers(), {}, card, ledger);
+  ASSERT_EQ(load.split.size(), 2U);
+  EXPECT_EQ(load.split[0] + load.split[1], 11U);
+  ASSERT_EQ(load.needs.size(), 3U);
+  EXPECT_EQ(load.needs[1].pool, "device GPU-2");
+  EXPECT_TRUE(ledger.reserve({"e", "m", "w"}, load.needs));
+}
+
+TEST(PlanMoreContext, ByDoublingUpToWhatTheConfigurationAllows) {
+  Ledger ledger;
+  ledger.set_pool("ram", std::uint64_t{1} << 40);
+  const WorkerSpec on = worker(1, 0);
+  Load running = plan_load(header(131072), {}, on, ledger);
+  running.engine_id = "e";
+  ASSERT_TRUE(ledger.reserve({"e", "m", "w"}, running.needs));
+  const auto context = [&](std::uint32_t wanted, std::uint32_t most) {
+    const Result<Load> more = plan_more_context(header(131072), running, on, ledger, {wanted, most}, {});
+    return more ? more->context : 0;
+  };
+  EXPECT_EQ(context(40000, 0), 65536U);
+  EXPECT_EQ(context(40000, 50000), 50000U);
+  EXPECT_EQ(context(100000, 0), 131072U);
+  EXPECT_EQ(context(200000, 0), 0U) << "more than the model takes";
+}
+
+TEST(PlanMoreContext, WhereDoubleHasNoRoomJustWhatIsNeeded) {
+  Ledger ledger;
+  ledger.set_pool("ram", std::uint64_t{1} << 40);
+  const WorkerSpec on = worker(1, 0);
+  Load running = plan_load(header(131072), {}, on, ledger);
+  running.engine_id = "e";
+  // What runs counts as free; 8 kB more for each token.
+  ASSERT_TRUE(ledger.reserve({"e", "m", "w"}, running.needs));
+  ledger.set_pool("ram", sum(running.needs) + 15'000 * 8192U);
+  const Result<Load> more = plan_more_context(header(131072), running, on, ledger, {40000, 0}, {});
+  ASSERT_TRUE(more) << more.error().message;
+  EXPECT_EQ(more->context, 40000U);
+  EXPECT_FALSE(plan_more_context(header(131072), running, on, ledger, {60000, 0}, {}));
 }
 
 TEST(EngineThreads, LayersOnTheHostNeedTheCores) {

@@ -6,6 +6,7 @@
 #include "engine/launch.h"
 #include "engine/log.h"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -40,28 +41,35 @@ Error not_proven(const ProofRequest& request, std::string_view why) {
 
 }  // namespace
 
-std::string engine_device_name(Backend backend) {
+std::string engine_device_name(Backend backend, std::size_t place) {
   switch (backend) {
     case Backend::cpu: return "CPU";
-    case Backend::vulkan: return "Vulkan0";
-    case Backend::cuda: return "CUDA0";
-    case Backend::rocm: return "ROCm0";
-    case Backend::metal: return "MTL0";
+    case Backend::vulkan: return cat("Vulkan", place);
+    case Backend::cuda: return cat("CUDA", place);
+    case Backend::rocm: return cat("ROCm", place);
+    case Backend::metal: return cat("MTL", place);
   }
   return {};
 }
 
-Result<Prepared> prepare_engine(const ProbeSettings& probe, Backend backend, const std::string& device_id) {
+Result<Prepared> prepare_engine(const ProbeSettings& probe, Backend backend,
+                                const std::vector<std::string>& device_ids) {
   const auto pack = engine::find_pack(probe.engines_folder, backend, probe.server_on_path);
   if (!pack) return pack.error();
   Prepared prepared{.server = pack->server.string()};
   // CUDA takes UUIDs; a device without one is the only one of its board.
-  if (backend == Backend::cuda && (device_id.starts_with("GPU-") || device_id.starts_with("MIG-")))
-    prepared.visible_id = device_id;
+  const bool have_uuids = std::all_of(device_ids.begin(), device_ids.end(), [](const std::string& id) {
+    return id.starts_with("GPU-") || id.starts_with("MIG-");
+  });
+  if (backend == Backend::cuda && have_uuids) prepared.visible_id = join(device_ids, ",");
   if (backend != Backend::vulkan && backend != Backend::rocm) return prepared;
-  const Result<int> ordinal = find_ordinal(backend, device_id, prepared.server, probe);
-  if (!ordinal) return ordinal.error();
-  prepared.ordinal = *ordinal;
+  std::vector<std::string> ordinals;
+  for (const std::string& id : device_ids) {
+    const Result<int> ordinal = find_ordinal(backend, id, prepared.server, probe);
+    if (!ordinal) return ordinal.error();
+    ordinals.push_back(cat(*ordinal));
+  }
+  prepared.ordinals = join(ordinals, ",");
   return prepared;
 }
 
@@ -95,7 +103,7 @@ std::optional<std::string> ProofReader::trouble(const Device& device) const {
 }
 
 Result<void> prove_device(const ProofRequest& request) {
-  const Result<Prepared> prepared = prepare_engine(request.probe, request.backend, request.device.id);
+  const Result<Prepared> prepared = prepare_engine(request.probe, request.backend, {request.device.id});
   if (!prepared) return prepared.error();
   const engine::EngineSpec spec{.server = prepared->server,
                                 .model = request.model.string(),
@@ -103,7 +111,7 @@ Result<void> prove_device(const ProofRequest& request) {
                                 .backend = request.backend,
                                 .device = engine_device_name(request.backend),
                                 .visible_id = prepared->visible_id,
-                                .ordinal = prepared->ordinal,
+                                .ordinals = prepared->ordinals,
                                 .slots = 1,
                                 .slot_context = proof_context,
                                 .threads = request.threads,

@@ -17,15 +17,15 @@ namespace rbee::hive {
 struct Prepared {
   std::string server;
   std::string visible_id = {};  // of EngineSpec
-  std::optional<int> ordinal = {};
+  std::string ordinals = {};
 };
 
 // Fails as engine::find_pack() and find_ordinal().
 [[nodiscard]] Result<Prepared> prepare_engine(const ProbeSettings& probe, Backend backend,
-                                              const std::string& device_id);
+                                              const std::vector<std::string>& device_ids);
 
-// The engine's own name of the one device that it is shown: "Vulkan0".
-[[nodiscard]] std::string engine_device_name(Backend backend);
+// The engine's own name of a device by its place among those that it is shown: "Vulkan0".
+[[nodiscard]] std::string engine_device_name(Backend backend, std::size_t place = 0);
 
 struct ProofRequest {
   ProbeSettings probe;

@@ -20,14 +20,11 @@ constexpr std::chrono::milliseconds longest_probe{3'000};
 constexpr auto hiding_variables = std::to_array<std::string_view>(
     {"CUDA_VISIBLE_DEVICES=", "HIP_VISIBLE_DEVICES=", "ROCR_VISIBLE_DEVICES=", "GGML_VK_VISIBLE_DEVICES="});
 
-std::vector<std::string> probe_environment(const std::vector<std::string>& inherited) {
-  std::vector<std::string> environment;
-  for (const std::string& variable : inherited) {
-    const bool hides = std::any_of(hiding_variables.begin(), hiding_variables.end(),
-                                   [&](std::string_view name) { return variable.starts_with(name); });
-    if (!hides) environment.push_back(variable);
-  }
-  return environment;
+std::vector<std::string> child_arguments(const ProbeSettings& settings, std::string_view what) {
+  std::vector<std::string> arguments = {settings.program, std::string(probe_command), std::string(what),
+                                        settings.probes.root.string()};
+  if (settings.probes.library_folders) arguments.push_back(join(*settings.probes.library_folders, ":"));
+  return arguments;
 }
 
 struct Answer {
@@ -38,9 +35,7 @@ struct Answer {
 Answer run_child_probe(const ProbeSettings& settings, device::ProbeKind kind) {
   Answer answer;
   engine::ChildRun run;
-  run.arguments = {settings.program, std::string(probe_command), std::string(device::probe_name(kind)),
-                   settings.probes.root.string()};
-  if (settings.probes.library_folders) run.arguments.push_back(join(*settings.probes.library_folders, ":"));
+  run.arguments = child_arguments(settings, device::probe_name(kind));
   run.environment = probe_environment(settings.environment);
   // Drivers print what they like; the facts are the one line that is marked.
   run.on_line = [&answer](std::string_view line) {
@@ -91,7 +86,7 @@ Result<void> compare_with_engine(Backend backend, int ordinal, const std::string
                                  const std::string& server, const std::vector<std::string>& inherited) {
   engine::EngineSpec spec;
   spec.backend = backend;
-  spec.ordinal = ordinal;
+  spec.ordinals = cat(ordinal);
   const auto listed = engine::list_engine_devices(server, engine::engine_environment(spec, inherited));
   if (!listed) return listed.error();
   const bool same_name =
@@ -105,6 +100,20 @@ Result<void> compare_with_engine(Backend backend, int ordinal, const std::string
 }
 
 }  // namespace
+
+std::vector<std::string> probe_environment(const std::vector<std::string>& inherited) {
+  std::vector<std::string> environment;
+  for (const std::string& variable : inherited) {
+    const bool hides = std::any_of(hiding_variables.begin(), hiding_variables.end(),
+                                   [&](std::string_view name) { return variable.starts_with(name); });
+    if (!hides) environment.push_back(variable);
+  }
+  return environment;
+}
+
+std::vector<std::string> watch_arguments(const ProbeSettings& settings) {
+  return child_arguments(settings, watch_word);
+}
 
 device::Detection detect_machine(const ProbeSettings& settings) {
   device::Detection detection =

@@ -26,6 +26,13 @@ struct ProbeSettings {
 
 inline constexpr std::string_view probe_command = "probe-child";
 
+// Of the process that tells the GPUs' figures: `PROGRAM probe-child watch ROOT [FOLDERS]` writes a line of
+// them (device/figures.h) each second until nobody reads it.
+inline constexpr std::string_view watch_word = "watch";
+[[nodiscard]] std::vector<std::string> watch_arguments(const ProbeSettings& settings);
+// The caller's variables without those that would hide devices.
+[[nodiscard]] std::vector<std::string> probe_environment(const std::vector<std::string>& inherited);
+
 [[nodiscard]] device::Detection detect_machine(const ProbeSettings& settings);
 [[nodiscard]] Machine probe_machine(const ProbeSettings& settings);
 

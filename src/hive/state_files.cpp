@@ -31,6 +31,10 @@ Result<WorkerSpec> parse_worker(const Json& json) {
     return Error{ErrorCode::bad_config,
                  cat("The slots or context of '", *name, "' in workers.json are no counts.")};
   }
+  std::vector<WorkerDevice> others;
+  for (const Json& id : get_array(json, "others")) {
+    if (id.is_string()) others.push_back({.id = id.get<std::string>()});
+  }
   return WorkerSpec{.name = *name,
                     .backend = *known,
                     .device_id = *device,
@@ -38,7 +42,10 @@ Result<WorkerSpec> parse_worker(const Json& json) {
                     .pool = std::string(ram_pool),
                     .slots = static_cast<int>(slots),
                     .context = static_cast<std::uint32_t>(context),
-                    .stopped = get_bool(json, "stopped").value_or(false)};
+                    .memory_limit = static_cast<std::uint64_t>(
+                        std::max<std::int64_t>(0, get_int(json, "memory_limit").value_or(0))),
+                    .stopped = get_bool(json, "stopped").value_or(false),
+                    .others = std::move(others)};
 }
 
 }  // namespace
@@ -46,13 +53,17 @@ Result<WorkerSpec> parse_worker(const Json& json) {
 std::string workers_text(std::span<const WorkerSpec> workers) {
   Json list = Json::array();
   for (const WorkerSpec& worker : workers) {
+    Json others = Json::array();
+    for (const WorkerDevice& other : worker.others) others.push_back(other.id);
     list.push_back({{"name", worker.name},
                     {"backend", std::string(backend_name(worker.backend))},
                     {"device_id", worker.device_id},
                     {"device", worker.device},
                     {"slots", worker.slots},
                     {"context", worker.context},
-                    {"stopped", worker.stopped}});
+                    {"memory_limit", worker.memory_limit},
+                    {"stopped", worker.stopped},
+                    {"others", std::move(others)}});
   }
   Json file;
   file["workers"] = std::move(list);
@@ -80,9 +91,10 @@ void settle_worker(WorkerSpec& worker, const Machine& machine) {
     worker.gone_reason = cat("this machine has no device '", worker.device_id, "' now.");
     return;
   }
-  worker.device = device->name;
-  worker.vram = device->vram;
-  worker.pool = pool_of(*device);
+  if (!describe_devices(worker, machine)) {
+    worker.gone_reason = "this machine lacks one of its devices now.";
+    return;
+  }
   const DeviceBackend* backend = find_backend(*device, worker.backend);
   if (backend == nullptr) {
     worker.gone_reason =

@@ -1,6 +1,7 @@
 #include "hive/supervisor.h"
 
 #include "base/text.h"
+#include "hive/load_trouble.h"
 
 #include <algorithm>
 #include <utility>
@@ -31,6 +32,10 @@ EngineState state_of(LifeState state) {
 
 }  // namespace
 
+std::string limit_pool_of(const WorkerSpec& worker) {
+  return worker.memory_limit == 0 ? std::string() : cat("worker ", worker.name);
+}
+
 std::vector<std::string> Supervisor::worker_names() const {
   std::vector<std::string> names;
   for (const auto& [name, worker] : workers_) {
@@ -59,6 +64,14 @@ const WorkerSpec* Supervisor::find_worker(std::string_view name) const {
   return at == workers_.end() || at->second.removing ? nullptr : &at->second.spec;
 }
 
+void Supervisor::settle_workers(const std::function<void(WorkerSpec&)>& settle) {
+  for (auto& [name, worker] : workers_) {
+    const WorkerSpec before = worker.spec;
+    settle(worker.spec);
+    if (worker.spec != before) ++revision_;
+  }
+}
+
 std::vector<WorkerSpec> Supervisor::workers() const {
   std::vector<WorkerSpec> specs;
   for (const auto& [name, worker] : workers_) {
@@ -71,8 +84,19 @@ Result<void> Supervisor::add_worker(WorkerSpec worker) {
   if (workers_.find(worker.name) != workers_.end()) {
     return Error{ErrorCode::name_taken, cat("'", hive_, "' has a worker '", worker.name, "' already.")};
   }
+  if (worker.memory_limit > 0) ledger_.set_pool(limit_pool_of(worker), worker.memory_limit);
   std::string name = worker.name;
   workers_.emplace(std::move(name), Worker{.spec = std::move(worker)});
+  ++revision_;
+  return {};
+}
+
+Result<void> Supervisor::take_over(WorkerSpec spec, Instant now) {
+  Worker* worker = worker_of(spec.name);
+  if (worker == nullptr) return unknown_worker(spec.name);
+  drop_failed([&](const Load& load) { return load.worker == spec.name; });
+  unload_where([&](const Load& load) { return load.worker == spec.name; }, now, limits_.longest_drain);
+  worker->spec = std::move(spec);
   ++revision_;
   return {};
 }
@@ -132,7 +156,7 @@ Result<std::string> Supervisor::engine_of(std::string_view worker, std::string_v
   if (!engine->failed_at) return engine->load.engine_id;
   if (now - *engine->failed_at >= set_aside_for) return std::string();
   return Error{ErrorCode::engine_failed,
-               cat("'", model_id, "' does not start on '", worker, "': ", engine->life.reason()),
+               cat("'", model_id, "' does not start on '", worker, "': ", failure_text(*engine)),
                cat("`rbee logs --worker ", worker, "` has the engine's own words; `rbee worker stop ", worker,
                    "` and `start` try it again.")};
 }
@@ -256,6 +280,24 @@ const Load* Supervisor::find_load(std::string_view engine) const {
   return at == engines_.end() ? nullptr : &at->second.load;
 }
 
+std::string Supervisor::failure_text(const Engine& engine) const {
+  const Load& load = engine.load;
+  const auto worker = workers_.find(load.worker);
+  FailedLoad failed{.reason = engine.life.reason(),
+                    .worker = load.worker,
+                    .device = worker == workers_.end() ? load.device_id : worker->second.spec.device,
+                    .backend = load.backend,
+                    .free_bytes = ledger_.free(load.pool),
+                    .memory_bytes = ledger_.size(load.pool),
+                    .layers = load.layers,
+                    .of_layers = load.of_layers};
+  for (const Need& need : load.needs) {
+    if (need.pool == load.pool) failed.needs_bytes += need.bytes;
+  }
+  const std::string hint = load_hint(failed);
+  return hint.empty() ? failed.reason : cat(failed.reason, failed.reason.ends_with('.') ? " " : ". ", hint);
+}
+
 std::vector<EngineReport> Supervisor::engine_reports() const {
   std::vector<EngineReport> reports;
   for (const auto& [id, engine] : engines_) {
@@ -265,12 +307,13 @@ std::vector<EngineReport> Supervisor::engine_reports() const {
                        .worker = engine.load.worker,
                        .model_id = engine.load.model.id,
                        .state = state_of(state),
-                       .reason = tells_why ? engine.life.reason() : std::string(),
+                       .reason = tells_why ? failure_text(engine) : std::string(),
                        .socket = {},
                        .incarnation = engine.life.incarnation(),
                        .slots = engine.load.slots,
                        .context = engine.load.context,
                        .offload = offload_of(engine.load),
+                       .expected_speed = engine.load.expected_speed,
                        .memory_bytes = engine.memory_bytes,
                        .load_seconds = engine.life.load_seconds()});
   }
@@ -285,16 +328,32 @@ WorkerReport Supervisor::report_of(const Worker& worker) const {
   WorkerState state = WorkerState::ready;
   if (!spec.gone_reason.empty()) state = WorkerState::gone;
   if (spec.stopped || worker.removing) state = has_engines ? WorkerState::draining : WorkerState::stopped;
+  std::uint64_t memory = ledger_.size(spec.pool);
+  std::uint64_t free = ledger_.free(spec.pool);
+  std::optional<double> vram = spec.vram;
+  if (const std::string limit = limit_pool_of(spec); !limit.empty()) {
+    memory = std::min(memory, ledger_.size(limit));
+    free = std::min(free, ledger_.free(limit));
+    constexpr double gib = 1u << 30;
+    if (vram) vram = std::min(*vram, static_cast<double>(spec.memory_limit) / gib);
+  }
+  std::string device = spec.device;
+  for (const WorkerDevice& other : spec.others) {
+    memory += ledger_.size(other.pool);
+    free += ledger_.free(other.pool);
+    device += cat(" + ", other.name);
+    vram = vram && other.vram ? std::optional(*vram + *other.vram) : std::nullopt;
+  }
   return {.name = spec.name,
           .hive = hive_,
           .backend = spec.backend,
           .device_id = spec.device_id,
-          .device = spec.device,
+          .device = device,
           .state = state,
           .reason = spec.gone_reason,
-          .vram = spec.vram,
-          .memory_bytes = ledger_.size(spec.pool),
-          .free_memory_bytes = ledger_.free(spec.pool),
+          .vram = vram,
+          .memory_bytes = memory,
+          .free_memory_bytes = free,
           .slots = spec.slots,
           .context = spec.context};
 }

@@ -21,17 +21,34 @@ namespace rbee::hive {
 // A pair that was set aside may be asked for again after this: what was missing may have come meanwhile.
 inline constexpr Milliseconds set_aside_for{10 * 60'000};
 
+// A further device of a worker that has several.
+struct WorkerDevice {
+  std::string id = {};
+  std::string name = {};  // for people
+  std::optional<double> vram = {};
+  std::string pool = {};
+  std::uint64_t bandwidth = 0;  // bytes a second; 0: not known
+  friend bool operator==(const WorkerDevice&, const WorkerDevice&) = default;
+};
+
 struct WorkerSpec {
   std::string name = {};
   Backend backend = Backend::cpu;
   std::string device_id = {};
   std::string device = {};  // its name, for people
   std::optional<double> vram = {};
-  std::string pool = {};      // where its models lie
+  std::string pool = {};  // where its models lie
+  // Bytes a second that are read from there, and from the host's memory; 0: not known.
+  std::uint64_t device_bandwidth = 0;
+  std::uint64_t host_bandwidth = 0;
   int slots = 0;              // 0: the default
   std::uint32_t context = 0;  // 0: the model's own
+  // The most that its models may take of its device (--vram), in bytes; 0: all there is.
+  std::uint64_t memory_limit = 0;
   bool stopped = false;
-  std::string gone_reason = {};  // not empty: its device or backend is not there (any more)
+  std::vector<WorkerDevice> others = {};  // beside the first, through the same backend, in their order
+  std::string gone_reason = {};           // not empty: its device or backend is not there (any more)
+  friend bool operator==(const WorkerSpec&, const WorkerSpec&) = default;
 };
 
 struct Load {
@@ -40,11 +57,16 @@ struct Load {
   Backend backend = Backend::cpu;
   std::string device_id = {};
   std::string pool = {};
+  std::string limit_pool = {};            // of its worker's budget; empty: it has none
+  std::vector<WorkerDevice> others = {};  // further devices
+  std::vector<std::uint32_t> split = {};  // layers on each, the first device's first; empty: one device
   ModelFile model = {};
   engine::EngineUse use = engine::EngineUse::text;
   int slots = 1;
   std::uint32_t context = 0;  // of one request
   model::CacheType cache = model::CacheType::f16;
+  bool may_offload = true;
+  std::vector<std::string> args = {};  // further ones of the engine
   // Where they belong, of how many, as the engine counts them (-ngl); fewer than all: the rest is on the
   // host beside a device.
   std::uint32_t layers = 0;
@@ -53,9 +75,13 @@ struct Load {
   // What the header alone says that the engine's log will tell of, before any correction.
   std::uint64_t estimated_device = 0;
   std::uint64_t estimated_host = 0;
+  std::optional<double> expected_speed = {};  // tokens a second, from bandwidths alone
   // Part of the needs that the engine's log does not tell of: stays beside what is measured.
   std::vector<Need> unlogged = {};
 };
+
+// What a worker's budget is called in the ledger; empty where it has none.
+[[nodiscard]] std::string limit_pool_of(const WorkerSpec& worker);
 
 struct EngineAction {
   std::string engine;
@@ -73,11 +99,16 @@ class Supervisor {
 
   // Workers. All but add_worker() fail with unknown_name and the near names.
   [[nodiscard]] Result<void> add_worker(WorkerSpec worker);  // fails with name_taken
+  // The worker of that name goes over to another backend of its device: its engines are ended when their
+  // slots are idle, and what is loaded from now on runs through the new one.
+  [[nodiscard]] Result<void> take_over(WorkerSpec worker, Instant now);
   [[nodiscard]] Result<void> stop_worker(std::string_view name, Instant now);
   // What was set aside on it may be tried again.
   [[nodiscard]] Result<void> start_worker(std::string_view name);
   // Forgotten once its engines have ended.
   [[nodiscard]] Result<void> remove_worker(std::string_view name, Instant now);
+  // What the machine says of each worker now, written into it: device, pool and why it is gone.
+  void settle_workers(const std::function<void(WorkerSpec&)>& settle);
   [[nodiscard]] const WorkerSpec* find_worker(std::string_view name) const;
   [[nodiscard]] std::vector<WorkerSpec> workers() const;  // but those that are being removed
 
@@ -134,6 +165,8 @@ class Supervisor {
   void sweep();
   [[nodiscard]] std::vector<std::string> worker_names() const;
   [[nodiscard]] WorkerReport report_of(const Worker& worker) const;
+  // Why it was set aside, with what to make of that.
+  [[nodiscard]] std::string failure_text(const Engine& engine) const;
 
   std::string hive_;
   LifeLimits limits_;

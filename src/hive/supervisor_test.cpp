@@ -100,6 +100,24 @@ class Bench {
   int engines_ = 0;
 };
 
+TEST(Supervisor, AWorkerThatIsTakenOverEndsItsEnginesWhenTheyAreIdle) {
+  Bench bench;
+  EXPECT_EQ(bench.load("demo"), "e1");
+  bench.make_ready("e1");
+  bench.on("e1", event::InFlight{1});
+  (void)bench.actions();
+  EXPECT_TRUE(bench.supervisor.take_over(
+      {.name = "worker-pc", .backend = Backend::vulkan, .device_id = "GPU-1", .pool = "ram"}, bench.now));
+  EXPECT_EQ(bench.actions(), "") << "its request is finished first";
+  EXPECT_EQ(bench.engines(), "e1 stopping");
+  EXPECT_EQ(bench.supervisor.worker_reports().at(0).backend, Backend::vulkan);
+  EXPECT_EQ(bench.load("demo"), "e2") << "beside it, where there is room";
+  EXPECT_EQ(bench.actions(), "e2 start");
+  bench.idle("e1");
+  EXPECT_EQ(bench.actions(), "e1 terminate");
+  EXPECT_FALSE(bench.supervisor.take_over({.name = "none"}, bench.now));
+}
+
 TEST(Supervisor, ALoadStartsOneEngine) {
   Bench bench;
   EXPECT_EQ(bench.load("demo"), "e1");

@@ -304,7 +304,7 @@ net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, 
     case RouteId::fit: handling = answer_fit(core, exchange); break;
     case RouteId::metrics: {
       const Snapshot snapshot = core->placing->snapshot();
-      std::string text = core->metrics.text(snapshot.running, snapshot.waiting);
+      std::string text = core->metrics.text(snapshot.running, snapshot.waiting, snapshot.waiting_by_model);
       handling = respond_text(exchange, "text/plain; version=0.0.4", std::move(text));
       break;
     }

@@ -54,12 +54,14 @@ Json models_of(const Snapshot& snapshot, const FleetWorker& worker,
       return engine->model_id == file.id && engine->state == EngineState::ready;
     });
     const EngineReport* report = loaded == engines.end() ? nullptr : report_of(snapshot, **loaded);
-    list.push_back({{"name", file.id},
-                    {"quant", file.quant},
-                    {"loaded", loaded != engines.end()},
-                    {"offload", report == nullptr ? Json(nullptr) : Json(report->offload)},
-                    {"context", report == nullptr ? Json(nullptr) : Json(report->context)},
-                    {"speed", nullptr}});
+    list.push_back(
+        {{"name", file.id},
+         {"quant", file.quant},
+         {"loaded", loaded != engines.end()},
+         {"offload", report == nullptr ? Json(nullptr) : Json(report->offload)},
+         {"context", report == nullptr ? Json(nullptr) : Json(report->context)},
+         {"speed", nullptr},
+         {"expected_speed", report == nullptr ? Json(nullptr) : number_or_null(report->expected_speed)}});
   }
   return list;
 }

@@ -6,6 +6,8 @@
 #include "base/random.h"
 #include "keeper/keeper.h"
 #include "keeper/metrics.h"
+#include "keeper/model_book.h"
+#include "keeper/model_care.h"
 #include "keeper/placing.h"
 #include "keeper/state.h"
 
@@ -19,6 +21,8 @@ struct Core {
   std::shared_ptr<Log> log;
   KeeperOptions options;
   Metrics metrics = {};
+  std::shared_ptr<ModelBook> models = {};
+  ModelCare care = {};
   std::shared_ptr<Placing> placing = {};
   std::unique_ptr<State> state = {};
   Instant started = {};

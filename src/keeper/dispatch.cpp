@@ -2,8 +2,13 @@
 
 #include "base/text.h"
 #include "domain/model_name.h"
+#include "keeper/grow.h"
 #include "keeper/relay.h"
+#include "keeper/trace_header.h"
 #include "net/client.h"
+
+#include <algorithm>
+#include <cmath>
 
 namespace rbee::keeper {
 namespace {
@@ -13,8 +18,14 @@ constexpr Milliseconds connect_within{5'000};
 // An engine notices a departed client within its current batch, or after a second without news for anybody;
 // one that has not let go by now is its hive's to judge.
 constexpr Milliseconds let_go_within{60'000};
-// The 503 of an engine that still loads has some hundred bytes.
-constexpr std::size_t largest_503_bytes = 65536;
+// A line of a log that can still be read.
+constexpr std::size_t most_workers_logged = 8;
+// Of what is asked for by Retry-After.
+constexpr double jitter = 0.25;
+// The 503 of an engine that still loads, and the 400 for a prompt that is too long, have some hundred bytes.
+constexpr std::size_t largest_error_bytes = 65536;
+// A prompt that just fits leaves no room for an answer.
+constexpr std::uint64_t tokens_of_answer = 512;
 
 // Shared with the callback of a client's departure, which may come at any time.
 struct Ride {
@@ -42,12 +53,21 @@ class Pointed {
   T*& place_;
 };
 
-enum class Step { done, lost, not_ready };
+enum class Step { done, lost, not_ready, too_small };
+
+// An answer that is kept while it is not clear whether the client gets it.
+struct Kept {
+  int status = 0;
+  std::string type;
+  std::string body;
+};
 
 struct Attempt {
   Step step = Step::done;
   Outcome outcome = Outcome::ok;
   Relayed relayed = {};
+  std::uint64_t tokens = 0;  // of too_small: what the prompt has
+  Kept kept = {};            // of too_small: the engine's own words
 };
 
 struct Passage {
@@ -57,6 +77,8 @@ struct Passage {
   std::string id;
   std::shared_ptr<Ride> ride;
   std::int64_t begun_us = 0;
+  std::string model_label = {};  // for metrics
+  bool grown = false;  // an engine was asked to start anew for it: once is enough
 
   [[nodiscard]] double seconds() const { return static_cast<double>(core->clock.now_us() - begun_us) / 1e6; }
 };
@@ -71,21 +93,49 @@ bool says_loading(std::string_view body) { return body.find("Loading model") != 
 net::Headers own_headers(const Passage& passage, const std::string& worker) {
   net::Headers headers{{"x-rbee-request-id", passage.id}};
   if (!worker.empty()) headers.add("x-rbee-worker", worker);
+  if (!passage.call.explain) return headers;
+  const std::optional<routing::Explanation> told = passage.core->placing->explain_past(passage.id);
+  if (told) headers.add("x-rbee-trace", trace_header(*told));
   return headers;
+}
+
+Kept keep(const net::ClientExchange& engine, std::string body) {
+  return {engine.head().status,
+          std::string(engine.head().headers.find("Content-Type").value_or("application/json")),
+          std::move(body)};
+}
+
+net::Task<Attempt> pass_on(Passage& passage, Kept kept, std::string worker) {
+  net::Headers headers = own_headers(passage, worker);
+  headers.add("Content-Type", std::move(kept.type));
+  net::Task<Result<void>> responding =
+      passage.exchange.respond(kept.status, std::move(headers), std::move(kept.body));
+  const Result<void> answered = co_await responding;
+  co_return Attempt{.outcome = answered ? Outcome::engine_error : Outcome::client_gone};
 }
 
 // A 503 is either "not yet", which the client need not know, or an answer like any other.
 net::Task<Attempt> take_503(Passage& passage, net::ClientExchange& engine, const std::string& worker) {
-  const Result<std::string> body = co_await engine.read_all(largest_503_bytes, connect_within);
+  const Result<std::string> body = co_await engine.read_all(largest_error_bytes, connect_within);
   if (!body) co_return Attempt{.step = Step::lost};
   if (says_loading(*body)) co_return Attempt{.step = Step::not_ready};
-  net::Headers headers = own_headers(passage, worker);
-  headers.add("Content-Type",
-              std::string(engine.head().headers.find("Content-Type").value_or("application/json")));
-  std::string text = *body;
-  net::Task<Result<void>> responding = passage.exchange.respond(503, std::move(headers), std::move(text));
-  const Result<void> answered = co_await responding;
-  co_return Attempt{.outcome = answered ? Outcome::engine_error : Outcome::client_gone};
+  Kept kept = keep(engine, *body);
+  net::Task<Attempt> passing = pass_on(passage, std::move(kept), worker);
+  const Attempt passed = co_await passing;
+  co_return passed;
+}
+
+// A 400 that says the prompt is too long is not the last word where the engine could have more context.
+net::Task<Attempt> take_400(Passage& passage, net::ClientExchange& engine, const std::string& worker) {
+  const Result<std::string> body = co_await engine.read_all(largest_error_bytes, connect_within);
+  if (!body) co_return Attempt{.step = Step::lost};
+  Kept kept = keep(engine, *body);
+  const std::optional<TooLong> told = too_long(*body);
+  if (told && !passage.grown)
+    co_return Attempt{.step = Step::too_small, .tokens = told->prompt_tokens, .kept = std::move(kept)};
+  net::Task<Attempt> passing = pass_on(passage, std::move(kept), worker);
+  const Attempt passed = co_await passing;
+  co_return passed;
 }
 
 net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, const std::string& worker) {
@@ -133,9 +183,10 @@ net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen) {
   if (!passage.ride->gone) head = co_await engine->read_head(longest_engine_silence);
   Attempt attempt{.step = Step::lost};
   if (head && !passage.ride->gone) {
-    const bool unavailable = engine->head().status == 503;
-    net::Task<Attempt> taking = unavailable ? take_503(passage, *engine, chosen.worker)
-                                            : take_answer(passage, *engine, chosen.worker);
+    const int status = engine->head().status;
+    net::Task<Attempt> taking = status == 503   ? take_503(passage, *engine, chosen.worker)
+                                : status == 400 ? take_400(passage, *engine, chosen.worker)
+                                                : take_answer(passage, *engine, chosen.worker);
     attempt = co_await taking;
   }
   const bool answered = attempt.step == Step::done && attempt.outcome != Outcome::client_gone;
@@ -158,8 +209,9 @@ void account(const Passage& passage, const Attempt& attempt, const std::string& 
                                                      : "in the middle of its answer."));
   }
   if (attempt.step != Step::done) return;
-  core.state->count(
-      {lower(passage.call.model), 1, attempt.relayed.usage.prompt_tokens, attempt.relayed.usage.tokens});
+  const Usage& usage = attempt.relayed.usage;
+  core.metrics.tokens({usage.prompt_tokens, usage.cached_tokens, usage.tokens});
+  core.state->count({lower(passage.call.model), 1, usage.prompt_tokens, usage.tokens});
 }
 
 // Clients choose names: only those of models that are there become labels.
@@ -170,10 +222,45 @@ std::string model_label(const Core& core, const std::string& model) {
   return "";
 }
 
+// Whether an engine with more context is on its way for it. Where there is no room for an answer beside the
+// prompt, the prompt alone must do.
+net::Task<bool> grow(Passage& passage, FleetEngine engine, std::uint64_t tokens) {
+  passage.grown = true;
+  const double asked = passage.call.max_tokens;
+  const std::uint64_t answer = asked > 0 ? static_cast<std::uint64_t>(asked) : tokens_of_answer;
+  const std::uint64_t room = std::min(answer, 64 * tokens_of_answer);
+  net::Task<bool> asking = ask_more_context(passage.core, passage.exchange.loop(), engine, tokens + room);
+  const bool taken = co_await asking;
+  if (taken) co_return true;
+  asking = ask_more_context(passage.core, passage.exchange.loop(), engine, tokens + 1);
+  const bool taken_without = co_await asking;
+  co_return taken_without;
+}
+
 struct Ended {
   Outcome outcome = Outcome::client_gone;
   std::string worker = {};
+  double predicted_s = 0;  // from its arrival
+  std::uint64_t tokens = 0;
 };
+
+// Later by up to a quarter, so that all who were refused at once do not come back at once.
+int jittered(int retry_after_s, Random& random) {
+  return retry_after_s + static_cast<int>(std::lround(retry_after_s * jitter * random.unit()));
+}
+
+// One line. Where a queue is full that says all; else each worker has its reason.
+void tell_of_refusal(const Passage& passage, const Error& error) {
+  Core& core = *passage.core;
+  core.metrics.refused(info(error.code).name);
+  std::string why = error.message;
+  if (error.code == ErrorCode::no_worker || error.code == ErrorCode::worker_lost) {
+    if (const auto told = core.placing->explain_past(passage.id)) {
+      why = routing::in_one_line(*told, most_workers_logged);
+    }
+  }
+  core.log->info(cat("Request ", passage.id, " for '", passage.call.model, "' was refused: ", why));
+}
 
 net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
   Ended ended;
@@ -182,24 +269,48 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     if (!decision) break;
     if (const auto* no = std::get_if<routing::Refuse>(&*decision)) {
       ended.outcome = Outcome::refused;
-      passage.core->metrics.refused(info(no->error.code).name);
-      passage.core->log->info(
-          cat("Request ", passage.id, " for '", passage.call.model, "' was refused: ", no->error.message));
+      tell_of_refusal(passage, no->error);
+      const int later = jittered(no->retry_after_s, passage.core->random);
       net::Task<void> refusing =
-          refuse(passage.exchange, passage.call.api, no->error, no->retry_after_s, own_headers(passage, ""));
+          refuse(passage.exchange, passage.call.api, no->error, later, own_headers(passage, ""));
       co_await refusing;
       break;
     }
-    const FleetEngine chosen = *std::get<routing::Send>(*decision).engine;
+    const auto& send = std::get<routing::Send>(*decision);
+    const FleetEngine chosen = *send.engine;
     ended.worker = chosen.worker;
+    ended.predicted_s = send.predicted.own();
+    passage.core->metrics.placed(passage.model_label, chosen.worker, send.waited_s);
+    if (passage.call.num_ctx > chosen.context && !passage.grown) {
+      net::Task<bool> growing = grow(passage, chosen, passage.call.num_ctx);
+      const bool comes = co_await growing;
+      if (comes) {
+        ticket.give_back(routing::Returned::lost);
+        continue;
+      }
+    }
+    passage.core->care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
     net::Task<Attempt> asking = ask_engine(passage, chosen);
-    const Attempt attempt = co_await asking;
+    Attempt attempt = co_await asking;
+    passage.core->care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
+    if (attempt.step == Step::too_small) {
+      net::Task<bool> growing = grow(passage, chosen, attempt.tokens);
+      const bool comes = co_await growing;
+      if (comes) {
+        ticket.give_back(routing::Returned::lost);
+        continue;
+      }
+      net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen.worker);
+      attempt = co_await passing;
+    }
     account(passage, attempt, chosen.worker);
     ended.outcome = attempt.outcome;
+    ended.tokens = attempt.relayed.usage.tokens;
     if (attempt.step == Step::done) {
       ticket.done(attempt.relayed.usage.spent());
       break;
     }
+    passage.core->metrics.placed_again();
     ticket.give_back(attempt.step == Step::lost ? routing::Returned::lost : routing::Returned::not_ready);
   }
   co_return ended;
@@ -210,6 +321,7 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
 net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call call) {
   const std::shared_ptr<Ride> ride = std::make_shared<Ride>();
   Passage passage{core, exchange, std::move(call), core->random.id(), ride, core->clock.now_us()};
+  passage.model_label = model_label(*core, passage.call.model);
   Placing::Ticket ticket(core->placing, exchange.loop());
   const Pointed<Placing::Ticket> pointed(ride->ticket, &ticket);
   exchange.on_disconnect([ride] { ride->client_left(); });
@@ -232,8 +344,10 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   net::Task<Ended> asking = place_and_ask(passage, ticket);
   const Ended ended = co_await asking;
   if (ended.outcome == Outcome::client_gone) exchange.abort();
-  core->metrics.request_ended(model_label(*core, passage.call.model), ended.worker, ended.outcome,
-                              passage.seconds());
+  const double seconds = passage.seconds();
+  core->metrics.request_ended(passage.model_label, ended.worker, ended.outcome, seconds);
+  // Only answers in words: nobody predicts how long an embedding's text takes by tokens that it makes.
+  if (ended.outcome == Outcome::ok && ended.tokens > 0) core->metrics.predicted(ended.predicted_s, seconds);
 }
 
 net::Task<void> refuse(net::Exchange& exchange, Api api, Error error, int retry_after_s,

@@ -30,8 +30,11 @@ struct Call {
   std::string session = {};
   bool needs_tools = false;
   bool needs_vision = false;
-  net::Headers headers;   // for the engine
-  std::string_view body;  // lives in the exchange
+  bool explain = false;  // its answer carries the trace of its placement
+  std::optional<KeepAliveWish> keep_alive = {};
+  std::uint32_t num_ctx = 0;  // the least context that it wants; 0: what the engine has
+  net::Headers headers;       // for the engine
+  std::string_view body;      // lives in the exchange
 };
 
 net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call call);

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "model/source.h"
 #include "net/client.h"
 
 #include <nlohmann/json.hpp>
@@ -12,20 +13,42 @@
 namespace rbee::keeper {
 namespace {
 
-// A header with a large vocabulary on a slow disk.
+// A header with a large vocabulary from a slow disk, or over a slow line.
 constexpr Milliseconds hive_answers_within{60'000};
-// The best of size and quality for most models, and what hubs name first.
-constexpr std::string_view recommended_quant = "Q4_K_M";
 
 struct Question {
-  std::string name;          // as it was asked
-  std::vector<Json> bodies;  // of the requests to the hive
+  std::string name;               // as it was asked
+  std::vector<Json> bodies = {};  // of the requests to the hive
+  // Where what is asked of the web fails, what is here answers.
+  std::vector<Json> otherwise = {};
 };
+
+bool is_auto(const Json& asked) {
+  return equal_ignoring_case(get_string(asked, "quant").value_or(""), "auto");
+}
+
+// What nobody holds yet, by the names that a download takes.
+Result<Json> source_body(const std::string& name, const std::string& quant, Json settings,
+                         const std::vector<std::string>& here) {
+  const Result<model::Source> source = model::parse_source(name, quant, model::catalog());
+  if (!source) {
+    const std::string near = did_you_mean(name, here);
+    if (near.empty() || source.error().code != ErrorCode::unknown_model) return source.error();
+    return Error{ErrorCode::unknown_model, cat("There is no model '", name, "'."), near};
+  }
+  if (source->kind == model::SourceKind::path)
+    return Error{ErrorCode::bad_request,
+                 cat("'", name, "' is a path, not a model's name."),
+                 R"(Send it as {"path": "..."}.)",
+                 {}};
+  settings["source"] = name;
+  settings["quant"] = quant;
+  return settings;
+}
 
 Result<Question> question_of(const Json& asked, const Snapshot& snapshot) {
   Json settings = asked;
-  settings.erase("model");
-  settings.erase("path");
+  for (const char* key : {"model", "path", "quant"}) settings.erase(key);
   const std::optional<std::string> path = get_string(asked, "path");
   if (path) {
     settings["path"] = *path;
@@ -34,17 +57,24 @@ Result<Question> question_of(const Json& asked, const Snapshot& snapshot) {
   const std::string name = get_string(asked, "model").value_or("");
   if (name.empty())
     return Error{ErrorCode::bad_request, "The request names no model.", R"(Send {"model": "NAME"}.)", {}};
-  Question question{name, {}};
+  const std::string quant = get_string(asked, "quant").value_or("");
+  const bool any_quant = quant.empty() || is_auto(asked);
+  Question question{name};
   std::vector<std::string> names;
   for (const ModelFile& file : snapshot.models) {
     names.push_back(file.id);
-    if (!answers_to(file, name)) continue;
-    settings["model"] = file.id;
-    question.bodies.push_back(settings);
+    if (!answers_to(file, name) || (!any_quant && !equal_ignoring_case(file.quant, quant))) continue;
+    Json body = settings;
+    body["model"] = file.id;
+    question.bodies.push_back(std::move(body));
   }
-  if (question.bodies.empty())
-    return Error{
-        ErrorCode::unknown_model, cat("There is no model '", name, "'."), did_you_mean(name, names), {}};
+  if (!question.bodies.empty() && !is_auto(asked)) return question;
+  Result<Json> source = source_body(name, quant, std::move(settings), names);
+  if (!source && question.bodies.empty()) return source.error();
+  if (source) {
+    question.otherwise = std::move(question.bodies);
+    question.bodies = {std::move(*source)};
+  }
   return question;
 }
 
@@ -62,6 +92,19 @@ net::Task<Result<Json>> ask_hive(std::shared_ptr<Core> core, net::Loop& loop, st
   co_return *json;
 }
 
+// The rows of all of them.
+net::Task<Result<Json>> ask_all(std::shared_ptr<Core> core, net::Loop& loop, std::vector<Json> bodies) {
+  Json table = Json::array();
+  for (const Json& one : bodies) {
+    std::string text = dump_json(one);
+    net::Task<Result<Json>> asking = ask_hive(core, loop, std::move(text));
+    const Result<Json> answer = co_await asking;
+    if (!answer) co_return answer.error();
+    for (const Json& row : get_array(*answer, "table")) table.push_back(row);
+  }
+  co_return table;
+}
+
 net::Task<Result<Json>> fit(std::shared_ptr<Core> core, net::Exchange& exchange) {
   const Result<std::string_view> body = co_await exchange.read_body();
   if (!body) co_return body.error();
@@ -69,44 +112,52 @@ net::Task<Result<Json>> fit(std::shared_ptr<Core> core, net::Exchange& exchange)
   if (!asked) co_return asked.error();
   if (!asked->is_object()) co_return Error{ErrorCode::bad_json, "The body is no JSON object."};
   const Snapshot snapshot = core->placing->snapshot();
-  const Result<Question> question = question_of(*asked, snapshot);
+  Result<Question> question = question_of(*asked, snapshot);
   if (!question) co_return question.error();
-  Json table = Json::array();
-  for (const Json& one : question->bodies) {
-    std::string text = dump_json(one);
-    net::Task<Result<Json>> asking = ask_hive(core, exchange.loop(), std::move(text));
-    const Result<Json> row = co_await asking;
-    if (!row) co_return row.error();
-    table.push_back(*row);
+  net::Task<Result<Json>> asking = ask_all(core, exchange.loop(), std::move(question->bodies));
+  Result<Json> table = co_await asking;
+  if (!table && !question->otherwise.empty()) {
+    asking = ask_all(core, exchange.loop(), std::move(question->otherwise));
+    table = co_await asking;
   }
-  Json choice = choose_fit(table);
-  co_return Json{{"model", question->name}, {"table", std::move(table)}, {"choice", std::move(choice)}};
+  if (!table) co_return table.error();
+  Json choice = choose_fit(*table, is_auto(*asked) ? Prefer::best : Prefer::recommended);
+  co_return Json{{"model", question->name}, {"table", std::move(*table)}, {"choice", std::move(choice)}};
 }
 
-// Larger is better; 0: it does not fit.
-int rank_of(const std::string& fits, bool recommended) {
-  if (fits == "whole") return recommended ? 4 : 3;
-  if (fits == "part") return recommended ? 2 : 1;
-  return 0;
+// Larger is better; 0: it does not fit. An accelerator that holds it whole goes before one that holds a
+// part of it, and that before a CPU, which reads the same host memory and has no card beside it.
+int rank_of(const Json& place, bool recommended, Prefer prefer) {
+  const std::string fits = get_string(place, "fits").value_or("no");
+  const bool cpu = get_string(place, "backend") == backend_name(Backend::cpu);
+  if (fits == "whole" && !cpu) return recommended && prefer == Prefer::recommended ? 8 : 7;
+  if (fits == "part") return recommended ? 6 : 3;
+  if (fits != "whole") return 0;
+  return recommended && prefer == Prefer::recommended ? 5 : 4;
 }
 
 }  // namespace
 
-Json choose_fit(const Json& table) {
+Json choose_fit(const Json& table, Prefer prefer) {
   Json choice{{"hive", nullptr}, {"quant", nullptr}};
   int best_rank = 0;
   std::int64_t best_bytes = 0;
+  double best_speed = 0;
   for (const Json& row : table) {
     const std::string quant = get_string(row, "quant").value_or("");
     const std::int64_t bytes = get_int(row, "bytes").value_or(0);
     for (const Json& place : get_array(row, "hives")) {
-      const std::string fits = get_string(place, "fits").value_or("no");
-      const int rank = rank_of(fits, quant == recommended_quant);
+      const int rank = rank_of(place, quant == model::recommended_quant, prefer);
       if (rank == 0 || rank < best_rank) continue;
-      const bool better = fits == "whole" ? bytes > best_bytes : bytes < best_bytes;
+      const double speed = get_number(place, "speed").value_or(0);
+      const bool whole = get_string(place, "fits") == "whole";
+      const bool better = bytes == best_bytes ? speed > best_speed
+                          : whole             ? bytes > best_bytes
+                                              : bytes < best_bytes;
       if (rank == best_rank && !better) continue;
       best_rank = rank;
       best_bytes = bytes;
+      best_speed = speed;
       choice = Json{{"hive", get_string(place, "hive").value_or("")}, {"quant", quant}};
     }
   }

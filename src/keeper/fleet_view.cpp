@@ -1,11 +1,18 @@
 #include "keeper/fleet_view.h"
 
 #include "base/text.h"
+#include "domain/machine_figures.h"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 namespace rbee::keeper {
+namespace {
+
+constexpr double gib = 1024.0 * 1024 * 1024;
+
+}  // namespace
 
 void FleetView::remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models) {
   HiveView view{.name = hive, .address = address};
@@ -15,8 +22,21 @@ void FleetView::remember(const std::string& hive, const std::string& address, st
 }
 
 void FleetView::on_report(HiveReport report, const std::string& address, Instant now) {
+  for (const EngineReport& engine : report.engines) {
+    if (engine.state != EngineState::ready) continue;
+    ModelSpeed& known = measured_[{engine.worker, engine.model_id}];
+    if (engine.memory_bytes > 0) known.need_bytes = engine.memory_bytes;
+    if (engine.load_seconds > 0) known.load_seconds = engine.load_seconds;
+    known.cache_tokens =
+        std::uint64_t{engine.context} * static_cast<std::uint64_t>(std::max(engine.slots, 1));
+  }
   HiveView& view = hives_[report.hive];
   view = HiveView{report.hive, address, true, true, now, std::move(report)};
+}
+
+void FleetView::on_figures(const std::string& hive, const Json& figures) {
+  if (const auto at = hives_.find(hive); at != hives_.end())
+    take_machine_figures(figures, at->second.report.machine);
 }
 
 void FleetView::on_seen(const std::string& hive, Instant now) {
@@ -46,11 +66,27 @@ const HiveView* FleetView::hive(const std::string& name) const {
   return at == hives_.end() ? nullptr : &at->second;
 }
 
+// Rules compare GB as marketed: memory that CPU and GPU share counts whole.
+FleetWorker FleetView::as_routing_sees(const WorkerReport& worker, const HiveReport& report) const {
+  FleetWorker seen{worker, report.models};
+  const auto device = std::ranges::find(report.machine.devices, worker.device_id, &Device::id);
+  seen.unified = device != report.machine.devices.end() && device->memory == DeviceMemory::unified;
+  const std::uint64_t memory = report.machine.cpu.memory_bytes;
+  if (seen.unified && !worker.vram && memory > 0) {
+    seen.report.vram = std::round(static_cast<double>(memory) / gib);
+  }
+  for (const ModelFile& file : seen.models) {
+    const auto known = measured_.find({worker.name, file.id});
+    seen.speeds.push_back(known == measured_.end() ? ModelSpeed{} : known->second);
+  }
+  return seen;
+}
+
 Fleet FleetView::fleet() const {
   Fleet fleet;
   for (const auto& [name, view] : hives_) {
     for (const WorkerReport& worker : view.report.workers) {
-      fleet.workers.push_back({worker, view.report.models});
+      fleet.workers.push_back(as_routing_sees(worker, view.report));
       fleet.workers.back().report.hive = name;
     }
     for (const EngineReport& engine : view.report.engines) {
@@ -63,6 +99,7 @@ Fleet FleetView::fleet() const {
                                .socket = engine.socket,
                                .incarnation = engine.incarnation,
                                .slots = engine.slots,
+                               .context = engine.context,
                                .busy = 0});
     }
   }

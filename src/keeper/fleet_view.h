@@ -8,6 +8,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rbee::keeper {
@@ -26,6 +27,7 @@ class FleetView {
   // One that was known in an earlier life: its models can be named, and nobody serves them yet.
   void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models);
   void on_report(HiveReport report, const std::string& address, Instant now);
+  void on_figures(const std::string& hive, const Json& figures);
   void on_seen(const std::string& hive, Instant now);
   // Its workers stay as gone, with the reason; its engines do not.
   void on_gone(const std::string& hive);
@@ -38,7 +40,12 @@ class FleetView {
   [[nodiscard]] std::vector<ModelFile> models() const;
 
  private:
+  [[nodiscard]] FleetWorker as_routing_sees(const WorkerReport& worker, const HiveReport& report) const;
+
   std::map<std::string, HiveView> hives_;
+  // What engines took of memory and time when they last ran, by worker and model's id: it says what the next
+  // load will take.
+  std::map<std::pair<std::string, std::string>, ModelSpeed> measured_;
 };
 
 }  // namespace rbee::keeper

@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace rbee::keeper {
 namespace {
 
@@ -37,6 +39,16 @@ Priority priority_of(std::string_view word) {
   return equal_ignoring_case(word, "low") ? Priority::low : Priority::normal;
 }
 
+// Only what says no is no: a client that sends the field wants it.
+bool wants_trace(const net::RequestHead& head) {
+  const auto yes = [](const std::optional<std::string>& word) {
+    return word && *word != "0" && !equal_ignoring_case(*word, "false");
+  };
+  const std::optional<std::string_view> header = head.headers.find("x-rbee-explain");
+  return yes(header ? std::optional<std::string>(*header) : std::nullopt) ||
+         yes(net::query_value(head.query, "explain"));
+}
+
 Error model_unknown(const std::vector<ModelFile>& models, const std::string& name) {
   std::vector<std::string> names;
   for (const ModelFile& file : models) names.push_back(file.id);
@@ -46,15 +58,25 @@ Error model_unknown(const std::vector<ModelFile>& models, const std::string& nam
 }  // namespace
 
 net::Task<void> list_models(std::shared_ptr<Core> core, net::Exchange& exchange) {
-  Json list = openai_models_json(core->placing->models(), core->started_unix_ms / 1000);
+  const std::vector<ModelFile> models = core->placing->models();
+  const std::int64_t created = core->started_unix_ms / 1000;
+  Json list = openai_models_json(models, created);
+  for (const auto& [alias, name] : core->models->aliases()) {
+    const auto file = std::ranges::find_if(models, [&](const auto& one) { return answers_to(one, name); });
+    if (file == models.end()) continue;
+    Json row = openai_model_json(*file, created);
+    row["id"] = alias;
+    list["data"].push_back(std::move(row));
+  }
   net::Task<void> responding = respond_json(exchange, std::move(list));
   co_await responding;
 }
 
 net::Task<void> show_model(std::shared_ptr<Core> core, net::Exchange& exchange, std::string model) {
   const std::vector<ModelFile> models = core->placing->models();
+  const std::string name = core->models->resolve(model);
   for (const ModelFile& file : models) {
-    if (!answers_to(file, model)) continue;
+    if (!answers_to(file, name)) continue;
     Json found = openai_model_json(file, core->started_unix_ms / 1000);
     net::Task<void> responding = respond_json(exchange, std::move(found));
     co_await responding;
@@ -88,7 +110,7 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
   Call call{.method = exchange.head().method,
             .target = exchange.head().target,
             .api = api,
-            .model = head->model,
+            .model = core->models->resolve(head->model),
             .worker = std::string(exchange.head().headers.find("x-rbee-worker").value_or("")),
             .slots = head->n,
             .prompt = std::move(head->prompt),
@@ -99,6 +121,9 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
             .session = std::string(exchange.head().headers.find("x-session-id").value_or("")),
             .needs_tools = head->has_tools,
             .needs_vision = head->has_images,
+            .explain = wants_trace(exchange.head()),
+            .keep_alive = head->keep_alive,
+            .num_ctx = head->num_ctx,
             .headers = to_engine(exchange.head().headers),
             .body = *body};
   net::Task<void> serving = dispatch(core, exchange, std::move(call));

@@ -64,6 +64,7 @@ net::Task<bool> HiveLink::listen_once() {
     while (good) {
       const std::optional<net::SseEvent> event = reader.next();
       if (!event) break;
+      if (event->event == "figures" && heard) take_figures(event->data);
       if (event->event != "report") continue;
       good = take(event->event, event->data);
       heard = heard || good;
@@ -71,6 +72,11 @@ net::Task<bool> HiveLink::listen_once() {
   }
   current_ = nullptr;
   co_return heard;
+}
+
+void HiveLink::take_figures(std::string_view data) {
+  const Result<Json> json = parse_json(data);
+  if (json && json->is_object()) events_.on_figures(name_, *json);
 }
 
 bool HiveLink::take(std::string_view event, std::string_view data) {

@@ -23,6 +23,8 @@ class HiveLink : public std::enable_shared_from_this<HiveLink> {
 
   struct Events {
     std::function<void(HiveReport)> on_report;
+    // What changes of its machine from second to second (domain/machine_figures.h).
+    std::function<void(const std::string& hive, const Json& figures)> on_figures;
     std::function<void(const std::string& hive)> on_seen;
     std::function<void(const std::string& hive)> on_gone;
   };
@@ -37,6 +39,7 @@ class HiveLink : public std::enable_shared_from_this<HiveLink> {
   HiveLink(net::Loop& loop, net::Endpoint hive, std::shared_ptr<Log> log, Events events);
   static net::Task<void> follow(std::shared_ptr<HiveLink> self);
   net::Task<bool> listen_once();
+  void take_figures(std::string_view data);
   [[nodiscard]] bool take(std::string_view event, std::string_view data);
 
   net::Loop& loop_;

@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "domain/model_name.h"
 #include "keeper/admin.h"
 #include "keeper/core.h"
 #include "keeper/dispatch.h"
@@ -25,6 +24,7 @@ namespace {
 
 // The hive only takes the errand down: it answers before the load begins.
 constexpr Milliseconds hive_answers_within{10'000};
+constexpr Milliseconds between_cares{1'000};
 
 net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
   const net::RequestHead& head = exchange.head();
@@ -55,16 +55,14 @@ net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
 
 // What the configuration says of that model, by any of its names.
 void add_settings(const Core& core, std::string_view model_id, Json& wanted) {
-  if (core.options.models.empty()) return;
   for (const ModelFile& file : core.placing->models()) {
     if (file.id != model_id) continue;
-    for (const auto& [name, settings] : core.options.models) {
-      if (!answers_to(file, name)) continue;
-      if (settings.context != 0) wanted["context"] = settings.context;
-      if (settings.slots != 0) wanted["slots"] = settings.slots;
-      if (!settings.may_offload) wanted["offload"] = "never";
-      wanted["cache_type"] = settings.cache_type;
-    }
+    const ModelSettings settings = core.models->of(file);
+    if (settings.context != 0) wanted["context"] = settings.context;
+    if (settings.slots != 0) wanted["slots"] = settings.slots;
+    if (!settings.may_offload) wanted["offload"] = "never";
+    if (!settings.args.empty()) wanted["args"] = settings.args;
+    wanted["cache_type"] = settings.cache_type;
     return;
   }
 }
@@ -96,7 +94,8 @@ net::Task<void> ask_load(std::shared_ptr<Core> core, net::Loop& loop, routing::L
   core->placing->on_load_refused(load.worker, load.model_id, std::move(error));
 }
 
-net::Task<void> ask_unload(std::shared_ptr<Core> core, net::Loop& loop, routing::Unload unload) {
+net::Task<void> ask_unload(std::shared_ptr<Core> core, net::Loop& loop, routing::Unload unload,
+                           std::string why) {
   net::ClientRequest request{.method = "DELETE",
                              .target = cat("/engines/", net::percent_encode(unload.engine_id))};
   net::Endpoint to = core->own_hive;
@@ -105,9 +104,40 @@ net::Task<void> ask_unload(std::shared_ptr<Core> core, net::Loop& loop, routing:
   const Result<net::ClientResponse> response = co_await fetching;
   const bool taken = response && response->status < 300;
   if (taken)
-    core->log->info(cat("Engine '", unload.engine_id, "' gives way to another model."));
+    core->log->info(cat("Engine '", unload.engine_id, "' ", why, "."));
   else
     core->log->warning(cat("Hive '", unload.hive, "' did not end engine '", unload.engine_id, "'."));
+}
+
+// A placement that no request follows: whatever it needs is loaded.
+net::Task<void> preload(std::shared_ptr<Core> core, net::Loop& loop, std::string name) {
+  Placing::Ticket ticket(core->placing, loop);
+  Request request;
+  request.model = name;
+  ticket.ask(std::move(request), core->random.id());
+  const std::optional<Decision> decision = co_await ticket.wait();
+  if (!decision) co_return;
+  if (const auto* no = std::get_if<routing::Refuse>(&*decision)) {
+    core->log->warning(cat("'", name, "' cannot be loaded before it is asked for: ", no->error.message));
+    core->care.preload_failed(name, core->clock.now());
+    co_return;
+  }
+  ticket.done({});
+}
+
+// Once a second: engines that nobody needs go, models that are to be there come. Ends with the core.
+net::Task<void> care_for_models(std::weak_ptr<Core> weak, net::Loop& loop) {
+  while (true) {
+    net::Task<void> resting = net::sleep_for(loop, between_cares);
+    co_await resting;
+    const std::shared_ptr<Core> core = weak.lock();
+    if (!core) co_return;
+    const Fleet fleet = core->placing->snapshot().fleet;
+    ModelCare::ToDo todo = core->care.look(core->clock.now(), fleet, *core->models);
+    for (routing::Unload& unload : todo.unload)
+      loop.spawn(ask_unload(core, loop, std::move(unload), "was idle for its keep_alive"));
+    for (std::string& name : todo.preload) loop.spawn(preload(core, loop, std::move(name)));
+  }
 }
 
 // A script that is wrong fails with every request: its words are logged once until they change.
@@ -170,7 +200,8 @@ Placing::Effects Keeper::Impl::effects() {
       .unload =
           [loop, weak](routing::Unload unload) {
             if (std::shared_ptr<Core> alive = weak.lock())
-              loop->spawn(ask_unload(std::move(alive), *loop, std::move(unload)));
+              loop->spawn(
+                  ask_unload(std::move(alive), *loop, std::move(unload), "gives way to another model"));
           },
       .wake_at =
           [loop, weak, ring = std::weak_ptr<Alarm>(alarm)](Instant time) {
@@ -197,6 +228,8 @@ HiveLink::Events Keeper::Impl::hive_events() {
             core->state->saw_hive(report, address, core->clock.unix_ms());
             core->placing->on_report(std::move(report), address);
           },
+      .on_figures = [core = core](const std::string& hive,
+                                  const Json& figures) { core->placing->on_figures(hive, figures); },
       .on_seen = [core = core](const std::string& hive) { core->placing->on_seen(hive); },
       .on_gone = [core = core](const std::string& hive) { core->placing->on_gone(hive); },
   };
@@ -233,8 +266,9 @@ Result<void> Keeper::start() {
   core.started = core.clock.now();
   core.started_unix_ms = core.clock.unix_ms();
   core.own_hive.unix_path = options.own_hive_socket;
+  core.models = std::make_shared<ModelBook>(options.models);
   core.placing = std::make_shared<Placing>(
-      core.clock, std::make_unique<routing::Router>(core.options.routing), impl_->effects());
+      core.clock, std::make_unique<routing::Router>(core.options.routing), impl_->effects(), core.models);
   core.placing->set_script(options.script);
   for (const KnownHive& hive : core.state->hives())
     core.placing->remember(hive.name, hive.address, hive.models);
@@ -251,6 +285,7 @@ Result<void> Keeper::start() {
   core.address = impl_->server->endpoint();
   if (!options.own_hive_socket.empty()) {
     impl_->link = HiveLink::start(impl_->runtime.first(), core.own_hive, core.log, impl_->hive_events());
+    impl_->runtime.first().spawn(care_for_models(impl_->core, impl_->runtime.first()));
   }
   core.log->info(cat("The keeper listens on http://", core.address.text()));
   return {};
@@ -266,6 +301,8 @@ void Keeper::stop() {
 void Keeper::set_routing(routing::RouterSettings settings) {
   impl_->core->placing->on_settings(std::move(settings));
 }
+
+void Keeper::set_models(ModelSettingsByName models) { impl_->core->models->set(std::move(models)); }
 
 void Keeper::set_script(std::shared_ptr<const routing::ScriptPolicy> script) {
   impl_->core->placing->set_script(std::move(script));

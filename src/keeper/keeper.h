@@ -45,6 +45,8 @@ class Keeper {
   [[nodiscard]] Result<void> start();
   // From then on; from any thread. After start().
   void set_routing(routing::RouterSettings settings);
+  // Of engines that run already only how long they stay.
+  void set_models(ModelSettingsByName models);
   // None: rules and strategy alone hold.
   void set_script(std::shared_ptr<const routing::ScriptPolicy> script);
   // Closes all connections. The runtime's loops must run, or have ended; what is left of the state is written

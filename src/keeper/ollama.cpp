@@ -94,7 +94,10 @@ Json ps_json(const Core& core) {
       const auto file = std::ranges::find(hive.report.models, engine.model_id, &ModelFile::id);
       if (file == hive.report.models.end()) continue;
       Json row = row_json(*file);
-      row["expires_at"] = nullptr;
+      const std::optional<Instant> goes_at = core.care.goes_at(engine.id);
+      row["expires_at"] = goes_at
+                              ? Json(date_text(core.clock.unix_ms() + (*goes_at - core.clock.now()).count()))
+                              : Json(nullptr);
       row["size_vram"] = engine.memory_bytes;
       row["context_length"] = engine.context;
       list.push_back(std::move(row));
@@ -120,6 +123,8 @@ Result<std::string> model_of(const Result<Json>& body) {
 Result<ModelFile> find_model(const Core& core, std::string_view asked) {
   constexpr std::string_view latest = ":latest";
   if (asked.ends_with(latest)) asked.remove_suffix(latest.size());
+  const std::string resolved = core.models->resolve(asked);
+  asked = resolved;
   std::vector<std::string> names;
   for (const ModelFile& file : core.placing->models()) {
     if (answers_to(file, asked)) return file;

@@ -26,8 +26,24 @@ struct Placing::Mailbox {
   }
 };
 
-Placing::Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> scheduler, Effects effects)
-    : clock_(clock), effects_(std::move(effects)), scheduler_(std::move(scheduler)) {}
+Placing::Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> scheduler, Effects effects,
+                 std::shared_ptr<const ModelBook> models)
+    : clock_(clock),
+      effects_(std::move(effects)),
+      models_(std::move(models)),
+      scheduler_(std::move(scheduler)) {}
+
+Fleet Placing::fleet_now() const {
+  Fleet fleet = view_.fleet();
+  for (FleetEngine& engine : fleet.engines) {
+    for (const FleetWorker& worker : fleet.workers) {
+      if (worker.report.name != engine.worker) continue;
+      const auto file = std::ranges::find(worker.models, engine.model_id, &ModelFile::id);
+      engine.pinned = file != worker.models.end() && !models_->of(*file).keep_alive;
+    }
+  }
+  return fleet;
+}
 
 // `own`: the mailbox whose loop this is. Its decision needs no post.
 template <class Event>
@@ -78,10 +94,16 @@ void Placing::remember(const std::string& hive, const std::string& address, std:
 void Placing::on_report(HiveReport report, const std::string& address) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
     view_.on_report(std::move(report), address, now);
-    routing::Actions actions = scheduler.on_fleet(now, view_.fleet());
+    routing::Actions actions = scheduler.on_fleet(now, fleet_now());
     keep_fleet();
     return actions;
   });
+}
+
+// Nothing is placed by them.
+void Placing::on_figures(const std::string& hive, const Json& figures) {
+  const std::scoped_lock lock(mutex_);
+  view_.on_figures(hive, figures);
 }
 
 void Placing::on_seen(const std::string& hive) {
@@ -92,7 +114,7 @@ void Placing::on_seen(const std::string& hive) {
 void Placing::on_gone(const std::string& hive) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
     view_.on_gone(hive);
-    routing::Actions actions = scheduler.on_fleet(now, view_.fleet());
+    routing::Actions actions = scheduler.on_fleet(now, fleet_now());
     keep_fleet();
     return actions;
   });
@@ -148,14 +170,21 @@ routing::Explanation Placing::explain(const Request& asked) {
 }
 
 std::optional<routing::Explanation> Placing::explain_past(const std::string& name) const {
-  const std::scoped_lock lock(mutex_);
-  const auto at = std::ranges::find(names_, name, &std::pair<std::string, std::uint64_t>::first);
-  return at == names_.end() ? std::nullopt : scheduler_->explain_past(at->second);
+  std::optional<routing::Seen> seen;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto at = std::ranges::find(names_, name, &std::pair<std::string, std::uint64_t>::first);
+    if (at != names_.end()) seen = scheduler_->seen(at->second);
+  }
+  // Words of a thousand workers take a while: nobody waits for them.
+  if (!seen) return std::nullopt;
+  return routing::explain_past(*seen);
 }
 
 Snapshot Placing::snapshot() const {
   const std::scoped_lock lock(mutex_);
-  return {view_.hives(), scheduler_->fleet(), view_.models(), scheduler_->running(), scheduler_->waiting()};
+  return {view_.hives(),         scheduler_->fleet(),   view_.models(),
+          scheduler_->running(), scheduler_->waiting(), scheduler_->waiting_by_model()};
 }
 
 std::vector<ModelFile> Placing::models() const {

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "keeper/fleet_view.h"
+#include "keeper/model_book.h"
 #include "net/loop.h"
 #include "routing/scheduler.h"
 #include "routing/script_policy.h"
@@ -31,6 +32,7 @@ struct Snapshot {
   std::vector<ModelFile> models;
   std::size_t running = 0;
   std::size_t waiting = 0;
+  std::vector<std::pair<std::string, std::size_t>> waiting_by_model = {};
 };
 
 class Placing {
@@ -44,10 +46,12 @@ class Placing {
   };
   class Ticket;
 
-  Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> scheduler, Effects effects);
+  Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> scheduler, Effects effects,
+          std::shared_ptr<const ModelBook> models = std::make_shared<ModelBook>());
 
   void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models);
   void on_report(HiveReport report, const std::string& address);
+  void on_figures(const std::string& hive, const Json& figures);
   void on_seen(const std::string& hive);
   void on_gone(const std::string& hive);
   void on_load_refused(const std::string& worker, const std::string& model_id, Error error);
@@ -67,6 +71,7 @@ class Placing {
   struct Mailbox;
   [[nodiscard]] std::uint64_t open(const std::shared_ptr<Mailbox>& mailbox, const std::string& name);
   void close(std::uint64_t id);
+  [[nodiscard]] Fleet fleet_now() const;
   [[nodiscard]] ScriptWord ask_script(const Request& request);
   void keep_fleet();
   template <class Event>
@@ -74,6 +79,7 @@ class Placing {
 
   const Clock& clock_;
   Effects effects_;
+  std::shared_ptr<const ModelBook> models_;
   mutable std::mutex mutex_;
   std::unique_ptr<routing::Scheduler> scheduler_;
   FleetView view_;

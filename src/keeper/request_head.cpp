@@ -45,6 +45,29 @@ bool has_image(const simdjson::dom::element& value, int depth = 0) {
   return content.error() == simdjson::SUCCESS && has_image(content.value_unsafe(), depth + 1);
 }
 
+// Far more than any model was trained with.
+constexpr std::int64_t largest_num_ctx = 1 << 24;
+constexpr double longest_keep_alive_s = 1e9;
+
+std::optional<KeepAliveWish> wish_of_seconds(double seconds) {
+  if (seconds < 0) return KeepAliveWish{};
+  if (!(seconds <= longest_keep_alive_s)) return std::nullopt;
+  return KeepAliveWish{Milliseconds{static_cast<std::int64_t>(seconds * 1000)}};
+}
+
+std::optional<KeepAliveWish> keep_alive_of(const simdjson::dom::element& value) {
+  double seconds = 0;
+  std::string_view text;
+  if (!value.get(seconds)) return wish_of_seconds(seconds);
+  return value.get(text) ? std::nullopt : parse_keep_alive(text);
+}
+
+std::uint32_t num_ctx_of(const simdjson::dom::element& options) {
+  std::int64_t number = 0;
+  if (options["num_ctx"].get(number) || number < 1 || number > largest_num_ctx) return 0;
+  return static_cast<std::uint32_t>(number);
+}
+
 Error bad_model(std::string message) {
   return Error{ErrorCode::bad_request,
                std::move(message),
@@ -59,6 +82,26 @@ Error bad_json(simdjson::error_code code) {
 }
 
 }  // namespace
+
+std::optional<KeepAliveWish> parse_keep_alive(std::string_view text) {
+  if (const std::optional<double> plain = parse_double(text)) return wish_of_seconds(*plain);
+  const bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  if (text.empty()) return std::nullopt;
+  double seconds = 0;
+  while (!text.empty()) {
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+    const std::optional<double> count = parse_double(text.substr(0, digits));
+    text.remove_prefix(digits);
+    const std::size_t letters = std::min(text.find_first_of("0123456789."), text.size());
+    const std::string_view unit = text.substr(0, letters);
+    text.remove_prefix(letters);
+    const double factor = unit == "h" ? 3600 : unit == "m" ? 60 : unit == "s" ? 1 : unit == "ms" ? 0.001 : 0;
+    if (!count || factor == 0) return std::nullopt;
+    seconds += *count * factor;
+  }
+  return wish_of_seconds(negative ? -1 : seconds);
+}
 
 Result<RequestHead> read_request_head(std::string_view body) {
   simdjson::dom::parser parser;
@@ -90,6 +133,10 @@ Result<RequestHead> read_request_head(std::string_view body) {
     } else if (key == "tools") {
       simdjson::dom::array tools;
       head.has_tools = !value.get(tools) && tools.size() > 0;
+    } else if (key == "keep_alive") {
+      head.keep_alive = keep_alive_of(value);
+    } else if (key == "options") {
+      if (value.is_object()) head.num_ctx = num_ctx_of(value);
     } else if (key == "n") {
       std::int64_t n = 0;
       // Anything else is the engine's to refuse, in its own words.

@@ -6,8 +6,11 @@
 #pragma once
 
 #include "base/error.h"
+#include "keeper/model_care.h"
 #include "keeper/prompt_print.h"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,12 +25,19 @@ struct RequestHead {
   bool has_tools = false;
   bool has_images = false;
   int n = 1;  // completions asked for: each takes a slot
+  // Ollama's own: how long the engine is to stay afterwards (nothing within: for ever), and the context that
+  // it is to have, options.num_ctx.
+  std::optional<KeepAliveWish> keep_alive = {};
+  std::uint32_t num_ctx = 0;  // 0: not said
 };
 
 // No name of a model is longer; what a client sends comes back in errors, metrics and logs.
 inline constexpr std::size_t longest_model_name = 256;
 // Far more than any engine has slots.
 inline constexpr int largest_n = 1024;
+
+// "5m", "300", "1h30m", "-1": as Ollama reads it; nothing where it is none.
+[[nodiscard]] std::optional<KeepAliveWish> parse_keep_alive(std::string_view text);
 
 // Fails with bad_json (no JSON, no object, no UTF-8), or bad_request (no `model`, two of it, no text in it).
 [[nodiscard]] Result<RequestHead> read_request_head(std::string_view body);

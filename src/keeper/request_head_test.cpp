@@ -70,5 +70,32 @@ TEST(RequestHead, ToolsAndImagesAreSeenInEveryForm) {
   }
 }
 
+TEST(RequestHead, OllamasOwnWishesAreRead) {
+  const auto head =
+      read_request_head(R"({"model":"m","keep_alive":"5m","options":{"num_ctx":8192,"seed":1}})");
+  ASSERT_TRUE(head);
+  ASSERT_TRUE(head->keep_alive);
+  EXPECT_EQ(head->keep_alive->time, Milliseconds{300'000});
+  EXPECT_EQ(head->num_ctx, 8192u);
+  const auto plain = read_request_head(R"({"model":"m","options":[1]})");
+  ASSERT_TRUE(plain);
+  EXPECT_FALSE(plain->keep_alive);
+  EXPECT_EQ(plain->num_ctx, 0u);
+}
+
+TEST(KeepAlive, SecondsDurationsAndForEver) {
+  const auto time = [](std::string_view text) {
+    const auto wish = parse_keep_alive(text);
+    return !wish ? -2 : wish->time ? wish->time->count() : -1;
+  };
+  EXPECT_EQ(time("30"), 30'000);
+  EXPECT_EQ(time("0"), 0);
+  EXPECT_EQ(time("1h30m"), 5'400'000);
+  EXPECT_EQ(time("1.5s"), 1'500);
+  EXPECT_EQ(time("-1"), -1);
+  EXPECT_EQ(time("-1m"), -1);
+  for (const char* none : {"", "m", "5 minutes", "5m x", "1e99"}) EXPECT_EQ(time(none), -2) << none;
+}
+
 }  // namespace
 }  // namespace rbee::keeper

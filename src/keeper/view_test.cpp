@@ -3,6 +3,7 @@
 #include "keeper/admin.h"
 #include "keeper/admin_json.h"
 #include "keeper/metrics.h"
+#include "keeper/trace_header.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -61,6 +62,44 @@ TEST(FleetView, AReportBecomesAFleet) {
   EXPECT_EQ(fleet.engines[0].incarnation, 3u);
 }
 
+TEST(FleetView, WhatAnEngineTookIsKnownOfTheNextLoad) {
+  FleetView view;
+  HiveReport box = report();
+  box.engines[0].memory_bytes = 6'000'000'000;
+  box.engines[0].load_seconds = 4.5;
+  box.engines[0].context = 8192;
+  box.engines[0].slots = 4;
+  const std::string worker = box.engines[0].worker;
+  const std::string model = box.engines[0].model_id;
+  view.on_report(box, "", Instant{});
+  box.engines.clear();
+  view.on_report(box, "", Instant{});
+  const Fleet fleet = view.fleet();
+  const auto on = std::ranges::find(fleet.workers, worker, [](const auto& w) { return w.report.name; });
+  ASSERT_NE(on, fleet.workers.end());
+  const auto file = std::ranges::find(on->models, model, &ModelFile::id) - on->models.begin();
+  const ModelSpeed& known = on->speeds[static_cast<std::size_t>(file)];
+  EXPECT_EQ(known.need_bytes, 6'000'000'000u);
+  EXPECT_EQ(known.load_seconds, 4.5);
+  EXPECT_EQ(known.cache_tokens, 4u * 8192);
+}
+
+TEST(FleetView, UnifiedMemoryCountsWhole) {
+  FleetView view;
+  HiveReport box = report();
+  box.machine.cpu.memory_bytes = std::uint64_t{128} << 30u;
+  Device device;
+  device.id = "apple";
+  device.memory = DeviceMemory::unified;
+  box.machine.devices.push_back(device);
+  box.workers[0].device_id = "apple";
+  box.workers[0].vram = {};
+  view.on_report(box, "", Instant{});
+  const Fleet fleet = view.fleet();
+  EXPECT_TRUE(fleet.workers[0].unified);
+  EXPECT_EQ(fleet.workers[0].report.vram, 128);
+}
+
 TEST(FleetView, AHiveThatIsGoneKeepsItsWorkersAsGone) {
   FleetView view = seen();
   view.on_gone("box");
@@ -88,11 +127,14 @@ TEST(AdminJson, ListsHaveTheFieldsOfTheContract) {
   EXPECT_EQ(
       dump_json(hives_json(snapshot, at(220))),
       R"([{"name":"box","address":"unix:/x","state":"up","version":"0.1","last_seen_ms":120,"workers":1}])");
-  EXPECT_EQ(dump_json(workers_json(snapshot, {})),
-            R"([{"name":"worker-box","hive":"box","backend":"Vulkan","device":"","state":"ready",)"
-            R"("reason":"","vram":24.0,"free_vram":12.0,"slots":4,"busy":0,"queue":0,"models":[)"
-            R"({"name":"llama-q8","quant":"","loaded":false,"offload":null,"context":null,"speed":null},)"
-            R"({"name":"llama-q4","quant":"","loaded":true,"offload":1.0,"context":512,"speed":null}]}])");
+  EXPECT_EQ(
+      dump_json(workers_json(snapshot, {})),
+      R"([{"name":"worker-box","hive":"box","backend":"Vulkan","device":"","state":"ready",)"
+      R"("reason":"","vram":24.0,"free_vram":12.0,"slots":4,"busy":0,"queue":0,"models":[)"
+      R"({"name":"llama-q8","quant":"","loaded":false,"offload":null,"context":null,"speed":null,)"
+            R"("expected_speed":null},)"
+      R"({"name":"llama-q4","quant":"","loaded":true,"offload":1.0,"context":512,"speed":null,)"
+            R"("expected_speed":null}]}])");
   EXPECT_EQ(dump_json(models_json(snapshot)[0]),
             R"({"name":"llama","quant":"","params":0,"bytes":0,"sha256":"","projector_bytes":null,)"
             R"("hives":["box"],"loaded_on":["worker-box"],"id":"llama-q4"})");
@@ -142,13 +184,62 @@ TEST(Metrics, AreWrittenWithTheirLabels) {
   metrics.first_byte(0.002);
   metrics.engine_lost();
   metrics.relayed(100, 3);
-  const std::string text = metrics.text(4, 5);
-  for (const char* line :
-       {R"(rbee_requests_total{model="a",outcome="ok",worker="w"} 2)", "rbee_requests_running 4",
-        "rbee_requests_waiting 5", "rbee_request_seconds_count 2", "rbee_ttft_seconds_count 1",
-        "rbee_engine_lost_total 1", "rbee_relayed_bytes_total 100", "rbee_relayed_chunks_total 3"}) {
+  metrics.placed("a", "w", 0.2);
+  metrics.placed_again();
+  metrics.refused("queue_full");
+  metrics.predicted(2, 4);
+  metrics.tokens({.prompt = 10, .cached = 4, .made = 6});
+  const std::vector<std::pair<std::string, std::size_t>> queues{{"a", 5}, {"b", 0}};
+  const std::string text = metrics.text(4, 5, queues);
+  for (const char* line : {R"(rbee_requests_total{model="a",outcome="ok",worker="w"} 2)",
+                           "rbee_requests_running 4",
+                           "rbee_requests_waiting 5",
+                           "rbee_request_seconds_count 2",
+                           "rbee_ttft_seconds_count 1",
+                           "rbee_engine_lost_total 1",
+                           "rbee_relayed_bytes_total 100",
+                           "rbee_relayed_chunks_total 3",
+                           R"(rbee_placements_total{model="a",worker="w"} 1)",
+                           "rbee_queue_seconds_count 1",
+                           "rbee_retries_total 1",
+                           R"(rbee_requests_refused_total{reason="queue_full"} 1)",
+                           "rbee_predicted_seconds_total 2",
+                           "rbee_actual_seconds_total 4",
+                           R"(rbee_predicted_vs_actual_ratio_bucket{le="0.5"} 1)",
+                           R"(rbee_queue_requests{model="a"} 5)",
+                           "vllm:num_requests_waiting 5",
+                           "vllm:prompt_tokens_total 10",
+                           "vllm:prefix_cache_hits_total 4",
+                           "vllm:generation_tokens_total 6",
+                           "vllm:request_queue_time_seconds_count 1"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << " in\n" << text;
   }
+}
+
+TEST(Metrics, AQueueThatIsNoLongerNamedIsEmpty) {
+  Metrics metrics;
+  const std::vector<std::pair<std::string, std::size_t>> queues{{"a", 5}};
+  static_cast<void>(metrics.text(0, 5, queues));
+  EXPECT_NE(metrics.text(0, 0).find(R"(rbee_queue_requests{model="a"} 0)"), std::string::npos);
+}
+
+TEST(TraceHeader, IsOneLineOfAsciiAndHasAnEnd) {
+  routing::Explanation told{.model = "m", .placed = "w-é", .reason = "two\nlines"};
+  for (int i = 0; i < 500; ++i) {
+    told.workers.push_back(
+        {.name = i == 400 ? "w-é" : cat("w", i), .kept = i >= 400, .why = "a rule's words"});
+    told.workers.back().weight = 1;
+    told.workers.back().cost.wait = i;
+  }
+  const std::string text = trace_header(told);
+  EXPECT_LE(text.size(), longest_trace_header);
+  EXPECT_TRUE(std::ranges::all_of(text, [](char c) { return c >= ' ' && c < 127; }));
+  const Json json = *parse_json(text);
+  EXPECT_EQ(json["workers"][0]["name"], "w-é");
+  EXPECT_EQ(json["workers"].size() + json["left_out"].get<std::size_t>(), 500u);
+  told.workers.clear();
+  told.reason = std::string(9000, 'x');
+  EXPECT_LE(trace_header(told).size(), longest_trace_header);
 }
 
 TEST(Metrics, SeriesHaveAnEnd) {

@@ -2,6 +2,7 @@
 
 #include "model/cache_memory.h"
 #include "model/layer_tensors.h"
+#include "model/split.h"
 
 #include <algorithm>
 
@@ -10,6 +11,9 @@ namespace {
 
 // The engine rounds contexts up to this.
 constexpr std::uint32_t context_step = 256;
+// With several devices the engine keeps so many copies of what goes into a batch, on each of them and on the
+// host (ggml-backend.cpp, GGML_SCHED_MAX_COPIES; "pipeline parallelism enabled" in its log).
+constexpr std::uint64_t pipeline_copies = 4;
 
 std::uint32_t context_of(const GgufHeader& header, const FitSettings& settings) {
   // Beyond the trained context the engine would allocate memory that no slot may use.
@@ -32,7 +36,7 @@ class Search {
     const std::uint32_t wanted = context_of(header_, settings_);
     fit_.of_layers = all_;
     if (!try_contexts(wanted, [this](std::uint32_t context) { return try_layers(context, all_); }) &&
-        !(settings_.may_offload && room_.backend != Backend::cpu && !room_.is_one &&
+        !(settings_.may_offload && !is_host() &&
           try_contexts(wanted, [this](std::uint32_t context) { return try_part(context); }))) {
       refuse(wanted);
     }
@@ -51,15 +55,55 @@ class Search {
     return made;
   }
   [[nodiscard]] Need need_of(const MemoryPlan& made) const {
+    Need need = need_of_one(made);
+    if (room_.others.empty()) return need;
+    // Over several devices: what each takes, and the sum of it.
+    split_ = split(made);
+    if (has_pipeline(made)) need.host.compute *= pipeline_copies;
+    if (!split_) return need;
+    need.device = {};
+    for (const PoolNeed& one : split_->needs) {
+      for (std::uint64_t PoolNeed::* part : {&PoolNeed::weights, &PoolNeed::cache, &PoolNeed::compute,
+                                             &PoolNeed::output, &PoolNeed::projector, &PoolNeed::overhead})
+        need.device.*part += one.*part;
+    }
+    return need;
+  }
+  // Whether the devices work on several batches at once: where none of the layers is on the host.
+  [[nodiscard]] bool has_pipeline(const MemoryPlan& made) const {
+    return made.gpu_layers.value_or(all_) == all_;
+  }
+  [[nodiscard]] std::optional<Split> split(const MemoryPlan& made) const {
+    std::vector<std::uint64_t> rooms = {room_.device};
+    for (const Room::Device& other : room_.others) rooms.push_back(other.bytes);
+    const Need whole = need_of_one(made);
+    return split_layers(made.gpu_layers.value_or(all_), rooms, [&](std::uint32_t layers) {
+      MemoryPlan part = made;
+      part.gpu_layers = layers;
+      PoolNeed of_layers = need_of_one(part).device;
+      // Beside layers of another device nothing is copied from the host, as it is beside those of the host.
+      of_layers.compute = whole.device.compute;
+      if (has_pipeline(made)) of_layers.compute += (pipeline_copies - 1) * whole.host.compute;
+      return of_layers;
+    });
+  }
+  [[nodiscard]] Need need_of_one(const MemoryPlan& made) const {
     Need need = memory_need(header_, made);
     correct(need.device, settings_.device_factor);
     correct(need.host, settings_.host_factor);
+    PoolNeed& of_images = made.backend == Backend::cpu ? need.host : need.device;
+    of_images.projector += settings_.projector_bytes;
     return need;
   }
+  // Whether the host's memory is all that decides.
+  [[nodiscard]] bool is_host() const {
+    return room_.backend == Backend::cpu || (room_.is_one && room_.device >= room_.host);
+  }
   [[nodiscard]] bool holds(const Need& need) const {
-    if (room_.is_one || room_.backend == Backend::cpu)
-      return need.device.total() + need.host.total() <= room_.host;
-    return need.device.total() <= room_.device && need.host.total() <= room_.host;
+    if (!room_.others.empty()) return need.host.total() <= room_.host && split_.has_value();
+    if (room_.is_one && need.device.total() + need.host.total() > room_.host) return false;
+    return is_host() ? need.device.total() + need.host.total() <= room_.host
+                     : need.device.total() <= room_.device && need.host.total() <= room_.host;
   }
 
   // A context that nobody asked for is lowered by halves while only that keeps the model from fitting.
@@ -75,14 +119,28 @@ class Search {
     const MemoryPlan made = plan(context, layers);
     const Need need = need_of(made);
     if (!holds(need)) return false;
+    if (split_) {
+      fit_.split = split_->layers;
+      fit_.split_needs = split_->needs;
+    }
     fit_.fits = layers == all_ ? Fits::whole : Fits::part;
     fit_.layers = room_.backend == Backend::cpu ? 0 : layers;
     fit_.context = context;
     fit_.need = need;
-    fit_.have = room_.is_one || room_.backend == Backend::cpu ? room_.host : room_.device;
+    fit_.have = is_host() ? room_.host : all_devices();
     fit_.speed = speed(made);
+    if (fit_.fits == Fits::part) fit_.speed_if_whole = speed(plan(context, all_));
     fit_.longest_context = longest_context(layers);
     return true;
+  }
+
+  [[nodiscard]] std::uint64_t all_devices() const {
+    std::uint64_t bytes = room_.device;
+    for (const Room::Device& other : room_.others) bytes += other.bytes;
+    return bytes;
+  }
+  [[nodiscard]] bool device_holds(const Need& need) const {
+    return room_.others.empty() ? need.device.total() <= room_.device : split_.has_value();
   }
 
   // The most layers that the device holds, where the host holds the rest: each more needs more of the one
@@ -92,7 +150,7 @@ class Search {
     std::uint32_t most = all_ - 1;
     while (fewest < most) {
       const std::uint32_t middle = (fewest + most + 1) / 2;
-      if (need_of(plan(context, middle)).device.total() <= room_.device) {
+      if (device_holds(need_of(plan(context, middle)))) {
         fewest = middle;
       } else {
         most = middle - 1;
@@ -116,24 +174,41 @@ class Search {
     return std::max(fewest * context_step, fit_.context);
   }
 
+  // By how much it misses at the least: with the shortest context that was tried.
   void refuse(std::uint32_t wanted) {
+    while (settings_.context == 0 && wanted / 2 >= smallest_default_context) wanted /= 2;
     fit_.context = wanted;
     fit_.need = need_of(plan(wanted, all_));
     const std::uint64_t device = fit_.need.device.total();
     const std::uint64_t host = fit_.need.host.total();
-    const bool one = room_.is_one || room_.backend == Backend::cpu;
-    fit_.short_of_host = one || device <= room_.device;
-    fit_.have = fit_.short_of_host ? room_.host : room_.device;
-    const std::uint64_t asked = one ? device + host : fit_.short_of_host ? host : device;
+    fit_.short_of_host = is_host() || (split_ || device <= all_devices());
+    fit_.have = fit_.short_of_host ? room_.host : all_devices();
+    const bool both = is_host() || (room_.is_one && fit_.short_of_host);
+    const std::uint64_t asked = both ? device + host : fit_.short_of_host ? host : device;
     fit_.short_by = asked - std::min(asked, fit_.have);
   }
 
+  // Devices that share the layers work one after the other.
+  [[nodiscard]] std::optional<double> device_seconds(double bytes) const {
+    if (room_.device_bandwidth == 0) return std::nullopt;
+    const auto first = static_cast<double>(room_.device_bandwidth);
+    if (fit_.split.empty()) return bytes / first;
+    double all = 0;
+    for (const std::uint32_t layers : fit_.split) all += layers;
+    double seconds = bytes * fit_.split.front() / all / first;
+    for (std::size_t i = 0; i < room_.others.size(); ++i) {
+      if (room_.others[i].bandwidth == 0) return std::nullopt;
+      seconds += bytes * fit_.split[i + 1] / all / static_cast<double>(room_.others[i].bandwidth);
+    }
+    return seconds;
+  }
   [[nodiscard]] std::optional<double> speed(const MemoryPlan& made) const {
     const TokenReads reads = reads_of_token(header_, made);
     double seconds = 0;
     if (reads.device > 0) {
-      if (room_.device_bandwidth == 0) return std::nullopt;
-      seconds += static_cast<double>(reads.device) / static_cast<double>(room_.device_bandwidth);
+      const std::optional<double> on_devices = device_seconds(static_cast<double>(reads.device));
+      if (!on_devices) return std::nullopt;
+      seconds += *on_devices;
     }
     if (reads.host > 0) {
       if (room_.host_bandwidth == 0) return std::nullopt;
@@ -146,6 +221,7 @@ class Search {
   const FitSettings& settings_;
   const Room& room_;
   std::uint32_t all_;
+  mutable std::optional<Split> split_ = {};  // of the last need over several devices
   Fit fit_;
 };
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace rbee::model {
 
@@ -32,6 +33,8 @@ struct FitSettings {
   // What engines were seen to take of what was computed for them, where that was more (at least 1).
   double device_factor = 1;
   double host_factor = 1;
+  // Of the file that turns images into what the model reads; 0: none. It lies where the layers do.
+  std::uint64_t projector_bytes = 0;
 };
 
 // What there is for the model now, in bytes.
@@ -39,7 +42,14 @@ struct Room {
   Backend backend = Backend::cpu;
   std::uint64_t device = 0;
   std::uint64_t host = 0;
-  bool is_one = false;  // device and host draw on the same memory, which is `host`
+  // Device and host draw on the same memory, which is `host`; `device` may be less where it is limited.
+  bool is_one = false;
+  // Of further devices that share the layers, in their order.
+  struct Device {
+    std::uint64_t bytes = 0;
+    std::uint64_t bandwidth = 0;
+  };
+  std::vector<Device> others = {};
   // What is read in a second; 0 where it is not known.
   std::uint64_t device_bandwidth = 0;
   std::uint64_t host_bandwidth = 0;
@@ -55,11 +65,15 @@ struct Fit {
   std::uint32_t of_layers = 0;
   std::uint32_t context = 0;
   std::uint32_t longest_context = 0;  // with which it fits as it fits now; 0 where it does not
-  Need need;
+  Need need;                          // `device`: of all devices together
+  // Of a split over several devices: how many of the layers each has, and what that takes of it.
+  std::vector<std::uint32_t> split = {};
+  std::vector<PoolNeed> split_needs = {};
   std::uint64_t have = 0;            // of the pool that decides: the device's, or the host's
   std::uint64_t short_by = 0;        // 0 where it fits
   bool short_of_host = false;        // which pool lacks it
   std::optional<double> speed = {};  // tokens a second at the beginning of a chat; from bandwidths alone
+  std::optional<double> speed_if_whole = {};  // of a part: what it would be if the device held all
 };
 [[nodiscard]] Fit fit_model(const GgufHeader& header, const FitSettings& settings, const Room& room);
 

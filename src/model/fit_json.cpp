@@ -29,6 +29,8 @@ Json to_json(const Fit& fit) {
             {"have", fit.have},
             {"short_by", fit.short_by},
             {"speed", nullptr}};
+  if (!fit.split.empty()) json["split"] = fit.split;
+  if (fit.speed_if_whole) json["speed_if_whole"] = *fit.speed_if_whole;
   if (fit.speed) json["speed"] = *fit.speed;
   return json;
 }

@@ -117,5 +117,63 @@ TEST(Fit, OfExpertsThoseInUseAreRead) {
   EXPECT_EQ(reads_of_token(*header, {}).host, 64u * 64 * 2 * 2);
 }
 
+TEST(Fit, WhatOneCardCannotHoldIsSplitOverTwo) {
+  const GgufHeader header = llama_70b();
+  Room room = card(24 * GB, 64 * GB);
+  room.others = {{.bytes = 24 * GB, .bandwidth = 900 * GB}};
+  room.device_bandwidth = 450 * GB;
+  const Fit fit = fit_model(header, {.context = 4096, .slots = 1}, room);
+  ASSERT_EQ(fit.fits, Fits::whole);
+  ASSERT_EQ(fit.split.size(), 2u);
+  EXPECT_EQ(fit.split[0] + fit.split[1], 81u);
+  std::uint64_t weights = 0;
+  for (const PoolNeed& need : fit.split_needs) {
+    EXPECT_LE(need.total(), 24 * GB);
+    weights += need.weights;
+  }
+  // Each tensor lies on one of them.
+  EXPECT_EQ(weights, memory_need(header, {.context = 4096, .backend = Backend::cuda}).device.weights);
+  EXPECT_EQ(fit.have, 48 * GB);
+  // Half of it at the speed of either: 4/3 of the slower one's.
+  const Fit alone =
+      fit_model(header, {.context = 4096, .slots = 1},
+                {.backend = Backend::cuda, .device = 80 * GB, .host = 64 * GB, .device_bandwidth = 450 * GB});
+  EXPECT_NEAR(*fit.speed / *alone.speed, 4.0 / 3, 0.05);
+}
+
+TEST(Fit, WhereNotEvenTwoHoldItTheRestIsOnTheHost) {
+  Room room = card(12 * GB, 64 * GB);
+  room.others = {{.bytes = 12 * GB}};
+  const Fit fit = fit_model(llama_70b(), {.context = 4096, .slots = 1}, room);
+  ASSERT_EQ(fit.fits, Fits::part);
+  EXPECT_EQ(fit.split[0] + fit.split[1], fit.layers);
+  EXPECT_GT(fit.layers, 25u);
+  EXPECT_FALSE(fit.speed) << "no bandwidth is known";
+}
+
+TEST(Fit, ALimitedDeviceThatSharesTheHostsMemoryHoldsAPart) {
+  Room room{.backend = Backend::vulkan, .device = 20 * GB, .host = 128 * GB, .is_one = true};
+  const Fit part = fit_model(llama_70b(), {.context = 4096, .slots = 1}, room);
+  EXPECT_EQ(part.fits, Fits::part);
+  EXPECT_LE(part.need.device.total(), room.device);
+  room.device = room.host;
+  EXPECT_EQ(fit_model(llama_70b(), {.context = 4096, .slots = 1}, room).fits, Fits::whole);
+  room = {.backend = Backend::vulkan, .device = 10 * GB, .host = 30 * GB, .is_one = true};
+  const Fit none = fit_model(llama_70b(), {.context = 4096, .slots = 1}, room);
+  EXPECT_EQ(none.fits, Fits::no);
+  EXPECT_GT(none.short_by, 0u);
+}
+
+TEST(Fit, TheProjectorOfAVisionModelLiesWhereItsLayersDo) {
+  const Fit with =
+      fit_model(llama_70b(), {.context = 4096, .slots = 1, .projector_bytes = GB}, card(80 * GB, 64 * GB));
+  const Fit without = fit_model(llama_70b(), {.context = 4096, .slots = 1}, card(80 * GB, 64 * GB));
+  EXPECT_EQ(with.need.device.total() - without.need.device.total(), GB);
+  const Fit host =
+      fit_model(llama_70b(), {.context = 4096, .slots = 1, .projector_bytes = GB}, {.host = 80 * GB});
+  EXPECT_EQ(host.need.host.projector, GB);
+  EXPECT_EQ(host.need.device.total(), 0u);
+}
+
 }  // namespace
 }  // namespace rbee::model

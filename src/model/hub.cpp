@@ -131,6 +131,10 @@ std::optional<WantedFile> projector_of(const std::vector<WantedFile>& files) {
   return found == files.end() ? std::nullopt : std::optional(*found);
 }
 
+std::string tree_url(const Source& source, const WebSettings& settings) {
+  return cat(settings.hub, "/api/models/", source.repository, "/tree/", source.revision, "?recursive=1");
+}
+
 }  // namespace
 
 Result<WantedModel> choose_files(const Source& source, std::string_view tree_json, std::string_view hub) {
@@ -145,6 +149,51 @@ Result<WantedModel> choose_files(const Source& source, std::string_view tree_jso
                      .quant = naming_of_file(last_part((*file)->file_name)).quant,
                      .files = std::move(*shards),
                      .projector = projector_of(files)};
+}
+
+std::uint64_t bytes_of(const WantedModel& model) {
+  std::uint64_t bytes = 0;
+  for (const WantedFile& file : model.files) bytes += file.bytes;
+  return bytes;
+}
+
+Result<std::vector<WantedModel>> choose_all_quants(const Source& source, std::string_view tree_json,
+                                                   std::string_view hub) {
+  const Result<Json> tree = parse_json(tree_json);
+  if (!tree || !tree->is_array()) return not_understood(hub);
+  std::set<std::string> quants;
+  for (const WantedFile& file : gguf_files(source, *tree, hub)) {
+    std::string quant = naming_of_file(last_part(file.file_name)).quant;
+    if (!quant.empty() && !is_projector_name(file.file_name)) quants.insert(std::move(quant));
+  }
+  std::vector<WantedModel> models;
+  Source one = source;
+  for (const std::string& quant : quants) {
+    one.quant = quant;
+    Result<WantedModel> model = choose_files(one, tree_json, hub);
+    if (model) models.push_back(std::move(*model));
+  }
+  if (models.empty()) {
+    // A repository whose only file names no quantization.
+    Result<WantedModel> only = choose_files(source, tree_json, hub);
+    if (!only) return only.error();
+    models.push_back(std::move(*only));
+  }
+  std::ranges::sort(models, {}, [](const WantedModel& model) { return bytes_of(model); });
+  return models;
+}
+
+Result<std::vector<WantedModel>> find_quants(const Source& source, const WebSettings& settings,
+                                             const KeepOn& keep_on) {
+  if (source.kind == SourceKind::hub && source.quant.empty() && source.file.empty()) {
+    const Result<std::string> tree =
+        get_document(tree_url(source, settings), settings, "application/json", keep_on);
+    if (!tree) return tree.error();
+    return choose_all_quants(source, *tree, settings.hub);
+  }
+  Result<WantedModel> only = find_files(source, settings, keep_on);
+  if (!only) return only.error();
+  return std::vector<WantedModel>{std::move(*only)};
 }
 
 Result<WantedModel> files_of_manifest(const Source& source, std::string_view manifest_json,
@@ -185,9 +234,8 @@ Result<WantedModel> find_files(const Source& source, const WebSettings& settings
                        .projector = {}};
   }
   if (source.kind == SourceKind::hub) {
-    const std::string url =
-        cat(settings.hub, "/api/models/", source.repository, "/tree/", source.revision, "?recursive=1");
-    const Result<std::string> tree = get_document(url, settings, "application/json", keep_on);
+    const Result<std::string> tree =
+        get_document(tree_url(source, settings), settings, "application/json", keep_on);
     if (!tree) return tree.error();
     return choose_files(source, *tree, settings.hub);
   }

@@ -30,6 +30,16 @@ struct WantedModel {
 // The same of what the hub's `/api/models/R/tree/main?recursive=1` says. Pure.
 [[nodiscard]] Result<WantedModel> choose_files(const Source& source, std::string_view tree_json,
                                                std::string_view hub);
+// One for each quantization that the source's repository has, the smallest first; those that lack a shard
+// are left out. Pure.
+[[nodiscard]] Result<std::vector<WantedModel>> choose_all_quants(const Source& source,
+                                                                 std::string_view tree_json,
+                                                                 std::string_view hub);
+// find_files() for each quantization; of a source that names one, or a file, that one.
+[[nodiscard]] Result<std::vector<WantedModel>> find_quants(const Source& source, const WebSettings& settings,
+                                                           const KeepOn& keep_on);
+[[nodiscard]] std::uint64_t bytes_of(const WantedModel& model);
+
 // Of a registry's manifest, which lies at `base`/manifests/TAG. Pure.
 [[nodiscard]] Result<WantedModel> files_of_manifest(const Source& source, std::string_view manifest_json,
                                                     std::string_view base);

@@ -106,7 +106,7 @@ std::uint64_t largest_weight_on_host(const GgufHeader& header, const Placement& 
 
 std::uint64_t PoolNeed::total() const { return weights + cache + compute + output + projector + overhead; }
 
-std::uint64_t PoolNeed::logged() const { return total() - overhead; }
+std::uint64_t PoolNeed::logged() const { return total() - overhead - projector; }
 
 bool is_known_architecture(const GgufHeader& header) {
   constexpr auto known = std::to_array<std::string_view>(

@@ -51,7 +51,26 @@ Result<GgufHeader> read_header(const std::filesystem::path& path) {
   return read_gguf(**source);
 }
 
-// What makes a GGUF no model that an engine could be started with.
+}  // namespace
+
+std::optional<PartName> parse_part_name(std::string_view file_name) {
+  constexpr std::size_t tail = std::string_view("-00001-of-00003.gguf").size();
+  if (file_name.size() <= tail || !file_name.ends_with(ending)) return std::nullopt;
+  const std::string_view numbers = file_name.substr(file_name.size() - tail, tail - ending.size());
+  if (numbers[0] != '-' || numbers.substr(6, 4) != "-of-") return std::nullopt;
+  const std::optional<int> number = parse_int<int>(numbers.substr(1, 5));
+  const std::optional<int> count = parse_int<int>(numbers.substr(10, 5));
+  if (!number || !count || *number < 1 || *number > *count || *count > most_parts) return std::nullopt;
+  return PartName{std::string(file_name.substr(0, file_name.size() - tail)), *number, *count};
+}
+
+void append_part(GgufHeader& first, GgufHeader&& part) {
+  first.params += part.params;
+  first.tensor_bytes += part.tensor_bytes;
+  first.tensors.insert(first.tensors.end(), std::make_move_iterator(part.tensors.begin()),
+                       std::make_move_iterator(part.tensors.end()));
+}
+
 Result<void> check_is_model(const GgufHeader& header, const std::filesystem::path& path, std::size_t files) {
   if (header.architecture == "clip") {
     return bad_file(path, "is a projector for images or sound, not a model",
@@ -70,19 +89,6 @@ Result<void> check_is_model(const GgufHeader& header, const std::filesystem::pat
   return {};
 }
 
-}  // namespace
-
-std::optional<PartName> parse_part_name(std::string_view file_name) {
-  constexpr std::size_t tail = std::string_view("-00001-of-00003.gguf").size();
-  if (file_name.size() <= tail || !file_name.ends_with(ending)) return std::nullopt;
-  const std::string_view numbers = file_name.substr(file_name.size() - tail, tail - ending.size());
-  if (numbers[0] != '-' || numbers.substr(6, 4) != "-of-") return std::nullopt;
-  const std::optional<int> number = parse_int<int>(numbers.substr(1, 5));
-  const std::optional<int> count = parse_int<int>(numbers.substr(10, 5));
-  if (!number || !count || *number < 1 || *number > *count || *count > most_parts) return std::nullopt;
-  return PartName{std::string(file_name.substr(0, file_name.size() - tail)), *number, *count};
-}
-
 Result<ModelParts> read_model(const std::filesystem::path& path) {
   ModelParts parts;
   parts.files = files_of(path);
@@ -94,10 +100,7 @@ Result<ModelParts> read_model(const std::filesystem::path& path) {
       parts.header = std::move(*header);
       continue;
     }
-    parts.header.params += header->params;
-    parts.header.tensor_bytes += header->tensor_bytes;
-    parts.header.tensors.insert(parts.header.tensors.end(), std::make_move_iterator(header->tensors.begin()),
-                                std::make_move_iterator(header->tensors.end()));
+    append_part(parts.header, std::move(*header));
   }
   if (Result<void> good = check_is_model(parts.header, parts.files.front(), parts.files.size()); !good) {
     return good.error();

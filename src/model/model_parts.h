@@ -41,4 +41,10 @@ struct ModelParts {
 // What the files of a model that is known take now. Fails with bad_model_file where one has gone.
 [[nodiscard]] Result<std::uint64_t> bytes_on_disk(const std::filesystem::path& path);
 
+// The next part of a split model into its first. Pure.
+void append_part(GgufHeader& first, GgufHeader&& part);
+// What makes a GGUF of `files` parts no model that an engine could be started with: bad_model_file. Pure.
+[[nodiscard]] Result<void> check_is_model(const GgufHeader& header, const std::filesystem::path& path,
+                                          std::size_t files);
+
 }  // namespace rbee::model

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/gguf.h"
-#include "net/loop.h"
+#include "model/web.h"
 
 #include <functional>
 #include <memory>
@@ -40,9 +40,10 @@ class RangeSource final : public ByteSource {
   mutable std::uint64_t fetched_bytes_ = 0;
 };
 
-// Over plain http, for servers that answer ranges. `loop` must outlive the source, and is blocked on.
-// Fails with bad_usage (no http URL), unknown_model (404), not_allowed (401, 403), unreachable, or
-// bad_model_file where the server answers no range or does not say how long the file is.
-[[nodiscard]] Result<std::unique_ptr<ByteSource>> open_http_source(net::Loop& loop, const std::string& url);
+// Over the web, by the rules of downloads. Fails as get_range(); reads fail with bad_model_file where the
+// file becomes another one meanwhile.
+[[nodiscard]] Result<std::unique_ptr<ByteSource>> open_web_source(const std::string& url,
+                                                                  const WebSettings& settings,
+                                                                  const KeepOn& keep_on);
 
 }  // namespace rbee::model

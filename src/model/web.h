@@ -19,6 +19,16 @@ using KeepOn = std::function<bool()>;
 [[nodiscard]] Result<std::string> get_document(const std::string& url, const WebSettings& settings,
                                                const std::string& accept, const KeepOn& keep_on);
 
+// `size` bytes of a file from `offset` on. Fails as get_document(), or with bad_model_file where the server
+// gives no ranges.
+struct FileRange {
+  std::string bytes;
+  std::uint64_t total = 0;  // of the whole file
+  std::string etag;
+};
+[[nodiscard]] Result<FileRange> get_range(const std::string& url, std::uint64_t offset, std::size_t size,
+                                          const WebSettings& settings, const KeepOn& keep_on);
+
 struct FileOrder {
   std::string url;
   std::optional<std::uint64_t> bytes = {};  // where its source told

@@ -16,8 +16,15 @@ constexpr int most_tries = 4;
 // What a server may ask for by Retry-After: somebody looks on.
 constexpr std::uint64_t longest_asked_s = 30;
 
+struct Question {
+  std::string url;
+  std::string accept;
+  std::string range = {};                           // "0-99"; empty: all
+  std::size_t most_bytes = largest_document_bytes;  // of its answer; then it is cut off
+};
+
 struct Answer {
-  int status = 0;
+  AnswerHead head = {};
   std::string body = {};
   std::string failure = {};
   std::uint64_t retry_after_s = 0;
@@ -26,22 +33,22 @@ struct Answer {
 using Multi = std::unique_ptr<CURLM, void (*)(CURLM*)>;
 
 // One try, with its redirects. Fails where another one would fail as well.
-Result<Answer> ask_once(const std::string& url, const WebSettings& settings, const std::string& accept,
-                        const KeepOn& keep_on) {
+Result<Answer> ask_once(const Question& question, const WebSettings& settings, const KeepOn& keep_on) {
   Answer answer;
   const Multi multi(::curl_multi_init(), [](CURLM* one) { ::curl_multi_cleanup(one); });
   CurlRequest request(
       settings,
       [&](const AnswerHead& head) {
-        answer.status = head.status;
+        answer.head = head;
         answer.retry_after_s = head.retry_after_s.value_or(0);
         return true;
       },
       [&](std::string_view bytes) {
         answer.body += bytes;
-        return answer.body.size() <= largest_document_bytes;
+        return answer.body.size() <= question.most_bytes;
       });
-  if (const Result<void> aimed = request.aim(url, "", accept); !aimed) return aimed.error();
+  if (const Result<void> aimed = request.aim(question.url, question.range, question.accept); !aimed)
+    return aimed.error();
   ::curl_multi_add_handle(multi.get(), request.handle());
   Result<Answer> outcome = Error{ErrorCode::cancelled, "The download was cancelled.", {}, {}};
   while (keep_on()) {
@@ -84,16 +91,23 @@ void wait_a_little(int tries, std::uint64_t asked_s, const KeepOn& keep_on) {
     ::curl_multi_poll(multi.get(), nullptr, 0, longest_poll_ms, nullptr);
 }
 
-}  // namespace
+Error no_ranges(std::string_view url) {
+  return Error{ErrorCode::bad_model_file, cat("'", without_query(url), "' gives no ranges of its bytes."),
+               "Download it: `rbee model fit` then reads its file."};
+}
 
-Result<std::string> get_document(const std::string& url, const WebSettings& settings,
-                                 const std::string& accept, const KeepOn& keep_on) {
+// Until the network and the server let it through, or say something that stands.
+Result<Answer> ask(const Question& question, const WebSettings& settings, const KeepOn& keep_on) {
+  const std::string_view url = question.url;
+  const bool ranged = !question.range.empty();
   std::string why;
   for (int tries = 1; tries <= most_tries; ++tries) {
-    Result<Answer> answer = ask_once(url, settings, accept, keep_on);
+    Result<Answer> answer = ask_once(question, settings, keep_on);
     if (!answer) return answer.error();
-    const int status = answer->status;
-    if (answer->failure.empty() && status == 200) return std::move(answer->body);
+    const int status = answer->head.status;
+    // A whole file where a range was asked for is cut off, which is no failure of the network.
+    if (ranged && status == 200) return no_ranges(url);
+    if (answer->failure.empty() && status == (ranged ? 206 : 200)) return std::move(*answer);
     const bool settled = answer->failure.empty() && status != 429 && status < 500;
     if (settled && (status == 401 || status == 403)) {
       return Error{ErrorCode::not_allowed,
@@ -110,6 +124,27 @@ Result<std::string> get_document(const std::string& url, const WebSettings& sett
   }
   return Error{ErrorCode::unreachable, cat("'", without_query(url), "' cannot be read: ", why, "."),
                "Check the network of the hive's machine, and its proxy."};
+}
+
+}  // namespace
+
+Result<std::string> get_document(const std::string& url, const WebSettings& settings,
+                                 const std::string& accept, const KeepOn& keep_on) {
+  Result<Answer> answer = ask({.url = url, .accept = accept}, settings, keep_on);
+  if (!answer) return answer.error();
+  return std::move(answer->body);
+}
+
+Result<FileRange> get_range(const std::string& url, std::uint64_t offset, std::size_t size,
+                            const WebSettings& settings, const KeepOn& keep_on) {
+  Result<Answer> answer =
+      ask({.url = url, .accept = "*/*", .range = cat(offset, "-", offset + size - 1), .most_bytes = size},
+          settings, keep_on);
+  if (!answer) return answer.error();
+  const AnswerHead& head = answer->head;
+  if (!head.range || !head.range_total || head.range->from != offset || answer->body.empty())
+    return no_ranges(url);
+  return FileRange{std::move(answer->body), *head.range_total, head.etag};
 }
 
 }  // namespace rbee::model

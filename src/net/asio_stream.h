@@ -3,6 +3,7 @@
 
 #include "net/asio_loop.h"
 #include "net/stream.h"
+#include "net/tls_session.h"
 
 namespace rbee::net {
 
@@ -24,14 +25,31 @@ struct Stream::Impl : std::enable_shared_from_this<Stream::Impl> {
   error_code write_result = {};
   std::function<void()> gone = {};
   bool watching = false;  // a wait for readability is queued
+  std::unique_ptr<TlsSession> tls = {};
+  std::unique_ptr<char[]> encrypted = {};  // what was read for `tls`, encrypted_bytes
+  bool sending = false;  // a writer is on its way with what `tls` had to say: what follows waits behind it
 
   void prepare();  // non-blocking, TCP_NODELAY
   void renew();
   void check_deadline();
   void close();
   void wait_for_end();
+  // Whether the other end is gone; for a socket that became readable while nobody reads.
+  enum class Look { gone, alive, hidden };  // hidden: bytes that nobody reads yet stand before the end
+  [[nodiscard]] Look look();
+  [[nodiscard]] Look look_secure();
+  // What `tls` has to say, as far as the socket takes it now.
+  void push_pending();
   [[nodiscard]] Error failure(const error_code& result) const;
 };
+
+// The socket's own bytes, whatever they mean. 0: the other end has finished.
+Task<Result<std::size_t>> read_socket(std::shared_ptr<Stream::Impl> impl, char* buffer, std::size_t size);
+Task<Result<void>> write_socket(std::shared_ptr<Stream::Impl> impl, std::string_view first,
+                                std::string_view second);
+Task<Result<std::size_t>> read_secure(std::shared_ptr<Stream::Impl> impl, char* buffer, std::size_t size);
+Task<Result<void>> write_secure(std::shared_ptr<Stream::Impl> impl, std::string_view first,
+                                std::string_view second);
 
 // Fails with io_failed where the path of a unix socket is longer than longest_socket_path.
 [[nodiscard]] Result<void> check_endpoint(const Endpoint& endpoint);

@@ -16,8 +16,9 @@ Error lost(const Endpoint& to, std::string_view when) {
   return Error{ErrorCode::unreachable, cat(to.text(), " closed the connection ", when, "."), {}, {}};
 }
 
-Headers with_own_fields(const ClientRequest& request, const Endpoint& to) {
-  Headers headers{{"Host", to.is_unix() ? std::string("localhost") : to.text()}, {"Connection", "close"}};
+Headers with_own_fields(const ClientRequest& request, const Endpoint& to, bool keep) {
+  Headers headers{{"Host", to.is_unix() ? std::string("localhost") : to.text()}};
+  if (!keep) headers.add("Connection", "close");
   if (!request.body.empty() || request.method == "POST")
     headers.add("Content-Length", cat(request.body.size()));
   for (const auto& [name, value] : request.headers.all()) headers.add(name, value);
@@ -37,7 +38,9 @@ struct ClientExchange::Impl {
   std::size_t scanned = 0;  // read_raw: of what is unread, seen by `chunks`
   bool ended = false;
   bool answers_head_request = false;
+  bool keep = false;  // the connection outlives the answer
 
+  Task<void> send(ClientRequest request, Milliseconds within);
   [[nodiscard]] std::string_view unread() const { return buffer.unread(); }
   Task<Result<bool>> fill();
   Task<Result<void>> read_head();
@@ -72,7 +75,8 @@ Task<Result<void>> ClientExchange::Impl::read_head() {
       Result<ResponseHead> parsed = parse_response_head(unread().substr(0, end + 4));
       if (!parsed) co_return parsed.error();
       buffer.consume(end + 4);
-      if (parsed->status < 200) continue;  // 100 Continue and its like come before the answer
+      const bool is_interim = parsed->status < 200 && parsed->status != 101;
+      if (is_interim) continue;  // 100 Continue and its like come before the answer
       head = std::move(*parsed);
       co_return Result<void>{};
     }
@@ -90,6 +94,17 @@ void ClientExchange::say_goodbye() {
   if (impl_) impl_->stream.shut_down_sending();
 }
 
+Task<void> ClientExchange::Impl::send(ClientRequest request, Milliseconds within) {
+  stream.expire_after(within);
+  answers_head_request = request.method == "HEAD";
+  const Headers headers = with_own_fields(request, to, keep);
+  const std::string first = format_request_head(request.method, request.target, headers);
+  // A peer that answers before it has read all (413) also makes the write fail: its answer is still there,
+  // and where it is not, reading the head says that the connection is lost.
+  const Result<void> written = co_await stream.write(first, request.body);
+  static_cast<void>(written);
+}
+
 Task<Result<ClientExchange>> ClientExchange::begin(Loop& loop, Endpoint to, ClientRequest request,
                                                    Milliseconds within) {
   ClientExchange exchange;
@@ -100,15 +115,73 @@ Task<Result<ClientExchange>> ClientExchange::begin(Loop& loop, Endpoint to, Clie
   Result<Stream> connected = co_await connecting;
   if (!connected) co_return connected.error();
   impl.stream = std::move(*connected);
-  impl.stream.expire_after(within);
-  impl.answers_head_request = request.method == "HEAD";
-  const Headers headers = with_own_fields(request, to);
-  const std::string head = format_request_head(request.method, request.target, headers);
-  // A peer that answers before it has read all (413) also makes the write fail: its answer is still there,
-  // and where it is not, reading the head says that the connection is lost.
-  const Result<void> written = co_await impl.stream.write(head, request.body);
-  static_cast<void>(written);
+  Task<void> sending = impl.send(std::move(request), within);
+  co_await sending;
   co_return std::move(exchange);
+}
+
+Task<Result<ClientExchange>> ClientExchange::begin_on(Stream stream, Endpoint to, ClientRequest request,
+                                                      Milliseconds within) {
+  ClientExchange exchange;
+  exchange.impl_ = std::make_unique<Impl>();
+  Impl& impl = *exchange.impl_;
+  impl.to = std::move(to);
+  impl.stream = std::move(stream);
+  impl.keep = true;
+  Task<void> sending = impl.send(std::move(request), within);
+  co_await sending;
+  co_return std::move(exchange);
+}
+
+Task<Result<ClientExchange::Upgraded>> ClientExchange::upgrade(Stream stream, Endpoint to,
+                                                               ClientRequest request, Milliseconds within) {
+  request.headers.add("Connection", "Upgrade");
+  Task<Result<ClientExchange>> beginning =
+      begin_on(std::move(stream), std::move(to), std::move(request), within);
+  Result<ClientExchange> exchange = co_await beginning;
+  if (!exchange) co_return exchange.error();
+  Task<Result<void>> reading = exchange->read_head(within);
+  const Result<void> read = co_await reading;
+  if (!read) co_return read.error();
+  Impl& impl = *exchange->impl_;
+  Upgraded upgraded;
+  if (impl.head.status == 101) {
+    impl.stream.expire_after(Milliseconds{0});
+    upgraded.rest = std::string(impl.unread());
+    upgraded.stream = std::move(impl.stream);
+  } else {
+    upgraded.refusal = std::move(*exchange);
+  }
+  co_return std::move(upgraded);
+}
+
+std::optional<Stream> ClientExchange::give_back() {
+  if (!impl_) return std::nullopt;
+  Impl& impl = *impl_;
+  const bool over = impl.ended || impl.framing.kind == Framing::none ||
+                    (impl.framing.kind == Framing::length && impl.left == 0);
+  const bool clean = over && impl.unread().empty() && impl.stream.is_open();
+  if (!impl.keep || !clean || !keeps_alive(impl.head.minor_version, impl.head.headers)) return std::nullopt;
+  impl.stream.expire_after(Milliseconds{0});
+  return std::move(impl.stream);
+}
+
+Task<Result<Stream>> connect_secure(Loop& loop, Endpoint to, Secure secure, Milliseconds within) {
+  const std::string name = to.text();
+  Task<Result<Stream>> connecting = Stream::connect(loop, std::move(to), within);
+  Result<Stream> connected = co_await connecting;
+  if (!connected) co_return connected.error();
+  Stream stream = std::move(*connected);
+  if (!secure.context) co_return std::move(stream);
+  Task<Result<void>> securing =
+      stream.secure(std::move(secure.context), std::move(secure.pinned_key), name, within);
+  const Result<void> secured = co_await securing;
+  if (!secured) {
+    Error error = secured.error();
+    error.message = cat(name, ": ", error.message);
+    co_return error;
+  }
+  co_return std::move(stream);
 }
 
 Task<Result<void>> ClientExchange::read_head(Milliseconds within) {

@@ -1,11 +1,14 @@
-// An HTTP/1.1 client: one request on a connection of its own, its answer read as it comes.
-// (Engines close after every streamed answer, so their connections are never pooled.)
+// An HTTP/1.1 client: one request at a time on a connection, its answer read as it comes.
+//
+// Engines close after every streamed answer, so by default a connection serves one request; between a keeper
+// and its hives it is given back when the answer is over (give_back).
 #pragma once
 
 #include "net/http.h"
 #include "net/stream.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace rbee::net {
@@ -16,6 +19,14 @@ struct ClientRequest {
   Headers headers = {};        // Host, Content-Length and Connection are added
   std::string_view body = {};  // must live until the answer's head is there
 };
+
+// How a connection to another machine is made safe: with our key shown, and theirs known before we speak.
+struct Secure {
+  std::shared_ptr<const TlsContext> context = {};  // none: plain
+  std::string pinned_key = {};                     // its print; empty: any key
+};
+// Connects, and shakes hands where `secure` has a context. Fails as Stream::connect and Stream::secure.
+Task<Result<Stream>> connect_secure(Loop& loop, Endpoint to, Secure secure, Milliseconds within);
 
 class ClientExchange {
  public:
@@ -33,6 +44,9 @@ class ClientExchange {
   // sends (each within `within`) ...
   static Task<Result<ClientExchange>> begin(Loop& loop, Endpoint to, ClientRequest request,
                                             Milliseconds within);
+  // The first half on a connection that is there, which stays open after the answer.
+  static Task<Result<ClientExchange>> begin_on(Stream stream, Endpoint to, ClientRequest request,
+                                               Milliseconds within);
   // ... and waits for the head. Then head() and framing() may be asked.
   Task<Result<void>> read_head(Milliseconds within);
 
@@ -50,6 +64,14 @@ class ClientExchange {
   Task<Result<Raw>> read_raw(Milliseconds silence);
   // Whole, up to `limit_bytes` (else io_failed).
   Task<Result<std::string>> read_all(std::size_t limit_bytes, Milliseconds silence);
+  // Asks for the connection to be handed over (Exchange::hand_over). On a 101 the stream, with what came
+  // behind the answer; else the answer, to be read.
+  struct Upgraded;
+  static Task<Result<Upgraded>> upgrade(Stream stream, Endpoint to, ClientRequest request,
+                                        Milliseconds within);
+  // The connection, for the next request: where it was begun with begin_on, the answer was read to its end,
+  // and the other end keeps it open.
+  [[nodiscard]] std::optional<Stream> give_back();
   // The other end learns it at once; what waits here ends with cancelled.
   void close();
   // Tells the other end that we leave, by our end-of-file. What waits here goes on until it closes as well.
@@ -61,6 +83,12 @@ class ClientExchange {
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+struct ClientExchange::Upgraded {
+  Stream stream = {};
+  std::string rest = {};
+  ClientExchange refusal = {};  // where the stream is not open
 };
 
 struct ClientResponse {

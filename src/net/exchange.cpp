@@ -19,6 +19,8 @@ void add_connection(Headers& headers, const Exchange::Impl& impl) {
 
 const RequestHead& Exchange::head() const { return impl_.head; }
 Loop& Exchange::loop() { return impl_.loop; }
+std::string Exchange::peer_key() const { return impl_.stream.peer_key(); }
+bool Exchange::is_secure() const { return impl_.stream.is_secure(); }
 bool Exchange::started() const { return impl_.answer_started; }
 
 Task<Result<std::string_view>> Exchange::read_body() {
@@ -120,6 +122,19 @@ Task<Result<void>> Exchange::write_raw(std::string_view bytes, bool last) {
   const Result<void> written = co_await impl_.stream.write(bytes);
   if (written && last) impl_.answer_done = true;
   co_return written;
+}
+
+Task<Result<Stream>> Exchange::hand_over(Headers headers) {
+  if (!impl_.unread().empty() || !impl_.body_done)
+    co_return Error{ErrorCode::bad_request, "The client did not wait for its 101.", {}, {}};
+  impl_.answer_started = true;
+  headers.add("Connection", "Upgrade");
+  const std::string head = format_response_head(101, headers);
+  impl_.stream.expire_after(impl_.options.write_silence);
+  const Result<void> written = co_await impl_.stream.write(head);
+  if (!written) co_return written.error();
+  impl_.stream.expire_after(Milliseconds{0});
+  co_return std::move(impl_.stream);
 }
 
 void Exchange::abort() { impl_.aborted = true; }

@@ -30,6 +30,8 @@ struct Exchange::Impl {
   std::function<void()> gone;  // also called by the server's stop
 
   [[nodiscard]] std::string_view unread() const { return buffer.unread(); }
+  // Before the first request: TLS where the server speaks it. False when the connection must be closed.
+  Task<bool> prepare();
   // More bytes into the buffer: false at the end of the connection. Errors as Stream::read_some.
   Task<Result<bool>> fill();
   // The next request's head, parsed; false when the client has no more. An error has been answered already.

@@ -20,6 +20,14 @@ Error too_large(std::uint64_t limit) {
                {}};
 }
 
+// The first byte of a TLS record that begins a handshake; no method of HTTP begins with it.
+constexpr char handshake_record = 0x16;
+
+Error speaks_tls() {
+  return Error{
+      ErrorCode::bad_request, "This address speaks TLS only.", "Use https:// instead of http://.", {}};
+}
+
 Error cut_body() {
   return Error{
       ErrorCode::bad_request, "The request's body is cut: the connection ended in the middle of it.", {}, {}};
@@ -33,6 +41,24 @@ Task<Result<bool>> Exchange::Impl::fill() {
   if (got) buffer.commit(*got);
   if (!got) co_return got.error();
   co_return *got > 0;
+}
+
+Task<bool> Exchange::Impl::prepare() {
+  if (!options.tls) co_return true;
+  stream.expire_after(options.handshake_within);
+  const Result<bool> begun = co_await fill();
+  if (!begun || !*begun) co_return false;
+  if (unread().front() != handshake_record) {
+    if (options.plain_too) co_return true;
+    Task<void> refusing = refuse(400, speaks_tls());
+    co_await refusing;
+    co_return false;
+  }
+  const std::string got(unread());
+  buffer.consume(got.size());
+  Task<Result<void>> securing = stream.secure(options.tls, {}, {}, options.handshake_within, got);
+  const Result<void> secured = co_await securing;
+  co_return static_cast<bool>(secured);
 }
 
 Task<bool> Exchange::Impl::read_head() {

@@ -68,6 +68,8 @@ struct BodyFraming {
 // "a%20b" is "a b" ('+' too where `plus`); nothing for a broken escape.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text, bool plus);
 [[nodiscard]] std::string percent_encode(std::string_view text);
+// The same for a path: its slashes stay.
+[[nodiscard]] std::string percent_encode_path(std::string_view path);
 // The value of `key` in "a=1&b=2", decoded.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view key);
 

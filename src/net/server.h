@@ -14,6 +14,10 @@
 namespace rbee::net {
 
 struct ServerOptions {
+  // Speaks TLS where there is one; a client's key is known to handlers by Exchange::peer_key().
+  std::shared_ptr<const TlsContext> tls = {};
+  bool plain_too = false;  // told apart by the first byte, which no HTTP begins with
+  Milliseconds handshake_within{10'000};
   std::uint64_t largest_body_bytes = 64u << 20;
   Milliseconds head_within{10'000};      // from the connection's or the last answer's end, once a byte came
   Milliseconds body_silence{30'000};     // without a single byte
@@ -34,6 +38,9 @@ class Exchange {
 
   [[nodiscard]] const RequestHead& head() const;
   [[nodiscard]] Loop& loop();
+  // The print of the key that the client proved to have; empty: none, or no TLS.
+  [[nodiscard]] std::string peer_key() const;
+  [[nodiscard]] bool is_secure() const;
   // The whole body, kept until the exchange ends. Fails with body_too_large, request_timeout, bad_request
   // (cut or badly framed) or cancelled. Answers "100-continue" first where it was asked for.
   Task<Result<std::string_view>> read_body();
@@ -54,6 +61,9 @@ class Exchange {
   Task<Result<void>> write_raw(std::string_view bytes, bool last);
 
   [[nodiscard]] bool started() const;  // the head of an answer is out
+  // Answers 101 and hands the connection over: its HTTP ends here, and either end may speak. Fails with
+  // bad_request where the client did not wait for the answer.
+  Task<Result<Stream>> hand_over(Headers headers);
   // Closes the connection as the handler ends: the client sees that the answer is cut.
   void abort();
   // Calls back once, on this loop, when the client goes away while the handler runs and does not read the
@@ -78,6 +88,9 @@ class HttpServer {
   // still run, or have ended.
   ~HttpServer();
   [[nodiscard]] Endpoint endpoint() const;  // with the port that port 0 became
+  // Serves a connection that was made elsewhere, as one that it accepted. On the stream's loop, which is one
+  // of the server's. `got`: what was read of it already.
+  void adopt(Loop& loop, Stream stream, std::string got = {});
   void stop();
 
  private:

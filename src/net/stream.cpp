@@ -49,6 +49,12 @@ void wait_writable(const std::shared_ptr<Stream::Impl>& impl) {
 }  // namespace
 
 Result<void> check_endpoint(const Endpoint& endpoint) {
+  if (!endpoint.is_unix()) {
+    error_code failure;
+    static_cast<void>(asio::ip::make_address(endpoint.address, failure));
+    if (!failure) return {};
+    return Error{ErrorCode::bad_usage, cat("'", endpoint.address, "' is no numeric address.")};
+  }
   if (endpoint.unix_path.size() <= longest_socket_path) return {};
   return Error{ErrorCode::io_failed,
                cat("The path of the socket '", endpoint.unix_path, "' has ", endpoint.unix_path.size(),
@@ -97,8 +103,21 @@ void Stream::Impl::check_deadline() {
 void Stream::Impl::close() {
   if (std::exchange(closed, true)) return;
   watchdog.cancel();
+  if (tls) {
+    tls->say_end();
+    push_pending();
+  }
   error_code ignored;
   socket.close(ignored);  // what waits is completed with operation_aborted
+}
+
+Stream::Impl::Look Stream::Impl::look() {
+  if (tls) return look_secure();
+  char byte = 0;
+  error_code peeked;
+  const std::size_t got = socket.receive(asio::buffer(&byte, 1), Socket::message_peek, peeked);
+  if (peeked == asio::error::would_block) return Look::alive;
+  return !peeked && got > 0 ? Look::hidden : Look::gone;
 }
 
 void Stream::Impl::wait_for_end() {
@@ -106,13 +125,10 @@ void Stream::Impl::wait_for_end() {
   socket.async_wait(Socket::wait_read, [self = shared_from_this()](error_code result) {
     self->watching = false;
     if (!self->gone || self->closed || result == asio::error::operation_aborted) return;
-    char byte = 0;
-    error_code peeked;
-    const std::size_t got =
-        result ? 0 : self->socket.receive(asio::buffer(&byte, 1), Socket::message_peek, peeked);
-    if (!result && peeked == asio::error::would_block) return self->wait_for_end();
+    const Look seen = result ? Look::gone : self->look();
+    if (seen == Look::alive) return self->wait_for_end();
     // Bytes that came early (the next request) hide the end behind them: the write will find out.
-    if (!result && !peeked && got > 0) return;
+    if (seen == Look::hidden) return;
     const std::function<void()> tell = std::exchange(self->gone, {});
     tell();
   });
@@ -161,9 +177,7 @@ Task<Result<Stream>> Stream::connect(Loop& loop, Endpoint to, Milliseconds timeo
   co_return Stream(impl);
 }
 
-Task<Result<std::size_t>> Stream::read_some(char* buffer, std::size_t size) {
-  const std::shared_ptr<Impl> impl = impl_;
-  if (!impl) co_return Error{ErrorCode::cancelled, "There is no connection.", {}, {}};
+Task<Result<std::size_t>> read_socket(std::shared_ptr<Stream::Impl> impl, char* buffer, std::size_t size) {
   if (impl->closed) co_return impl->failure({});
   impl->renew();
   {
@@ -180,9 +194,8 @@ Task<Result<std::size_t>> Stream::read_some(char* buffer, std::size_t size) {
   co_return impl->failure(impl->read_result);
 }
 
-Task<Result<void>> Stream::write(std::string_view first, std::string_view second) {
-  const std::shared_ptr<Impl> impl = impl_;
-  if (!impl) co_return Error{ErrorCode::cancelled, "There is no connection.", {}, {}};
+Task<Result<void>> write_socket(std::shared_ptr<Stream::Impl> impl, std::string_view first,
+                                std::string_view second) {
   while (!first.empty() || !second.empty()) {
     if (impl->closed) co_return impl->failure({});
     const std::array<asio::const_buffer, 2> parts = {asio::buffer(first.data(), first.size()),
@@ -201,6 +214,30 @@ Task<Result<void>> Stream::write(std::string_view first, std::string_view second
     if (impl->write_result) co_return impl->failure(impl->write_result);
   }
   co_return Result<void>{};
+}
+
+namespace {
+
+Error no_connection() { return Error{ErrorCode::cancelled, "There is no connection.", {}, {}}; }
+
+template <class T>
+Task<Result<T>> refused(Error why) {
+  co_return why;
+}
+
+}  // namespace
+
+// Not coroutines: a plain connection pays for no frame but its own.
+Task<Result<std::size_t>> Stream::read_some(char* buffer, std::size_t size) {
+  if (!impl_) return refused<std::size_t>(no_connection());
+  if (impl_->tls) return read_secure(impl_, buffer, size);
+  return read_socket(impl_, buffer, size);
+}
+
+Task<Result<void>> Stream::write(std::string_view first, std::string_view second) {
+  if (!impl_) return refused<void>(no_connection());
+  if (impl_->tls) return write_secure(impl_, first, second);
+  return write_socket(impl_, first, second);
 }
 
 void Stream::expire_after(Milliseconds idle) {
@@ -232,8 +269,13 @@ void Stream::unwatch() {
 Instant Stream::now() const { return impl_ ? impl_->loop.clock().now() : Instant{}; }
 
 void Stream::shut_down_sending() {
+  if (!is_open()) return;
+  if (impl_->tls) {
+    impl_->tls->say_end();
+    impl_->push_pending();
+  }
   error_code ignored;
-  if (is_open()) impl_->socket.shutdown(Socket::shutdown_send, ignored);
+  impl_->socket.shutdown(Socket::shutdown_send, ignored);
 }
 
 }  // namespace rbee::net

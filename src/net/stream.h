@@ -1,8 +1,9 @@
-// Stream: one connected socket, TCP or unix. Used on its loop's thread only.
+// Stream: one connected socket, TCP or unix, plain or TLS. Used on its loop's thread only.
 #pragma once
 
 #include "base/error.h"
 #include "net/loop.h"
+#include "net/tls.h"
 
 #include <cstdint>
 #include <memory>
@@ -40,6 +41,16 @@ class Stream {
   // Fails with unreachable (refused, no such socket) or timed_out.
   static Task<Result<Stream>> connect(Loop& loop, Endpoint to, Milliseconds timeout);
 
+  // Speaks TLS from now on, as the context says; `got` are bytes that were read before. `pinned`: the print
+  // of the key that the other end must have (empty: any), known before anything of ours is sent. `resume_as`:
+  // the other end's name for resuming (empty: none). Fails with wrong_key, unreachable or timed_out; then it
+  // is closed.
+  Task<Result<void>> secure(std::shared_ptr<const TlsContext> context, std::string pinned,
+                            std::string resume_as, Milliseconds within, std::string_view got = {});
+  // The print of the key that the other end proved to have; empty: none, or no TLS.
+  [[nodiscard]] std::string peer_key() const;
+  [[nodiscard]] bool is_secure() const;
+
   // Up to `size` bytes; 0 when the other end has finished. Fails with cancelled (close() here), timed_out
   // (expire_after) or unreachable (reset).
   Task<Result<std::size_t>> read_some(char* buffer, std::size_t size);
@@ -59,6 +70,23 @@ class Stream {
   // kept for the next read. unwatch() before reading again.
   void watch(std::function<void()> gone);
   void unwatch();
+
+  // The connection without its loop, for another loop to take; nobody may wait on it. Both halves run on
+  // their own loop's thread. What was not attached again is closed.
+  class Detached {
+   public:
+    Detached();
+    ~Detached();
+    Detached(Detached&&) noexcept;
+    Detached& operator=(Detached&&) noexcept;
+
+   private:
+    friend class Stream;
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+  };
+  [[nodiscard]] Detached detach();
+  [[nodiscard]] static Stream attach(Loop& loop, Detached detached);
 
  private:
   std::shared_ptr<Impl> impl_;

@@ -32,11 +32,13 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus) {
   return out;
 }
 
-std::string percent_encode(std::string_view text) {
+namespace {
+
+std::string encode(std::string_view text, std::string_view plain_signs) {
   std::string out;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("-._~").find(c) != std::string_view::npos;
+                       plain_signs.find(c) != std::string_view::npos;
     if (plain) {
       out += c;
       continue;
@@ -48,6 +50,11 @@ std::string percent_encode(std::string_view text) {
   }
   return out;
 }
+
+}  // namespace
+
+std::string percent_encode(std::string_view text) { return encode(text, "-._~"); }
+std::string percent_encode_path(std::string_view path) { return encode(path, "-._~/:@"); }
 
 std::optional<std::string> query_value(std::string_view query, std::string_view key) {
   for (const std::string_view pair : split(query, '&')) {

@@ -6,8 +6,11 @@
 
 #include "rhai/lexer.h"
 
+#include <cstddef>
 #include <deque>
 #include <memory>
+#include <memory_resource>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +19,10 @@ namespace rbee::rhai {
 
 struct FunctionAst;
 struct Node;
+
+// In the memory of the Ast that it belongs to.
+template <class T>
+using List = std::pmr::vector<T>;
 
 struct Variable {
   std::string_view name;
@@ -43,13 +50,14 @@ enum class NodeKind : std::uint8_t {
 
 // One link of a.b[c].d(e).
 struct Step {
+  explicit Step(std::pmr::memory_resource* memory) : arguments(memory) {}
   enum class Kind : std::uint8_t { property, index, method };
   Kind kind = Kind::property;
   bool elvis = false;  // `?.` or `?[`: ends the chain where the value is ()
   Position position;
   Position argument_position;
   std::string_view name;
-  std::vector<Node*> arguments;  // of a method, or the one index
+  List<Node*> arguments;  // of a method, or the one index
 };
 
 struct SwitchArm {
@@ -75,6 +83,10 @@ struct SwitchAst {
 };
 
 struct Node {
+  // Containers hand theirs on to what they hold.
+  using allocator_type = std::pmr::polymorphic_allocator<>;
+  explicit Node(const allocator_type& memory) : kids(memory), steps(memory), keys(memory), visible(memory) {}
+
   NodeKind kind = NodeKind::unit;
   Tok op = Tok::end;
   bool flag = false;     // call: `!`; contains: `!in`; do_loop: until
@@ -86,10 +98,10 @@ struct Node {
   double floating = 0;
   Variable* variable = nullptr;
   Variable* second = nullptr;  // for_loop: the counter
-  std::vector<Node*> kids;
-  std::vector<Step> steps;             // chain: kids[0] is the root
-  std::vector<std::string_view> keys;  // map
-  std::vector<Variable*> visible;      // eval and `f!()`: what the code may see
+  List<Node*> kids;
+  List<Step> steps;             // chain: kids[0] is the root
+  List<std::string_view> keys;  // map
+  List<Variable*> visible;      // eval and `f!()`: what the code may see
   FunctionAst* function = nullptr;
   std::unique_ptr<SwitchAst> cases;
 };
@@ -120,11 +132,15 @@ struct FunctionAst {
 };
 
 struct Ast {
-  std::deque<Node> nodes;
-  std::deque<Variable> variables;
-  std::deque<FunctionAst> functions;    // all, closures too
-  std::deque<std::string> texts;        // made by the parser
-  std::deque<std::string> token_texts;  // made by the lexer
+  // `first` is memory to begin with, for a host that compiles often.
+  explicit Ast(std::span<std::byte> first = {}) : memory(first.data(), first.size()) {}
+
+  std::pmr::monotonic_buffer_resource memory;
+  std::pmr::deque<Node> nodes{&memory};
+  std::pmr::deque<Variable> variables{&memory};
+  std::pmr::deque<FunctionAst> functions{&memory};  // all, closures too
+  std::deque<std::string> texts;                    // made by the parser
+  std::deque<std::string> token_texts;              // made by the lexer
   FunctionAst* main = nullptr;
   std::vector<FunctionAst*> named;
 };

@@ -43,10 +43,9 @@ struct NativeSet;
   X(jump_eq) X(jump_ne) X(jump_lt) X(jump_le) X(jump_gt) X(jump_ge)  /* to d if (b op c) == (a != 0) */ \
   X(jump_eq_k) X(jump_ne_k) X(jump_lt_k) X(jump_le_k) X(jump_gt_k) X(jump_ge_k)                         \
   X(assign_op)       /* a op= b; op in d */                                                             \
-  X(negate) X(plus) X(not_)  /* a = op b */                                                             \
+  X(negate) X(plus) X(invert)  /* a = op b */                                                             \
   X(jump)            /* to d */                                                                         \
-  X(jump_if)         /* to d if a, which must be a boolean */                                           \
-  X(jump_if_not)                                                                                        \
+  X(jump_if)         /* to d if a, which must be a boolean, is b */                                     \
   X(jump_if_unit)    /* to d if a is () */                                                              \
   X(jump_if_value)   /* to d if a is not () */                                                          \
   X(loop)            /* to d, backwards; c: what one round costs */                                     \
@@ -62,6 +61,10 @@ struct NativeSet;
   X(make_range)      /* a = b .. c; d: inclusive */                                                     \
   X(contains)        /* a = c in b */                                                                   \
   X(get_property)    /* a = b.constant d; c: place of the hint */                                       \
+  /* get_property whose value only the jump behind it wants, which compares it with a constant */       \
+  X(property_eq) X(property_ne) X(property_lt) X(property_le) X(property_gt) X(property_ge)             \
+  X(property_if)     /* the same for a jump_if */                                                       \
+  X(property_unless) /* the same for a jump_if behind an invert */                                      \
   X(get_index)       /* a = b[c] */                                                                     \
   X(set_property)    /* a.constant d = b; c: place of the hint */                                       \
   X(set_index)       /* a[b] = c */                                                                     \
@@ -69,6 +72,7 @@ struct NativeSet;
   X(call)            /* a = function d of the b registers from a */                                     \
   X(call_native)     /* a = site d with the b registers from a */                                       \
   X(call_method)     /* a = site d on its target with the b registers from a + 2; a + 1: for `this` */  \
+  X(push_item)       /* the same for `variable.push(item)` where nothing else can be meant */           \
   X(call_value)      /* the same for f.call(...) and call(f, ...) */                                    \
   X(call_in_scope)   /* a = f!(...) */                                                                  \
   X(curry)           /* a = a with the b registers from a + 1 bound */                                  \
@@ -78,10 +82,11 @@ struct NativeSet;
   X(is_shared)       /* a = whether variable b is shared */                                             \
   X(is_defined)      /* a = is_def_var(a) with the scope of site d */                                   \
   X(check_name)      /* fails where no variable is named constant d */                                  \
-  X(switch_)         /* to the arm of table d for a */                                                  \
-  X(return_)         /* a */                                                                            \
+  X(select_case)     /* to the arm of table d for a */                                                  \
+  X(return_value)    /* a */                                                                            \
+  X(return_bool)     /* b != 0 */                                                                       \
   X(return_unit)                                                                                        \
-  X(throw_)          /* a */                                                                            \
+  X(throw_value)     /* a */                                                                            \
   X(fail)            /* error kind b about constant d */
 // clang-format on
 
@@ -121,6 +126,7 @@ struct Path {
   enum class Root : std::uint8_t { local, shared, this_value, outer, name, global, temporary };
   Root root = Root::local;
   bool is_constant = false;
+  bool is_field = false;  // one property of a local variable
   std::uint16_t reg = 0;
   Value name;
   std::uint32_t place = 0;

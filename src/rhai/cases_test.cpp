@@ -7,6 +7,7 @@
 #include "rhai/engine.h"
 
 #include <gtest/gtest.h>
+#include <sstream>
 
 #include <charconv>
 #include <cmath>
@@ -176,6 +177,33 @@ TEST(OfficialCases, EachGivesWhatTheOfficialEngineGives) {
   }
   // The places of a few limits differ: ours is where the value is made.
   EXPECT_LE(with_other_words, 15U) << other_words;
+}
+
+// One case a line, as `rbee rhai run --json` prints results: what the language's documentation and its
+// library's sources say of the official engine, checked by hand where the cases above have nothing.
+TEST(DocumentedCases, EachGivesWhatTheDocumentationSays) {
+  const Result<std::string> text = read_file("tests/rhai/documented.jsonl", std::size_t{1} << 20U);
+  ASSERT_TRUE(text);
+  std::istringstream lines(*text);
+  std::string line;
+  std::size_t count = 0;
+  while (std::getline(lines, line)) {
+    const Json test = Json::parse(line);
+    Engine engine;
+    const Compiled compiled = engine.compile(test["script"].get<std::string>());
+    Outcome outcome;
+    if (compiled.ok()) outcome = engine.run(*compiled.program);
+    const Failure& failure = compiled.ok() ? outcome.error : compiled.error;
+    Json got;
+    if (compiled.ok() && outcome.ok) {
+      got = {{"type", type_name(outcome.value)}, {"value", to_debug(outcome.value)}};
+    } else {
+      got = {{"error", failure.kind}, {"message", failure.message}};
+    }
+    for (const auto& [key, value] : got.items()) EXPECT_EQ(value, test.value(key, Json())) << test["script"];
+    ++count;
+  }
+  EXPECT_GT(count, 400U);
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 namespace rbee::rhai {
 
 std::size_t Compiler::add_path(Path path) {
+  path.is_field = path.root == Path::Root::local && !path.is_constant && path.steps.size() == 1 &&
+                  path.steps[0].is_property();
   std::vector<Path>& paths = state_->function->paths;
   paths.push_back(std::move(path));
   return paths.size() - 1;
@@ -22,7 +24,7 @@ std::size_t Compiler::add_site(CallSite site) {
   return sites.size() - 1;
 }
 
-void Compiler::add_visible(CallSite& site, const std::vector<Variable*>& visible) {
+void Compiler::add_visible(CallSite& site, const List<Variable*>& visible) {
   for (const Variable* v : visible) {
     if (v->reg < 0 || v->is_by_name) continue;
     site.visible.push_back(
@@ -56,7 +58,7 @@ void Compiler::add_step(Path& path, const Step& step, int index) {
   added.index_place = pack(step.argument_position);
   if (step.kind == Step::Kind::property) {
     added.key = interned(step.name);
-    added.getter = registry_.find_getter(step.name);
+    added.getter = getter(step.name);
   } else {
     added.index = static_cast<std::uint16_t>(index);
   }
@@ -172,8 +174,14 @@ void Compiler::method(const Step& step, Place& place, int base) {
     }
     site.natives = registry_.find(step.name, count + 1);
   }
+  const bool pushes = step.name == "push" && count == 1 && site.function < 0 && site.typed.empty() &&
+                      site.target.root == Path::Root::local && site.target.steps.empty() &&
+                      !site.target.is_constant;
   const auto index = static_cast<std::int64_t>(add_site(std::move(site)));
-  const Op op = value_call ? Op::call_value : step.name == "curry" ? Op::curry : Op::call_method;
+  const Op op = value_call             ? Op::call_value
+                : step.name == "curry" ? Op::curry
+                : pushes               ? Op::push_item
+                                       : Op::call_method;
   const Position at = value_call && count > 0 ? start_of(*step.arguments[0]) : step.position;
   emit(op, base, static_cast<int>(count), 1, index, at);
   place = Place{};
@@ -249,11 +257,10 @@ void Compiler::native_call(const Node& n, int base) {
   for (std::size_t i = 0; i < n.kids.size(); ++i) {
     const Node& argument = *n.kids[i];
     // The first argument is a reference where it is a variable: push(a, 1) changes a.
-    if (i == 0 && argument.kind == NodeKind::this_value) {
-      site.has_target = true;
-      site.target = root_path(argument);
-    } else if (i == 0 && argument.kind == NodeKind::variable && argument.space.empty() &&
-               argument.variable != nullptr && !argument.variable->is_by_name) {
+    const bool is_place = argument.kind == NodeKind::this_value ||
+                          (argument.kind == NodeKind::variable && argument.space.empty() &&
+                           argument.variable != nullptr && !argument.variable->is_by_name);
+    if (i == 0 && is_place) {
       site.has_target = true;
       site.target = root_path(argument);
     } else {

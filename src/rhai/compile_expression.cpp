@@ -121,7 +121,7 @@ void Compiler::expression(const Node& n, int target) {
         const int item = operand(*n.kids[0]);
         emit(Op::contains, target, container, item, 0, n.position);
       }
-      if (n.flag) emit(Op::not_, target, target, 0, 0, n.position);
+      if (n.flag) emit(Op::invert, target, target, 0, 0, n.position);
       break;
     }
     case NodeKind::logical_and:
@@ -194,7 +194,7 @@ void Compiler::variable(const Node& n, int target) {
 
 void Compiler::unary(const Node& n, int target) {
   const int value = operand(*n.kids[0]);
-  const Op op = n.op == Tok::minus ? Op::negate : n.op == Tok::plus ? Op::plus : Op::not_;
+  const Op op = n.op == Tok::minus ? Op::negate : n.op == Tok::plus ? Op::plus : Op::invert;
   emit(op, target, value, 0, 0, n.position);
 }
 
@@ -251,8 +251,18 @@ bool Compiler::jump_on_comparison(const Node& n, bool sense, Jumps& jumps) {
   if (!is_constant) right = operand(*n.kids[1]);
   const Op op = nth(is_constant ? Op::jump_eq_k : Op::jump_eq, index);
   jumps.push_back(emit(op, sense ? 1 : 0, left, right, 0, n.position));
+  if (is_constant && n.kids[0]->kind == NodeKind::chain) fuse_property(1, left, nth(Op::property_eq, index));
   release_to(saved);
   return true;
+}
+
+// Where what the jump tests is a property that was read just before, and nobody else wants it, the reading
+// becomes one that does not copy. `back` is how many instructions before the jump that is.
+void Compiler::fuse_property(std::size_t back, int reg, Op fused) {
+  std::vector<Instruction>& code = state_->function->code;
+  if (code.size() < back + 1) return;
+  Instruction& reads = code[code.size() - 1 - back];
+  if (reads.op == Op::get_property && reads.a == reg) reads.op = fused;
 }
 
 // Jumps where the condition has that value, and goes on behind where it has the other.
@@ -292,7 +302,11 @@ void Compiler::jump_on(const Node& n, bool sense, Jumps& jumps) {
   if (jump_on_comparison(n, sense, jumps)) return;
   const int saved = state_->next;
   const int value = operand(n);
-  jumps.push_back(emit(sense ? Op::jump_if : Op::jump_if_not, value, 0, 0, 0, n.position));
+  jumps.push_back(emit(Op::jump_if, value, sense ? 1 : 0, 0, 0, n.position));
+  if (n.kind == NodeKind::chain) fuse_property(1, value, Op::property_if);
+  if (n.kind == NodeKind::unary && n.op == Tok::bang && n.kids[0]->kind == NodeKind::chain) {
+    fuse_property(2, state_->function->code[here() - 2].b, Op::property_unless);
+  }
   release_to(saved);
 }
 
@@ -317,6 +331,7 @@ void Compiler::coalesce(const Node& n, int target) {
 }
 
 void Compiler::array(const Node& n, int target) {
+  // One of literals alone is made once, and copied by whoever writes to it.
   Value whole;
   if (!n.kids.empty() && literal_value(n, whole)) {
     emit(Op::load_const, target, 0, 0, constant(std::move(whole)), n.position);

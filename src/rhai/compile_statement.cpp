@@ -269,7 +269,7 @@ void Compiler::switch_case(const Node& n, int target) {
   const std::size_t index = tables.size();
   tables.emplace_back();
   const std::size_t start = here();
-  emit(Op::switch_, item, 0, 0, static_cast<std::int64_t>(index), n.position);
+  emit(Op::select_case, item, 0, 0, static_cast<std::int64_t>(index), n.position);
   SwitchTable table;
   std::vector<SwitchTable::Entry> entries(cases.arms.size());
   Jumps ends;
@@ -357,14 +357,14 @@ void Compiler::returns(const Node& n) {
     if (n.kind == NodeKind::throw_value) {
       const int unit = allocate();
       emit(Op::load_unit, unit, 0, 0, 0, n.position);
-      emit(Op::throw_, unit, 0, 0, 0, n.position);
+      emit(Op::throw_value, unit, 0, 0, 0, n.position);
     } else {
       emit(Op::return_unit, 0, 0, 0, 0, n.position);
     }
     return;
   }
   const int value = operand(*n.kids[0]);
-  emit(n.kind == NodeKind::throw_value ? Op::throw_ : Op::return_, value, 0, 0, 0, n.position);
+  emit(n.kind == NodeKind::throw_value ? Op::throw_value : Op::return_value, value, 0, 0, 0, n.position);
 }
 
 // The last thing that a function does: its value is what it returns.
@@ -393,19 +393,28 @@ void Compiler::tail(const Node& n) {
       }
       return;
     }
+    case NodeKind::logical_and:
+    case NodeKind::logical_or: {
+      Jumps no;
+      jump_on(n, false, no);
+      emit(Op::return_bool, 0, 1, 0, 0, n.position);
+      patch_all(no);
+      emit(Op::return_bool, 0, 0, 0, 0, n.position);
+      return;
+    }
     default: break;
   }
   if (n.kind <= NodeKind::closure) {
     const int saved = state_->next;
     const int value = operand(n);
-    emit(Op::return_, value, 0, 0, 0, n.position);
+    emit(Op::return_value, value, 0, 0, 0, n.position);
     release_to(saved);
     return;
   }
   const int value = allocate();
   emit(Op::load_unit, value, 0, 0, 0, n.position);
   statement(n, value);
-  emit(Op::return_, value, 0, 0, 0, n.position);
+  emit(Op::return_value, value, 0, 0, 0, n.position);
 }
 
 }  // namespace rbee::rhai

@@ -6,10 +6,13 @@ namespace rbee::rhai {
 
 namespace {
 constexpr int register_max = 0xffff - 8;
+// Most functions are shorter.
+constexpr std::size_t code_reserve = 32;
 }  // namespace
 
 Compiler::Compiler(Program& program, const Registry& registry, const Limits& limits, const Program* base)
     : program_(program), registry_(registry), limits_(limits), base_(base) {
+  texts_.reserve(64);
   for (std::size_t i = 0; i < program.global_names.size(); ++i) {
     globals_.emplace(program.global_names[i], static_cast<int>(i));
   }
@@ -33,6 +36,7 @@ bool Compiler::compile(Ast& ast) {
   for (std::size_t i = 0; i < ast.named.size(); ++i) {
     State state;
     state.function = program_.functions[i];
+    state.function->code.reserve(code_reserve);
     state.ast = ast.named[i];
     state_ = &state;
     parameters(*ast.named[i]);
@@ -47,6 +51,7 @@ Function* Compiler::function(FunctionAst& ast, bool is_main) {
   State* outer = state_;
   State state;
   state.function = new Function;
+  state.function->code.reserve(code_reserve);
   state.ast = &ast;
   state_ = &state;
   Function* f = state.function;
@@ -63,7 +68,7 @@ Function* Compiler::function(FunctionAst& ast, bool is_main) {
       if (v->reg < 0 || v->is_outer || v->is_by_name) continue;
       f->at_end.push_back({interned(v->name), static_cast<std::uint16_t>(v->reg), v->is_constant, false});
     }
-    emit(Op::return_, result, 0, 0, 0, ast.body->position);
+    emit(Op::return_value, result, 0, 0, 0, ast.body->position);
   } else {
     tail(*ast.body);
   }
@@ -100,13 +105,13 @@ int Compiler::allocate(int count) {
   return first;
 }
 
-Value Compiler::interned(std::string_view text) {
-  const auto found = interned_.find(text);
-  if (found != interned_.end()) return found->second;
+Compiler::Text& Compiler::text(std::string_view text) {
+  const auto found = texts_.find(text);
+  if (found != texts_.end()) return found->second;
   Value value = Value::string(text);
   (void)value.string_object().is_ascii();
-  interned_.emplace(value.text(), value);
-  return value;
+  const std::string_view own = value.text();
+  return texts_.emplace(own, Text{.value = std::move(value)}).first->second;
 }
 
 int Compiler::constant(Value value) {
@@ -120,11 +125,11 @@ int Compiler::constant(Value value) {
 }
 
 int Compiler::string_constant(std::string_view text) {
-  const auto found = state_->strings.find(text);
-  if (found != state_->strings.end()) return found->second;
-  const int index = constant(interned(text));
-  state_->strings.emplace(text, index);
-  return index;
+  Text& known = this->text(text);
+  if (known.function == state_->function) return known.constant;
+  known.constant = constant(known.value);
+  known.function = state_->function;
+  return known.constant;
 }
 
 // Whether the node is a literal that an operator can take as its right side.
@@ -146,6 +151,13 @@ bool Compiler::constant_operand(const Node& n, int& index) {
   return index <= 0xffff;
 }
 
+const NativeSet* Compiler::getter(std::string_view property) {
+  Text& known = text(property);
+  if (!known.getter_known) known.getter = registry_.find_getter(property);
+  known.getter_known = true;
+  return known.getter;
+}
+
 int Compiler::hint(std::string_view property) {
   std::vector<std::uint32_t>& hints = state_->function->hints;
   std::vector<const NativeSet*>& getters = state_->function->getters;
@@ -154,7 +166,7 @@ int Compiler::hint(std::string_view property) {
     return 0;
   }
   hints.push_back(0);
-  getters.push_back(registry_.find_getter(property));
+  getters.push_back(getter(property));
   return static_cast<int>(hints.size()) - 1;
 }
 
@@ -178,7 +190,7 @@ bool assignment_operator(Tok op, Tok& plain) {
     case Tok::shift_right_assign: plain = Tok::shift_right; return true;
     case Tok::and_assign: plain = Tok::ampersand; return true;
     case Tok::or_assign: plain = Tok::pipe; return true;
-    case Tok::xor_assign: plain = Tok::xor_; return true;
+    case Tok::xor_assign: plain = Tok::caret; return true;
     default: return false;
   }
 }

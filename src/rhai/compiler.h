@@ -30,7 +30,6 @@ class Compiler {
     int next = 0;
     int block_depth = 0;
     std::vector<Loop> loops;
-    std::unordered_map<std::string_view, int> strings;
     std::unordered_map<std::int64_t, int> integers;
   };
   // The place where a chain has come to: a register, or a path from a variable that is not read yet.
@@ -55,8 +54,19 @@ class Compiler {
   int constant(Value value);
   int string_constant(std::string_view text);
   bool constant_operand(const Node& n, int& index);
-  Value interned(std::string_view text);
+  // A text of the program: one value for all its uses, and where the function compiled last has it.
+  struct Text {
+    Value value;
+    const Function* function = nullptr;
+    int constant = -1;
+    // What reads a property of that name, once it was looked for.
+    const NativeSet* getter = nullptr;
+    bool getter_known = false;
+  };
+  Text& text(std::string_view text);
+  const Value& interned(std::string_view name) { return text(name).value; }
   int hint(std::string_view property);
+  const NativeSet* getter(std::string_view property);
   [[nodiscard]] bool is_dynamic() const { return state_->ast->is_dynamic; }
   [[nodiscard]] bool is_plain(const Variable& v) const;
 
@@ -78,6 +88,7 @@ class Compiler {
   void interpolated(const Node& n, int target);
   void closure(const Node& n, int target);
   void jump_on(const Node& n, bool sense, Jumps& jumps);
+  void fuse_property(std::size_t back, int reg, Op fused);
   bool jump_on_comparison(const Node& n, bool sense, Jumps& jumps);
 
   // compile_chain.cpp
@@ -92,7 +103,7 @@ class Compiler {
   bool special_call(const Node& n, int target);
   void native_call(const Node& n, int base);
   std::size_t add_site(CallSite site);
-  void add_visible(CallSite& site, const std::vector<Variable*>& visible);
+  void add_visible(CallSite& site, const List<Variable*>& visible);
   std::size_t add_path(Path path);
   void assign(const Node& n);
   void assign_variable(const Node& n, const Node& target);
@@ -130,7 +141,7 @@ class Compiler {
   const Program* base_;
   Ast* ast_ = nullptr;
   State* state_ = nullptr;
-  std::unordered_map<std::string_view, Value> interned_;  // by the text of the value itself
+  std::unordered_map<std::string_view, Text> texts_;  // by the text of the value itself
   std::unordered_map<std::string_view, int> globals_;
   bool too_large_ = false;
 };

@@ -28,6 +28,9 @@ const Value* Scope::find(std::string_view name) const {
   return found == entries.rend() ? nullptr : &found->value;
 }
 
+// What the tree of a script of 30 lines takes.
+constexpr std::size_t parse_memory_bytes = std::size_t{64} << 10U;
+
 struct Engine::Impl {
   explicit Impl(Settings given)
       : settings(std::move(given)),
@@ -40,6 +43,10 @@ struct Engine::Impl {
   std::deque<HostType> types;
   std::uint64_t next_program = 1;
   Machine machine;
+  // Of compiling and of a run, kept for their memory.
+  std::vector<std::byte> parse_memory;
+  std::vector<Value> values;
+  std::vector<std::pair<VisibleVariable, Value>> kept;
 };
 
 Engine::Engine(Settings settings) : impl_(std::make_unique<Impl>(std::move(settings))) {}
@@ -53,6 +60,7 @@ void Engine::add_function(std::string_view name, std::vector<TypeMask> types, Ho
 
 const HostType& Engine::add_type(HostType type) {
   impl_->types.push_back(std::move(type));
+  impl_->types.back().number = static_cast<std::uint32_t>(impl_->types.size());
   return impl_->types.back();
 }
 
@@ -129,7 +137,8 @@ Compiled Engine::compile(std::string_view source, const Scope& scope, std::strin
     options.scope.push_back(variable);
     program->scope_names.push_back(entry.name);
   }
-  Ast ast;
+  impl_->parse_memory.resize(parse_memory_bytes);
+  Ast ast(impl_->parse_memory);
   Parser parser(text, options, ast);
   if (!parser.parse()) return fail(parser.error());
   Compiler compiler(*program, impl_->registry, impl_->settings.limits, nullptr);
@@ -143,26 +152,34 @@ Compiled Engine::compile(std::string_view source, const Scope& scope, std::strin
   return compiled;
 }
 
+namespace {
+Outcome& conclude(Outcome& outcome, const Program& program, Machine& machine) {
+  if (outcome.ok) return outcome;
+  outcome.error = failure_of(machine.error(), program.source, program.file_name);
+  machine.error() = ScriptError{};
+  return outcome;
+}
+}  // namespace
+
 Outcome Engine::run(const Program& program) {
   Outcome outcome;
-  std::vector<Value> scope(program.scope_names.size());
-  outcome.ok = impl_->machine.run(program, scope, outcome.value, nullptr);
-  if (!outcome.ok) outcome.error = failure_of(impl_->machine.error(), program.source, program.file_name);
-  impl_->machine.error() = ScriptError{};
-  impl_->machine.collect({&outcome.value});
+  impl_->values.assign(program.scope_names.size(), Value());
+  outcome.ok = impl_->machine.run(program, impl_->values, outcome.value, nullptr);
+  conclude(outcome, program, impl_->machine);
+  if (impl_->machine.has_shared()) impl_->machine.collect({&outcome.value, &outcome.error.thrown});
   return outcome;
 }
 
 Outcome Engine::run(const Program& program, Scope& scope) {
   Outcome outcome;
-  std::vector<Value> values;
+  std::vector<Value>& values = impl_->values;
   for (std::size_t i = 0; i < program.scope_names.size(); ++i) {
     values.push_back(i < scope.entries.size() ? scope.entries[i].value : Value());
   }
-  std::vector<std::pair<VisibleVariable, Value>> kept;
+  std::vector<std::pair<VisibleVariable, Value>>& kept = impl_->kept;
   outcome.ok = impl_->machine.run(program, values, outcome.value, &kept);
-  if (!outcome.ok) outcome.error = failure_of(impl_->machine.error(), program.source, program.file_name);
-  impl_->machine.error() = ScriptError{};
+  values.clear();
+  conclude(outcome, program, impl_->machine);
   for (std::size_t i = 0; i < kept.size(); ++i) {
     auto& [variable, value] = kept[i];
     // The parameters come first, in the scope's own order; what follows is new.
@@ -172,7 +189,9 @@ Outcome Engine::run(const Program& program, Scope& scope) {
       scope.entries.push_back({variable.name.text(), std::move(value), variable.is_constant});
     }
   }
-  std::vector<const Value*> roots{&outcome.value};
+  kept.clear();
+  if (!impl_->machine.has_shared()) return outcome;
+  std::vector<const Value*> roots{&outcome.value, &outcome.error.thrown};
   for (const Scope::Entry& entry : scope.entries) roots.push_back(&entry.value);
   impl_->machine.collect(roots);
   return outcome;
@@ -193,11 +212,8 @@ Outcome Engine::call(const Program& program, std::string_view function, std::spa
   }
   outcome.ok = impl_->machine.call(program, *program.functions[static_cast<std::size_t>(index)], arguments,
                                    outcome.value);
-  if (!outcome.ok) {
-    outcome.error = failure_of(impl_->machine.error(), program.source, program.file_name);
-    impl_->machine.error() = ScriptError{};
-  }
-  impl_->machine.collect({&outcome.value});
+  conclude(outcome, program, impl_->machine);
+  if (impl_->machine.has_shared()) impl_->machine.collect({&outcome.value, &outcome.error.thrown});
   return outcome;
 }
 

@@ -105,7 +105,7 @@ std::string message_of(const ScriptError& error) {
     case ErrorKind::non_pure_method_on_constant:
       return cat("Non-pure method '", s, "' cannot be called on constant");
     case ErrorKind::assignment_to_constant: return cat("Cannot modify constant ", s);
-    case ErrorKind::dot_expression: return s;
+    case ErrorKind::dot_expression:
     case ErrorKind::arithmetic: return s;
     case ErrorKind::too_many_operations: return "Too many operations";
     case ErrorKind::too_many_variables: return "Too many variables defined";

@@ -1,130 +1,14 @@
 #include "rhai/lexer.h"
+#include "rhai/lexer_words.h"
 
 #include "base/text.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace rbee::rhai {
 
 namespace {
-struct Word {
-  std::string_view text;
-  Tok kind;
-};
-
-constexpr auto keywords = std::to_array<Word>({
-    {"true", Tok::kw_true},       {"false", Tok::kw_false},
-    {"let", Tok::kw_let},         {"const", Tok::kw_const},
-    {"if", Tok::kw_if},           {"else", Tok::kw_else},
-    {"switch", Tok::kw_switch},   {"do", Tok::kw_do},
-    {"while", Tok::kw_while},     {"until", Tok::kw_until},
-    {"loop", Tok::kw_loop},       {"for", Tok::kw_for},
-    {"in", Tok::kw_in},           {"continue", Tok::kw_continue},
-    {"break", Tok::kw_break},     {"fn", Tok::kw_fn},
-    {"private", Tok::kw_private}, {"return", Tok::kw_return},
-    {"throw", Tok::kw_throw},     {"try", Tok::kw_try},
-    {"catch", Tok::kw_catch},     {"import", Tok::kw_import},
-    {"export", Tok::kw_export},   {"as", Tok::kw_as},
-});
-
-constexpr auto reserved_words = std::to_array<std::string_view>({
-    "this",      "print",     "debug", "type_of", "eval",   "Fn",      "call",  "curry", "is_def_var",
-    "is_def_fn", "is_shared", "var",   "static",  "is",     "goto",    "match", "case",  "public",
-    "protected", "new",       "use",   "with",    "module", "package", "super", "spawn", "thread",
-    "go",        "sync",      "async", "await",   "yield",  "default", "void",  "null",  "nil",
-});
-
-// The longest first: the first that fits is taken.
-constexpr auto symbols = std::to_array<Word>({
-    {"===", Tok::reserved},
-    {"!==", Tok::reserved},
-    {"::<", Tok::reserved},
-    {"...", Tok::reserved},
-    {"..=", Tok::range_inclusive},
-    {"**=", Tok::power_assign},
-    {"<<=", Tok::shift_left_assign},
-    {">>=", Tok::shift_right_assign},
-    {"()", Tok::unit},
-    {"(*", Tok::reserved},
-    {"*)", Tok::reserved},
-    {"#{", Tok::map_start},
-    {"#!", Tok::reserved},
-    {"++", Tok::reserved},
-    {"--", Tok::reserved},
-    {"->", Tok::reserved},
-    {"<-", Tok::reserved},
-    {":=", Tok::reserved},
-    {":;", Tok::reserved},
-    {"<|", Tok::reserved},
-    {"|>", Tok::reserved},
-    {"??", Tok::double_question},
-    {"?.", Tok::elvis},
-    {"?[", Tok::question_bracket},
-    {"..", Tok::range},
-    {"=>", Tok::double_arrow},
-    {"==", Tok::equal_to},
-    {"!=", Tok::not_equal},
-    {"<=", Tok::less_equal},
-    {">=", Tok::greater_equal},
-    {"+=", Tok::plus_assign},
-    {"-=", Tok::minus_assign},
-    {"*=", Tok::multiply_assign},
-    {"/=", Tok::divide_assign},
-    {"%=", Tok::modulo_assign},
-    {"&=", Tok::and_assign},
-    {"|=", Tok::or_assign},
-    {"^=", Tok::xor_assign},
-    {"**", Tok::power},
-    {"<<", Tok::shift_left},
-    {">>", Tok::shift_right},
-    {"&&", Tok::logical_and},
-    {"||", Tok::logical_or},
-    {"::", Tok::double_colon},
-    {"{", Tok::left_brace},
-    {"}", Tok::right_brace},
-    {"(", Tok::left_paren},
-    {")", Tok::right_paren},
-    {"[", Tok::left_bracket},
-    {"]", Tok::right_bracket},
-    {"+", Tok::plus},
-    {"-", Tok::minus},
-    {"*", Tok::multiply},
-    {"/", Tok::divide},
-    {"%", Tok::modulo},
-    {";", Tok::semicolon},
-    {":", Tok::colon},
-    {",", Tok::comma},
-    {".", Tok::period},
-    {"=", Tok::equals},
-    {"<", Tok::less},
-    {">", Tok::greater},
-    {"!", Tok::bang},
-    {"|", Tok::pipe},
-    {"^", Tok::xor_},
-    {"&", Tok::ampersand},
-    {"~", Tok::reserved},
-    {"@", Tok::reserved},
-    {"$", Tok::reserved},
-    {"?", Tok::reserved},
-    {"#", Tok::reserved},
-});
-
-// The symbols that begin with each character, in the order of the table.
-struct SymbolIndex {
-  std::array<std::array<std::uint8_t, 10>, 128> places{};
-  std::array<std::uint8_t, 128> counts{};
-};
-constexpr SymbolIndex symbol_index = [] {
-  SymbolIndex index;
-  for (std::size_t i = 0; i < symbols.size(); ++i) {
-    const auto first = static_cast<std::size_t>(symbols[i].text[0]);
-    index.places[first][index.counts[first]++] = static_cast<std::uint8_t>(i);
-  }
-  return index;
-}();
-
 struct Advice {
   std::string_view symbol;
   std::string_view message;
@@ -257,7 +141,24 @@ bool Lexer::is_disabled(std::string_view word) const {
          options_.disabled_symbols.end();
 }
 
-// Skips blanks and comments; comments nest, and one that is never closed runs to the end.
+// Comments nest, and one that is never closed runs to the end.
+void Lexer::skip_block_comment() {
+  std::size_t depth = 0;
+  do {
+    if (at() == '/' && at(1) == '*') {
+      ++depth;
+      offset_ += 2;
+    } else if (at() == '*' && at(1) == '/') {
+      --depth;
+      offset_ += 2;
+    } else {
+      ++offset_;
+    }
+  } while (depth > 0 && offset_ < source_.size());
+  offset_ = std::min(offset_, source_.size());
+}
+
+// Skips blanks and comments.
 bool Lexer::skip_blank() {
   for (;;) {
     const char c = at();
@@ -267,19 +168,7 @@ bool Lexer::skip_blank() {
     } else if (c == '/' && at(1) == '/') {
       while (!done() && at() != '\n') ++offset_;
     } else if (c == '/' && at(1) == '*') {
-      std::size_t depth = 0;
-      do {
-        if (at() == '/' && at(1) == '*') {
-          ++depth;
-          offset_ += 2;
-        } else if (at() == '*' && at(1) == '/') {
-          --depth;
-          offset_ += 2;
-        } else {
-          ++offset_;
-        }
-      } while (depth > 0 && offset_ < source_.size());
-      offset_ = std::min(offset_, source_.size());
+      skip_block_comment();
     } else {
       return true;
     }
@@ -330,47 +219,59 @@ Token Lexer::read_raw() {
   return read_symbol(start);
 }
 
-Token Lexer::read_number(Position start, bool negative) {
+// Whether a `.` here belongs to the number and not to what follows it: `1..2` and `1.abs()` are no fractions.
+bool Lexer::point_is_decimal() const {
+  return is_digit(at(1)) || (at(1) != '_' && at(1) != '.' && !is_letter(at(1)) && at(1) != '\0');
+}
+
+// The digits of a decimal number without their separators, its exponent begun with `e`.
+std::string Lexer::decimal_digits(bool& is_float) {
   std::string digits;
-  int radix = 10;
-  bool is_float = false;
-  if (at() == '0') {
-    const char r = at(1);
-    radix = r == 'x' || r == 'X' ? 16 : r == 'o' || r == 'O' ? 8 : r == 'b' || r == 'B' ? 2 : 10;
-    if (radix != 10) offset_ += 2;
-  }
+  bool in_exponent = false;
   for (;; ++offset_) {
     const char c = at();
     if (c == '_') continue;
-    if (digit_value(c) < radix) {
+    if (is_digit(c)) {
       digits += c;
-    } else if (radix == 10 && c == '.' && !is_float && digits.find('e') == std::string::npos &&
-               (is_digit(at(1)) || (at(1) != '_' && at(1) != '.' && !is_letter(at(1)) && at(1) != '\0'))) {
+    } else if (c == '.' && !is_float && point_is_decimal()) {
       is_float = true;
       digits += '.';
-    } else if (radix == 10 && c == 'e' && digits.find('e') == std::string::npos &&
-               (is_digit(at(1)) || ((at(1) == '-' || at(1) == '+') && is_digit(at(2))))) {
-      is_float = true;
+    } else if ((c == 'e' || c == 'E') && !in_exponent && (is_digit(at(1)) || at(1) == '-' || at(1) == '+')) {
+      is_float = in_exponent = true;
       digits += 'e';
-      if (!is_digit(at(1))) {
-        ++offset_;
-        if (at() == '-') digits += '-';
-      }
+      if (is_digit(at(1))) continue;
+      ++offset_;
+      digits += at();
     } else {
-      break;
+      return digits;
     }
+  }
+}
+
+// All 64 bits can be written, so that the highest is the sign.
+Token Lexer::read_bits(Position start, bool negative, int radix) {
+  std::string digits;
+  for (offset_ += 2; at() == '_' || digit_value(at()) < radix; ++offset_) {
+    if (at() != '_') digits += at();
+  }
+  std::uint64_t bits = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits, radix);
+  if (error != std::errc{} || end != digits.data() + digits.size()) {
+    return fail("BadInput/MalformedNumber", cat("Invalid number: '", digits, "'"), start);
   }
   Token token = make(Tok::integer, start);
-  if (radix != 10) {
-    std::uint64_t bits = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits, radix);
-    if (error != std::errc{} || end != digits.data() + digits.size()) {
-      return fail("BadInput/MalformedNumber", cat("Invalid number: '", digits, "'"), start);
-    }
-    token.integer = static_cast<std::int64_t>(negative ? 0 - bits : bits);
-    return token;
-  }
+  token.integer = static_cast<std::int64_t>(negative ? 0 - bits : bits);
+  return token;
+}
+
+Token Lexer::read_number(Position start, bool negative) {
+  const char r = at() == '0' ? at(1) : '\0';
+  const int radix = r == 'x' || r == 'X' ? 16 : r == 'o' || r == 'O' ? 8 : r == 'b' || r == 'B' ? 2 : 10;
+  if (radix != 10) return read_bits(start, negative, radix);
+  bool is_float = false;
+  std::string digits = decimal_digits(is_float);
   if (negative) digits.insert(digits.begin(), '-');
+  Token token = make(Tok::integer, start);
   if (!is_float) {
     if (const auto value = parse_int<std::int64_t>(digits)) {
       token.integer = *value;
@@ -380,9 +281,10 @@ Token Lexer::read_number(Position start, bool negative) {
   token.kind = Tok::floating;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), token.floating);
   if (error == std::errc::result_out_of_range) {
-    const std::size_t e = digits.find("e-");
-    token.floating = e != std::string::npos ? 0.0 : __builtin_inf();
+    token.floating = digits.find("e-") != std::string::npos ? 0.0 : __builtin_inf();
     if (negative) token.floating = -token.floating;
+  } else if (end != digits.data() + digits.size()) {
+    return fail("BadInput/MalformedNumber", cat("Invalid number: '", digits, "'"), start);
   }
   return token;
 }
@@ -394,9 +296,10 @@ Token Lexer::read_word(Position start) {
   if (word == "_") return make(Tok::underscore, start);
   // No keyword is longer.
   constexpr std::size_t keyword_bytes_max = 8;
-  for (const Word& keyword : keywords) {
-    if (word.size() > keyword_bytes_max) break;
-    if (keyword.text[0] == word[0] && keyword.text == word) return make(keyword.kind, start);
+  if (word.size() <= keyword_bytes_max) {
+    const Word* keyword =
+        keyword_index.find(keywords, word, [word](const Word& w) { return same_word(w.text, word); });
+    if (keyword != nullptr) return make(keyword->kind, start);
   }
   Token token = make(Tok::identifier, start);
   token.text = word;
@@ -407,9 +310,8 @@ Token Lexer::read_word(Position start) {
   if (!is_valid_identifier(word)) {
     return fail("BadInput/MalformedIdentifier", cat("Variable name is not proper: '", word, "'"), start);
   }
-  for (const std::string_view known : reserved_words) {
-    if (known[0] == word[0] && known == word) token.kind = Tok::reserved;
-  }
+  const auto is_it = [word](std::string_view known) { return same_word(known, word); };
+  if (reserved_index.find(reserved_words, word, is_it) != nullptr) token.kind = Tok::reserved;
   return token;
 }
 
@@ -463,6 +365,12 @@ bool Lexer::read_escape(std::string& out, char quote, Token& error) {
   return true;
 }
 
+// The string goes on in the next line, whose indentation up to the column of the opening quote is dropped.
+void Lexer::continue_line(Position start) {
+  offset_ += at(1) == '\r' ? 3 : 2;
+  for (std::uint32_t i = 0; i < start.column && (at() == ' ' || at() == '\t'); ++i) ++offset_;
+}
+
 Token Lexer::read_quoted(Position start) {
   std::string text;
   ++offset_;
@@ -477,9 +385,7 @@ Token Lexer::read_quoted(Position start) {
       text += '"';
       ++offset_;
     } else if (c == '\\' && (at(1) == '\n' || (at(1) == '\r' && at(2) == '\n'))) {
-      // The next line goes on; its indentation up to the column of the opening quote is dropped.
-      offset_ += at(1) == '\r' ? 3 : 2;
-      for (std::uint32_t i = 0; i < start.column && (at() == ' ' || at() == '\t'); ++i) ++offset_;
+      continue_line(start);
     } else if (c == '\\') {
       ++offset_;
       Token error;
@@ -573,17 +479,15 @@ Token Lexer::read_symbol(Position start) {
     offset_ += 3;
     return make(Tok::not_in, start);
   }
-  const auto first = static_cast<unsigned char>(rest[0]);
-  const std::size_t candidates = first < 128 ? symbol_index.counts[first] : 0;
-  for (std::size_t i = 0; i < candidates; ++i) {
-    const Word& symbol = symbols[symbol_index.places[first][i]];
-    if (!rest.starts_with(symbol.text)) continue;
-    if (options_.json && symbol.text == "#{") {
+  const Word* symbol =
+      symbol_index.find(symbols, rest, [rest](const Word& w) { return begins_with(rest, w.text); });
+  if (symbol != nullptr) {
+    if (options_.json && symbol->text == "#{") {
       return fail("BadInput/ImproperSymbol", "Invalid symbol encountered: '#{'", start);
     }
-    offset_ += symbol.text.size();
-    if (symbol.kind == Tok::reserved) return reserved(symbol.text, start);
-    Tok kind = symbol.kind;
+    offset_ += symbol->text.size();
+    if (symbol->kind == Tok::reserved) return reserved(symbol->text, start);
+    Tok kind = symbol->kind;
     if (kind == Tok::plus && unary_next_) kind = Tok::unary_plus;
     if (kind == Tok::minus && unary_next_) kind = Tok::unary_minus;
     if (kind == Tok::left_brace && options_.json) kind = Tok::map_start;

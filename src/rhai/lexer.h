@@ -23,7 +23,7 @@ enum class Tok : std::uint8_t {
   semicolon, colon, double_colon, double_arrow, comma, period, elvis, double_question, range, range_inclusive,
   equals, plus_assign, minus_assign, multiply_assign, divide_assign, modulo_assign, power_assign,
   shift_left_assign, shift_right_assign, and_assign, or_assign, xor_assign,
-  less, greater, less_equal, greater_equal, equal_to, not_equal, bang, pipe, logical_or, xor_, ampersand,
+  less, greater, less_equal, greater_equal, equal_to, not_equal, bang, pipe, logical_or, caret, ampersand,
   logical_and, kw_in, not_in,
   kw_true, kw_false, kw_let, kw_const, kw_if, kw_else, kw_switch, kw_do, kw_while, kw_until, kw_loop, kw_for,
   kw_continue, kw_break, kw_fn, kw_private, kw_return, kw_throw, kw_try, kw_catch, kw_import, kw_export,
@@ -71,6 +71,11 @@ class Lexer {
   Token read();
   Token read_raw();
   Token read_number(Position at, bool negative);
+  Token read_bits(Position at, bool negative, int radix);
+  std::string decimal_digits(bool& is_float);
+  [[nodiscard]] bool point_is_decimal() const;
+  void continue_line(Position start);
+  void skip_block_comment();
   Token read_word(Position at);
   Token read_quoted(Position at);
   Token read_character(Position at);

@@ -40,8 +40,22 @@ struct Span {
   const RangeObject& r = range.range_object();
   const std::int64_t from = std::max<std::int64_t>(r.from, 0);
   std::int64_t to = std::max(r.to, from);
-  if (range.is(Type::range_inclusive) && r.to >= from && to < INT64_MAX) ++to;
+  // As officially a reversed inclusive range means its first item.
+  if (range.is(Type::range_inclusive) && to < INT64_MAX) ++to;
   return span_of(from, to - from, size);
+}
+// The same where officially a reversed inclusive range means nothing: characters to loop over, and bits.
+[[nodiscard]] inline Span strict_span_of(const Value& range, std::size_t size) {
+  const RangeObject& r = range.range_object();
+  if (range.is(Type::range_inclusive) && r.to < std::max<std::int64_t>(r.from, 0))
+    return span_of(r.from, 0, size);
+  return span_of(range, size);
+}
+// Whether what (start, length) or a range names at argument 1 has no length, wherever it begins.
+[[nodiscard]] inline bool wants_nothing(const NativeCall& c) {
+  if (c[1].is_int()) return c.count > 2 && c[2].as_int() <= 0;
+  const RangeObject& r = c[1].range_object();
+  return c[1].is(Type::range) && r.to <= std::max<std::int64_t>(r.from, 0);
 }
 // The item that an index means; false where there is none.
 [[nodiscard]] inline bool item_index(std::int64_t index, std::size_t size, std::size_t& at) {

@@ -154,6 +154,8 @@ template <bool keep>
 bool take_part(NativeCall& c) {
   const std::size_t size = c[0].items().size();
   const Span span = part_of(c, 1, size);
+  // As officially nothing is taken where nothing is named, from which nothing would stay either.
+  if (keep && wants_nothing(c)) return c.give(Value::array({}));
   Items& items = c[0].unique_items();
   Items part(std::make_move_iterator(at_index(items, span.begin)),
              std::make_move_iterator(at_index(items, span.begin + span.count)));
@@ -238,8 +240,8 @@ bool dedup(NativeCall& c) {
   std::size_t steps = items.size();
   for (Value& item : items) {
     bool same = false;
-    if (!kept.empty() && !compare(Tok::equal_to, kept.back(), item, same, error, &steps))
-      return c.fail(std::move(error));
+    // What cannot be compared is kept, as officially.
+    if (!kept.empty() && !compare(Tok::equal_to, kept.back(), item, same, error, &steps)) same = false;
     if (!same) kept.push_back(std::move(item));
   }
   items = std::move(kept);

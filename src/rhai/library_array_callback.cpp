@@ -116,7 +116,7 @@ bool index_of(NativeCall& c) {
 bool for_each(NativeCall& c) {
   Value list = std::move(c[0]);
   c[0] = Value();
-  Callback callback(c, c[1], {.least = 0, .this_always = true});
+  Callback callback(c, c[1], {.least = 0, .this_below = 3});
   Value out;
   bool ok = true;
   Items& items = list.unique_items();
@@ -131,7 +131,7 @@ bool for_each(NativeCall& c) {
 template <bool backwards>
 bool reduce(NativeCall& c) {
   const Value list = c[0];
-  Callback callback(c, c[1], {.least = 2});
+  Callback callback(c, c[1], {.least = 1, .this_below = 2});
   Value result = c.count > 2 ? c[2] : Value();
   Value arguments[3];
   const std::size_t size = list.items().size();
@@ -140,7 +140,7 @@ bool reduce(NativeCall& c) {
     arguments[0] = std::move(result);
     arguments[1] = list.items()[i];
     arguments[2] = count_value(i);
-    if (!callback(nullptr, arguments, result)) return false;
+    if (!callback(&arguments[1], arguments, result)) return false;
   }
   return c.give(std::move(result));
 }
@@ -173,8 +173,17 @@ bool take_matching(NativeCall& c) {
     return true;
   });
   if (!ok) return false;
-  c[0] = Value::array(keep ? std::move(matching) : std::move(others));
-  return c.give(Value::array(keep ? std::move(others) : std::move(matching)));
+  if (keep) std::swap(matching, others);
+  c[0] = Value::array(std::move(others));
+  return c.give(Value::array(std::move(matching)));
+}
+
+// A comparison whose errors count as "no", as in the official engine; limits still end the script.
+bool asked(NativeCall& c, Callback& callback, std::span<Value> arguments, Value& out) {
+  if (callback(nullptr, arguments, out)) return true;
+  out = Value();
+  const ErrorKind kind = c.machine.error().kind;
+  return !is_system(kind) && kind != ErrorKind::exit;
 }
 
 bool dedup(NativeCall& c) {
@@ -187,7 +196,7 @@ bool dedup(NativeCall& c) {
     if (!kept.empty()) {
       arguments[0] = item;
       arguments[1] = kept.back();
-      if (!callback(nullptr, arguments, out)) return false;
+      if (!asked(c, callback, arguments, out)) return false;
     }
     if (!is_true(out)) kept.push_back(item);
   }
@@ -235,11 +244,7 @@ class Sorter {
     arguments_[1] = list_.items()[a];
     Value answer;
     out = false;
-    if (!callback_(nullptr, arguments_, answer)) {
-      // Errors of the function count as "equal", as in the official engine; limits still end the script.
-      const ErrorKind kind = call_.machine.error().kind;
-      return !is_system(kind) && kind != ErrorKind::exit;
-    }
+    if (!asked(call_, callback_, arguments_, answer)) return false;
     out = answer.is_int() ? answer.as_int() < 0 : is_true(answer);
     return true;
   }

@@ -145,8 +145,10 @@ bool splice(NativeCall& c) {
   const Span span = part_of(c, 1, c[0].bytes().size());
   if (!c.machine.check_array(c[0].bytes().size() - span.count + fresh.bytes().size())) return false;
   Bytes& bytes = c[0].unique_bytes();
-  bytes.erase(at_index(bytes, span.begin), at_index(bytes, span.begin + span.count));
-  bytes.insert(at_index(bytes, span.begin), fresh.bytes().begin(), fresh.bytes().end());
+  // Where nothing is replaced the fresh bytes go to the end, as officially: unlike with arrays.
+  const std::size_t begin = span.count == 0 ? bytes.size() : span.begin;
+  bytes.erase(at_index(bytes, begin), at_index(bytes, begin + span.count));
+  bytes.insert(at_index(bytes, begin), fresh.bytes().begin(), fresh.bytes().end());
   return true;
 }
 
@@ -160,6 +162,8 @@ bool extract(NativeCall& c) {
 template <bool keep>
 bool take_part(NativeCall& c) {
   const Span span = part_of(c, 1, c[0].bytes().size());
+  // As officially nothing is taken where nothing is named, from which nothing would stay either.
+  if (keep && wants_nothing(c)) return c.give(Value::blob());
   Bytes& bytes = c[0].unique_bytes();
   Bytes part(at_index(bytes, span.begin), at_index(bytes, span.begin + span.count));
   bytes.erase(at_index(bytes, span.begin), at_index(bytes, span.begin + span.count));

@@ -71,7 +71,7 @@ bool fill_with(NativeCall& c) {
 template <class Each>
 bool walk(NativeCall& c, Each each) {
   const Value map = c[0];
-  Callback callback(c, c[1], {.least = 0, .this_always = true});
+  Callback callback(c, c[1], {.least = 0, .this_below = 3});
   Value arguments[2];
   for (const MapObject::Entry& entry : map.map_object().entries) {
     arguments[0] = entry.key;
@@ -110,8 +110,9 @@ bool take_matching(NativeCall& c) {
     (is_true(out) ? matching : others).map_object().entries.push_back(entry);
   });
   if (!ok) return false;
-  c[0] = keep ? std::move(matching) : std::move(others);
-  return c.give(keep ? std::move(others) : std::move(matching));
+  if (keep) std::swap(matching, others);
+  c[0] = std::move(others);
+  return c.give(std::move(matching));
 }
 }  // namespace
 

@@ -44,9 +44,11 @@ bool to_int(NativeCall& c) {
   if (c[0].is(Type::character)) return c.give(Value::integer(static_cast<std::int64_t>(c[0].as_char())));
   const double x = c[0].as_float();
   // Beyond these a double has no integer of 64 bits.
-  if (!(x >= -9223372036854775808.0 && x < 9223372036854775808.0)) {
+  if (x > 9223372036854775808.0 || x < -9223372036854775808.0) {
     return arithmetic(c, cat("Integer overflow: to_int(", float_text(x), ")"));
   }
+  if (x == 9223372036854775808.0) return c.give(Value::integer(INT64_MAX));
+  if (x != x) return c.give(Value::integer(0));
   return c.give(Value::integer(static_cast<std::int64_t>(x)));
 }
 
@@ -142,7 +144,7 @@ bool field_span(NativeCall& c, Span& span) {
     if (c[2].as_int() > 0 && !item_index(c[1].as_int(), 64, at)) return bit_bounds(c, c[1].as_int());
     span = span_of(c[1].as_int(), c[2].as_int(), 64);
   } else {
-    span = span_of(c[1], 64);
+    span = strict_span_of(c[1], 64);
   }
   return true;
 }
@@ -169,7 +171,8 @@ bool set_bits(NativeCall& c) {
 bool bits(NativeCall& c) {
   Span span{0, 64};
   if (c.count > 1) {
-    span = c[1].is_int() ? span_of(c[1].as_int(), c.count > 2 ? c[2].as_int() : 64, 64) : span_of(c[1], 64);
+    span = c[1].is_int() ? span_of(c[1].as_int(), c.count > 2 ? c[2].as_int() : 64, 64)
+                         : strict_span_of(c[1], 64);
   }
   auto* iterator = new IteratorObject(IteratorObject::Kind::bits);
   iterator->from = static_cast<std::int64_t>(span.begin);

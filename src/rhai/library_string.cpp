@@ -95,7 +95,7 @@ bool index_of(NativeCall& c) {
     from = char_offset(text, span_of(start, 0, size).begin);
   }
   const std::size_t found = text.find(part, from);
-  if (found == std::string::npos) return c.give(Value::integer(-1));
+  if (text.empty() || found == std::string::npos) return c.give(Value::integer(-1));
   return c.give(
       Value::integer(static_cast<std::int64_t>(count_chars(std::string_view(text).substr(0, found)))));
 }
@@ -131,8 +131,10 @@ bool chars(NativeCall& c) {
   auto* iterator = new IteratorObject(IteratorObject::Kind::chars);
   iterator->to = INT64_MAX;
   iterator->source = c[0];
+  const bool reversed = c.count > 1 && !c[1].is_int() && strict_span_of(c[1], SIZE_MAX / 2).count == 0;
   if (c.count > 1) {
-    const std::string_view part = part_of(c, c[0].text());
+    const std::string_view part =
+        reversed ? std::string_view(c[0].text()).substr(0, 0) : part_of(c, c[0].text());
     iterator->from = part.data() - c[0].text().data();
     iterator->to = static_cast<std::int64_t>(count_chars(part));
   }
@@ -161,12 +163,8 @@ bool give_parts(NativeCall& c, std::vector<Value> parts) {
 bool split(NativeCall& c) {
   const std::string& text = c[0].text();
   const std::string separator = to_text(c[1]);
-  std::int64_t most = c.count > 2 ? c[2].as_int() : INT64_MAX;
+  const std::int64_t most = c.count > 2 ? std::max<std::int64_t>(1, c[2].as_int()) : INT64_MAX;
   std::vector<Value> parts;
-  if (most <= 0) {
-    if (c.count > 2 && most == 0) return give_parts(c, {});
-    most = INT64_MAX;
-  }
   std::size_t begin = 0;
   std::size_t search = 0;
   while (static_cast<std::int64_t>(parts.size()) + 1 < most) {
@@ -190,17 +188,16 @@ bool split(NativeCall& c) {
 bool split_backwards(NativeCall& c) {
   const std::string& text = c[0].text();
   const std::string separator = to_text(c[1]);
-  const std::int64_t most = c.count > 2 ? c[2].as_int() : INT64_MAX;
+  const std::int64_t most = c.count > 2 ? std::max<std::int64_t>(1, c[2].as_int()) : INT64_MAX;
   std::vector<Value> parts;
-  if (separator.empty() || most == 0) {
-    if (most == 0) return give_parts(c, {});
+  if (separator.empty()) {
     if (!split(c)) return false;
     std::vector<Value>& items = c.result.unique_items();
     std::reverse(items.begin(), items.end());
     return true;
   }
   std::size_t end = text.size();
-  while (most < 0 || static_cast<std::int64_t>(parts.size()) + 1 < most) {
+  while (static_cast<std::int64_t>(parts.size()) + 1 < most) {
     if (end < separator.size()) break;
     const std::size_t found = text.rfind(separator, end - separator.size());
     if (found == std::string::npos) break;
@@ -227,7 +224,10 @@ bool split_blanks(NativeCall& c) {
 
 bool split_at(NativeCall& c) {
   const std::string_view text = c[0].text();
-  const std::size_t at = char_offset(text, span_of(c[1].as_int(), 0, count_chars(text)).begin);
+  const std::size_t size = count_chars(text);
+  // As officially 0 counts from the end too.
+  const std::size_t place = c[1].as_int() == 0 ? size : span_of(c[1].as_int(), 0, size).begin;
+  const std::size_t at = char_offset(text, place);
   return give_parts(c, {Value::string(text.substr(0, at)), Value::string(text.substr(at))});
 }
 

@@ -1,5 +1,6 @@
 // Strings: what changes them where they lie.
 #include "rhai/library.h"
+#include "rhai/operators.h"
 
 #include "base/text.h"
 
@@ -12,7 +13,8 @@ bool clear(NativeCall& c) {
 }
 
 bool append(NativeCall& c) {
-  const std::string more = to_text(c[1]);
+  std::string more;
+  append_operand(more, c[1]);
   if (!c.machine.check_string(c[0].text().size() + more.size())) return false;
   c[0].unique_text() += more;
   return true;

@@ -43,5 +43,8 @@ struct Language {
 inline constexpr std::size_t expression_depth_cap = 500;
 inline constexpr std::size_t native_depth_cap = 200;  // natives that call back, within each other
 inline constexpr std::size_t call_levels_cap = 10'000;
+// Where a host sets no limit these hold: what is larger would take the machine's memory with it.
+inline constexpr std::size_t string_bytes_cap = std::size_t{256} << 20U;
+inline constexpr std::size_t array_items_cap = std::size_t{64} << 20U;
 
 }  // namespace rbee::rhai

@@ -1,6 +1,7 @@
 #include "rhai/machine.h"
 
 #include "rhai/host.h"
+#include "rhai/machine_loop.h"
 #include "rhai/operators.h"
 
 #include <algorithm>
@@ -10,122 +11,21 @@
 
 namespace rbee::rhai {
 
-#define OPERATION(name) label_##name
-#define NEXT goto* labels[static_cast<std::size_t>((++ip)->op)]
-#define AGAIN goto* labels[static_cast<std::size_t>(ip->op)]
-#define SAVE frames_[depth_ - 1].pc = ip
-#define LOAD_FRAME                          \
-  do {                                      \
-    const Frame& top = frames_[depth_ - 1]; \
-    function = top.function;                \
-    R = top.base;                           \
-    K = function->constants.data();         \
-    ip = top.pc;                            \
-  } while (false)
-
-#define ARITHMETIC(name, right, builtin, symbol, token)                        \
-  OPERATION(name) : {                                                          \
-    const Value& x = R[ip->b];                                                 \
-    const Value& y = right;                                                    \
-    if (x.is_int() && y.is_int()) {                                            \
-      std::int64_t r;                                                          \
-      if (!builtin(x.as_int(), y.as_int(), &r)) {                              \
-        R[ip->a].set_int(r);                                                   \
-        NEXT;                                                                  \
-      }                                                                        \
-    } else if (x.is_float() && y.is_float()) {                                 \
-      R[ip->a].set_float(x.as_float() symbol y.as_float());                    \
-      NEXT;                                                                    \
-    } else if (x.is_float() && y.is_int()) {                                   \
-      R[ip->a].set_float(x.as_float() symbol static_cast<double>(y.as_int())); \
-      NEXT;                                                                    \
-    } else if (x.is_int() && y.is_float()) {                                   \
-      R[ip->a].set_float(static_cast<double>(x.as_int()) symbol y.as_float()); \
-      NEXT;                                                                    \
-    }                                                                          \
-    SAVE;                                                                      \
-    if (!binary_step(*ip, token, R, y)) goto failed;                           \
-    NEXT;                                                                      \
-  }
-
-#define DIVISION(name, right, symbol, token)          \
-  OPERATION(name) : {                                 \
-    const Value& x = R[ip->b];                        \
-    const Value& y = right;                           \
-    if (x.is_int() && y.is_int() && y.as_int() > 0) { \
-      R[ip->a].set_int(x.as_int() symbol y.as_int()); \
-      NEXT;                                           \
-    }                                                 \
-    SAVE;                                             \
-    if (!binary_step(*ip, token, R, y)) goto failed;  \
-    NEXT;                                             \
-  }
-
-// Strings are compared without looking further where both are the same object.
-#define COMPARE_INTO(answer, x, y, symbol, token)                              \
-  bool answer;                                                                 \
-  if (x.is_int() && y.is_int()) {                                              \
-    answer = x.as_int() symbol y.as_int();                                     \
-  } else if (x.is_string() && y.is_string()) {                                 \
-    answer = x.object() == y.object() ? 0 symbol 0 : x.text() symbol y.text(); \
-  } else if (x.is_float() && y.is_float()) {                                   \
-    answer = float_compare(token, x.as_float(), y.as_float());                 \
-  } else {                                                                     \
-    SAVE;                                                                      \
-    if (!compare_slow(token, x, y, answer, ip->place)) goto failed;            \
-  }
-
-#define COMPARISON(name, right, symbol, token) \
-  OPERATION(name) : {                          \
-    const Value& x = R[ip->b];                 \
-    const Value& y = right;                    \
-    COMPARE_INTO(answer, x, y, symbol, token)  \
-    R[ip->a].set_bool(answer);                 \
-    NEXT;                                      \
-  }
-
-#define COMPARE_JUMP(name, right, symbol, token) \
-  OPERATION(name) : {                            \
-    const Value& x = R[ip->b];                   \
-    const Value& y = right;                      \
-    COMPARE_INTO(answer, x, y, symbol, token)    \
-    if (answer != (ip->a != 0)) NEXT;            \
-    ip = function->code.data() + ip->d;          \
-    AGAIN;                                       \
-  }
-
-#define STEP(name, call)      \
-  OPERATION(name) : {         \
-    SAVE;                     \
-    if (!(call)) goto failed; \
-    NEXT;                     \
-  }
-
-// For what may push a frame: goes on in whatever is on top then.
-#define CALL_STEP(name, call)          \
-  OPERATION(name) : {                  \
-    SAVE;                              \
-    const std::size_t before = depth_; \
-    if (!(call)) goto failed;          \
-    if (depth_ != before) {            \
-      LOAD_FRAME;                      \
-      AGAIN;                           \
-    }                                  \
-    NEXT;                              \
-  }
-
+// One function, because its labels are what an instruction jumps to.
+// NOLINTNEXTLINE(readability-function-size)
 bool Machine::run_until(std::size_t stop) {
   static const void* const labels[] = {
 #define X(name) &&label_##name,
       RBEE_RHAI_OPERATIONS(X)
 #undef X
   };
-  const Function* function;
-  Value* R;
-  const Value* K;
-  const Instruction* ip;
+  const Function* function = nullptr;
+  Value* R = nullptr;
+  const Value* K = nullptr;
+  const Instruction* ip = nullptr;
+  Frame* frame = nullptr;
   // No other object with a destructor may be alive where NEXT jumps: that does not run destructors.
-  Value result;
+  Value read;
   LOAD_FRAME;
   AGAIN;
 
@@ -150,29 +50,16 @@ bool Machine::run_until(std::size_t stop) {
     NEXT;
   }
   OPERATION(load_var) : {
-    if (ip->c == 2 && frames_[depth_ - 1].names != nullptr) {
+    if (ip->c == 2 && frame->names != nullptr) {
       SAVE;
-      const std::vector<NamedValue>& names = *frames_[depth_ - 1].names;
-      const auto found = std::find_if(names.rbegin(), names.rend(), [&](const NamedValue& named) {
-        return named.name.text() == K[ip->d].text();
-      });
-      if (found != names.rend()) {
-        if (found->value.is(Type::cell)) {
-          if (!read_cell(found->value.cell_object(), K[ip->d], R[ip->a])) goto failed;
-        } else {
-          R[ip->a] = found->value;
-        }
-        NEXT;
-      }
+      bool is_named = false;
+      if (!load_newer(K[ip->d], R[ip->a], is_named)) goto failed;
+      if (is_named) NEXT;
     }
     const Value& from = R[ip->b];
     if (from.is(Type::cell)) {
-      if (from.cell_object().locked) {
-        SAVE;
-        (void)read_cell(from.cell_object(), K[ip->d], R[ip->a]);
-        goto failed;
-      }
-      R[ip->a] = from.cell_object().value;
+      SAVE;
+      if (!read_cell(from.cell_object(), K[ip->d], R[ip->a])) goto failed;
     } else {
       R[ip->a] = from;
     }
@@ -183,7 +70,7 @@ bool Machine::run_until(std::size_t stop) {
     if (into.is(Type::cell)) {
       if (into.cell_object().locked) {
         SAVE;
-        (void)read_cell(into.cell_object(), K[ip->d], result);
+        (void)read_cell(into.cell_object(), K[ip->d], scratch_);
         goto failed;
       }
       into.cell_object().value = R[ip->b];
@@ -208,21 +95,21 @@ bool Machine::run_until(std::size_t stop) {
     NEXT;
   }
   OPERATION(dynamic_mark) : {
-    const std::vector<NamedValue>* names = frames_[depth_ - 1].names;
+    const std::vector<NamedValue>* names = frame->names;
     R[ip->a].set_int(names == nullptr ? 0 : static_cast<std::int64_t>(names->size()));
     NEXT;
   }
   OPERATION(dynamic_rewind) : {
-    std::vector<NamedValue>* names = frames_[depth_ - 1].names;
+    std::vector<NamedValue>* names = frame->names;
     const auto most = static_cast<std::size_t>(R[ip->a].as_int());
     if (names != nullptr && names->size() > most) names->resize(most);
     NEXT;
   }
   OPERATION(load_this) : {
-    const Value* from = frames_[depth_ - 1].this_value;
+    const Value* from = frame->this_value;
     if (from == nullptr) {
       SAVE;
-      (void)fail(ErrorKind::unbound_this, {});
+      (void)fail_unbound();
       goto failed;
     }
     R[ip->a] = *from;
@@ -232,7 +119,7 @@ bool Machine::run_until(std::size_t stop) {
     const std::size_t index = ip->b;
     if (index >= globals_.size() || !global_known_[index]) {
       SAVE;
-      (void)fail(ErrorKind::variable_not_found, "global::" + K[ip->d].text());
+      (void)fail_global(K[ip->d]);
       goto failed;
     }
     R[ip->a] = globals_[index];
@@ -283,10 +170,10 @@ bool Machine::run_until(std::size_t stop) {
   STEP(assign_op, apply(static_cast<Tok>(ip->d), R[ip->a], R[ip->b]))
   STEP(negate, rhai::negate(R[ip->b], R[ip->a], error_))
   STEP(plus, rhai::unary_plus(R[ip->b], R[ip->a], error_))
-  OPERATION(not_) : {
+  OPERATION(invert) : {
     if (!R[ip->b].is_bool()) {
       SAVE;
-      (void)fail(ErrorKind::function_not_found, signature("!", R[ip->b]));
+      (void)fail_not(R[ip->b]);
       goto failed;
     }
     R[ip->a].set_bool(!R[ip->b].as_bool());
@@ -296,13 +183,7 @@ bool Machine::run_until(std::size_t stop) {
   AGAIN;
   OPERATION(jump_if) : {
     if (!R[ip->a].is_bool()) goto not_boolean;
-    if (!R[ip->a].as_bool()) NEXT;
-    ip = function->code.data() + ip->d;
-    AGAIN;
-  }
-  OPERATION(jump_if_not) : {
-    if (!R[ip->a].is_bool()) goto not_boolean;
-    if (R[ip->a].as_bool()) NEXT;
+    if (R[ip->a].as_bool() != (ip->b != 0)) NEXT;
     ip = function->code.data() + ip->d;
     AGAIN;
   }
@@ -320,7 +201,7 @@ bool Machine::run_until(std::size_t stop) {
     budget_ -= ip->c;
     if (budget_ < 0) {
       SAVE;
-      (void)fail(ErrorKind::too_many_operations, {});
+      (void)fail_spent();
       goto failed;
     }
     ip = function->code.data() + ip->d;
@@ -332,7 +213,7 @@ bool Machine::run_until(std::size_t stop) {
     if (from.is_int() && to.is_unit()) to.set_int(INT64_MAX);
     if (!from.is_int() || !to.is_int()) {
       SAVE;
-      (void)fail(ErrorKind::function_not_found, signature(ip->c != 0 ? "..=" : "..", from, to));
+      (void)fail_range(from, to, ip->c != 0);
       goto failed;
     }
     NEXT;
@@ -374,22 +255,8 @@ bool Machine::run_until(std::size_t stop) {
     ip = function->code.data() + ip->d;
     AGAIN;
   }
-  OPERATION(make_array) : {
-    auto* array = new ArrayObject;
-    array->items.reserve(ip->c);
-    for (std::size_t n = 0; n < ip->c; ++n) array->items.push_back(std::move(R[ip->b + n]));
-    R[ip->a] = Value::adopt(array);
-    SAVE;
-    if (limits_.array_items > 0 && !check_size(R[ip->a])) goto failed;
-    NEXT;
-  }
-  OPERATION(extend_array) : {
-    std::vector<Value>& items = R[ip->a].array_object().items;
-    for (std::size_t n = 0; n < ip->c; ++n) items.push_back(std::move(R[ip->b + n]));
-    SAVE;
-    if (limits_.array_items > 0 && !check_size(R[ip->a])) goto failed;
-    NEXT;
-  }
+  STEP(make_array, make_array(*ip, R))
+  STEP(extend_array, extend_array(*ip, R))
   STEP(make_map, make_map(*ip, R, *function))
   STEP(make_string, make_string(*ip, R))
   OPERATION(make_range) : {
@@ -397,21 +264,13 @@ bool Machine::run_until(std::size_t stop) {
     const Value& to = R[ip->c];
     if (!from.is_int() || !(to.is_int() || to.is_unit())) {
       SAVE;
-      (void)fail(ErrorKind::function_not_found, signature(ip->d != 0 ? "..=" : "..", from, to));
+      (void)fail_range(from, to, ip->d != 0);
       goto failed;
     }
     R[ip->a] = Value::range(from.as_int(), to.is_int() ? to.as_int() : INT64_MAX, ip->d != 0);
     NEXT;
   }
-  OPERATION(contains) : {
-    bool answer = false;
-    SAVE;
-    std::size_t steps = 0;
-    if (!rhai::contains(R[ip->b], R[ip->c], answer, error_, &steps)) goto failed;
-    if (steps > 64 && !charge(steps)) goto failed;
-    R[ip->a].set_bool(answer);
-    NEXT;
-  }
+  STEP(contains, contains_step(*ip, R))
   OPERATION(get_property) : {
     const Value& object = R[ip->b];
     if (object.is_map()) {
@@ -422,13 +281,39 @@ bool Machine::run_until(std::size_t stop) {
     } else if (object.is(Type::host)) {
       const HostObject& host = object.host_object();
       if (const HostProperty* property = host.host_type->find(K[ip->d].text(), function->hints[ip->c])) {
-        R[ip->a] = property->get(host.data.get());
+        if (property->place != nullptr) {
+          R[ip->a] = property->place(host.data.get());
+        } else {
+          R[ip->a] = property->get(host.data.get());
+        }
         NEXT;
       }
     }
-    SAVE;
-    if (!get_property_step(*ip, R, *function)) goto failed;
-    NEXT;
+    goto property;
+  }
+  PROPERTY_JUMP(property_eq, ==, Tok::equal_to)
+  PROPERTY_JUMP(property_ne, !=, Tok::not_equal)
+  PROPERTY_JUMP(property_lt, <, Tok::less)
+  PROPERTY_JUMP(property_le, <=, Tok::less_equal)
+  PROPERTY_JUMP(property_gt, >, Tok::greater)
+  PROPERTY_JUMP(property_ge, >=, Tok::greater_equal)
+  OPERATION(property_if) : {
+    const Value* found = nullptr;
+    if (!peek_property(R[ip->b], K[ip->d], function->hints[ip->c], read, found)) goto property;
+    if (!found->is_bool()) goto property;
+    ++ip;
+    if (found->as_bool() != (ip->b != 0)) NEXT;
+    ip = function->code.data() + ip->d;
+    AGAIN;
+  }
+  OPERATION(property_unless) : {
+    const Value* found = nullptr;
+    if (!peek_property(R[ip->b], K[ip->d], function->hints[ip->c], read, found)) goto property;
+    if (!found->is_bool()) goto property;
+    ip += 2;
+    if (found->as_bool() == (ip->b != 0)) NEXT;
+    ip = function->code.data() + ip->d;
+    AGAIN;
   }
   OPERATION(get_index) : {
     const Value& object = R[ip->b];
@@ -476,6 +361,7 @@ bool Machine::run_until(std::size_t stop) {
     Value* base = R + ip->a;
     SAVE;
     if (!push(*callee, base, base, nullptr, 0)) goto failed;
+    ++frame;
     function = callee;
     R = base;
     K = function->constants.data();
@@ -484,6 +370,17 @@ bool Machine::run_until(std::size_t stop) {
   }
   STEP(call_native, native_step(*ip, R, *function))
   CALL_STEP(call_method, method_step(*ip, R, *function))
+  OPERATION(push_item) : {
+    Value& list = R[function->sites[static_cast<std::size_t>(ip->d)].target.reg];
+    if (list.is_array() && list.object()->refs == 1 && list.items().size() < array_room_) {
+      list.array_object().items.push_back(std::move(R[ip->a + 2]));
+      R[ip->a].set_unit();
+      NEXT;
+    }
+    SAVE;
+    if (!method_step(*ip, R, *function)) goto failed;
+    NEXT;
+  }
   OPERATION(call_value) : {
     SAVE;
     const Path& target = function->sites[static_cast<std::size_t>(ip->d)].target;
@@ -519,42 +416,52 @@ bool Machine::run_until(std::size_t stop) {
   NEXT;
   STEP(is_defined, is_defined(*ip, R, *function))
   STEP(check_name, name_exists(K[ip->d]))
-  OPERATION(switch_) : {
+  OPERATION(select_case) : {
     const SwitchTable& table = function->switches[static_cast<std::size_t>(ip->d)];
     ip = function->code.data() + find_case(table, R[ip->a], R[ip->a + 1]);
     AGAIN;
   }
-  OPERATION(return_unit) : result.set_unit();
-  goto returned;
-  OPERATION(return_) : result = std::move(R[ip->a]);
-returned: {
-  Frame& frame = frames_[depth_ - 1];
-  if (frame.flags != 0) {
-    SAVE;
-    if (!slow_return(frame, result)) {
-      pop_frame();
-      LOAD_FRAME;
-      goto failed;
+  OPERATION(return_bool) : {
+    R[0].set_bool(ip->b != 0);
+    if (frame->flags != 0) goto slow_return;
+    Value* const into = frame->result;
+    for (std::size_t r = 1; r < function->registers; ++r) R[r].drop();
+    into->set_bool(ip->b != 0);
+    goto returned;
+  }
+  OPERATION(return_unit) : {
+    if (frame->flags != 0) goto slow_return;
+    Value* const into = frame->result;
+    for (std::size_t r = 0; r < function->registers; ++r) R[r].drop();
+    into->set_unit();
+    goto returned;
+  }
+  OPERATION(return_value) : {
+    if (frame->flags != 0) goto slow_return;
+    Value* const into = frame->result;
+    {
+      // The place it goes to may be a register of this frame.
+      Value value = std::move(R[ip->a]);
+      for (std::size_t r = 0; r < function->registers; ++r) R[r].drop();
+      *into = std::move(value);
     }
-    Value* into = frame.result;
-    pop_frame();
-    *into = std::move(result);
-  } else {
-    Value* const base = frame.base;
-    const std::size_t count = function->registers;
-    for (std::size_t r = 0; r < count; ++r) base[r].drop();
-    --depth_;
-    *frame.result = std::move(result);
+  }
+returned:
+  if (--depth_ == stop) return true;
+  LOAD_FRAME;
+  NEXT;
+slow_return:
+  SAVE;
+  if (!slow_return(*frame, ip->op == Op::return_unit ? nullptr : R + ip->a)) {
+    LOAD_FRAME;
+    goto failed;
   }
   if (depth_ == stop) return true;
   LOAD_FRAME;
   NEXT;
-}
-  OPERATION(throw_) : {
+  OPERATION(throw_value) : {
     SAVE;
-    ScriptError error = make_error(ErrorKind::runtime);
-    error.thrown = R[ip->a];
-    (void)fail(std::move(error));
+    (void)fail_thrown(R[ip->a]);
     goto failed;
   }
   OPERATION(fail) : {
@@ -563,14 +470,16 @@ returned: {
     goto failed;
   }
 
+property:
+  SAVE;
+  if (!get_property_step(*ip, R, *function)) goto failed;
+  NEXT;
 not_boolean:
   SAVE;
-  error_ = make_error(ErrorKind::mismatch_data_type, "bool");
-  error_.actual = type_name(R[ip->a]);
+  (void)fail_condition(R[ip->a]);
 failed:
   SAVE;
-  if (!error_.place.known()) error_.place = unpack(ip->place);
-  if (!error_.position.known() && !error_.unplaced) error_.position = unpack(ip->place);
+  note_place(*ip);
   if (!unwind(stop)) return false;
   LOAD_FRAME;
   NEXT;

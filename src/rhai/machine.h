@@ -40,7 +40,8 @@ class Machine {
   [[nodiscard]] bool call(const Program& program, const Function& function, std::span<const Value> arguments,
                           Value& result);
   [[nodiscard]] ScriptError& error() { return error_; }
-  // Frees shared variables that only refer to each other. Between runs.
+  // Whether there are shared variables, and freeing those that only refer to each other. Between runs.
+  [[nodiscard]] bool has_shared() const { return !cells_.empty(); }
   void collect(const std::vector<const Value*>& roots) { cells_.free_unreachable(roots); }
 
   // For natives.
@@ -72,7 +73,7 @@ class Machine {
     flag_write_back = 4,  // `this` goes back to where it came from
     flag_main = 8,        // the variables are to be kept
     flag_names = 16,      // has variables that are found by name
-    flag_callback = 32,   // called by a native
+    flag_eval = 32,       // the code of an eval()
   };
   struct Frame {
     const Function* function;
@@ -81,13 +82,13 @@ class Machine {
     Value* result;
     Value* this_value;
     std::uint32_t flags;
+    // For eval() and `f!()`: the frame whose variables are in sight, and the place of the call.
+    std::uint32_t scope_frame;
+    const CallSite* scope_site;
+    std::vector<NamedValue>* names;
+    // Set where their flag is.
     CellObject* locked;
     const Path* write_back;
-    // For eval() and `f!()`: the frame whose variables are in sight, and the place of the call.
-    const CallSite* scope_site;
-    std::uint32_t scope_frame;
-    bool is_eval;
-    std::vector<NamedValue>* names;
   };
 
   // machine.cpp: the instructions.
@@ -95,13 +96,44 @@ class Machine {
 
   // machine_frame.cpp
   void start(const Program& program);
-  bool slow_return(Frame& frame, Value& result);
+  void forget_globals(const Program& program);
+  // What a frame with flags still has to do; `value` is what it returns, null for (). The frame is gone then.
+  bool slow_return(Frame& frame, Value* value);
   bool unwind(std::size_t depth);
   bool find_handler(Frame& frame);
   void pop_frame();
 
-  bool push(const Function& function, Value* base, Value* result, Value* this_value, std::uint32_t flags);
-  bool room_for(const Function& function, const Value* base);
+  // Inline because every call of a script goes through it.
+  bool push(const Function& function, Value* base, Value* result, Value* this_value, std::uint32_t flags) {
+    if (depth_ >= level_max_ || !room_for(function, base)) return fail_deep();
+    budget_ -= function.cost;
+    if (budget_ < 0) return fail_spent();
+    Frame& frame = frames_[depth_++];
+    frame.function = &function;
+    frame.pc = function.code.data();
+    frame.base = base;
+    frame.result = result;
+    frame.this_value = this_value;
+    frame.flags = flags;
+    frame.scope_frame = 0;
+    frame.scope_site = nullptr;
+    frame.names = nullptr;
+    return true;
+  }
+  [[nodiscard]] bool room_for(const Function& function, const Value* base) const {
+    return base + function.registers + 8 <= stack_end_;
+  }
+
+  // machine_frame.cpp: errors of the loop, kept out of it so that its variables stay in registers.
+  [[gnu::cold]] bool fail_deep();
+  [[gnu::cold]] bool fail_spent();
+  [[gnu::cold]] bool fail_unbound();
+  [[gnu::cold]] bool fail_global(const Value& name);
+  [[gnu::cold]] bool fail_not(const Value& operand);
+  [[gnu::cold]] bool fail_range(const Value& from, const Value& to, bool inclusive);
+  [[gnu::cold]] bool fail_thrown(const Value& value);
+  [[gnu::cold]] bool fail_condition(const Value& value);
+  [[gnu::cold]] void note_place(const Instruction& i);
 
   // machine_call.cpp
   // One call as it stands at a place in the code.
@@ -157,6 +189,8 @@ class Machine {
 
   // machine_scope.cpp
   bool load_dynamic(const Value& name, Value& out);
+  // The variable that an eval() in this frame put before one of the same name, if there is one.
+  bool load_newer(const Value& name, Value& out, bool& is_there);
   Value* find_named(std::size_t frame, const Value& name, bool& is_constant, CellObject*& cell);
   void define_named(const Value& name, Value value, std::uint16_t how);
   bool evaluate(const Instruction& i, Value* registers, const Function& function);
@@ -170,6 +204,9 @@ class Machine {
   bool compare_slow(Tok op, const Value& a, const Value& b, bool& out, std::uint32_t place);
   bool iterate(Value* items);
   bool iterate_next(Value* items, Value& out, bool& more);
+  bool make_array(const Instruction& i, Value* registers);
+  bool extend_array(const Instruction& i, Value* registers);
+  bool contains_step(const Instruction& i, Value* registers);
   bool make_map(const Instruction& i, Value* registers, const Function& function);
   bool make_string(const Instruction& i, Value* registers);
   std::int32_t find_case(const SwitchTable& table, const Value& item, Value& resume);
@@ -191,15 +228,17 @@ class Machine {
 
   Value* stack_ = nullptr;
   Value* stack_end_ = nullptr;
-  std::vector<Frame> frames_;
+  Frame* frames_ = nullptr;
   std::size_t depth_ = 0;  // frames in use
   std::size_t level_max_ = 0;
+  std::size_t array_room_ = 0;  // items of an array that nothing need be checked for
   std::size_t native_depth_ = 0;
   std::int64_t budget_ = 0;  // operations left
   std::int64_t work_ = 0;    // the same with what callbacks do
   CellList cells_;
   ScriptError error_;
-  Value scratch_;  // what is written where nothing can be written
+  bool failed_ = false;  // since the run began: error_ may be written
+  Value scratch_;        // what is written where nothing can be written
   std::vector<std::pair<VisibleVariable, Value>>* kept_ = nullptr;
 };
 
@@ -208,8 +247,8 @@ class Callback {
  public:
   // How many arguments the function may leave out, and when `this` is bound.
   struct Form {
-    std::size_t least = 0;     // arguments that it must take
-    bool this_always = false;  // otherwise only where it takes none
+    std::size_t least = 0;       // arguments that it must take
+    std::size_t this_below = 1;  // `this` is bound where it takes fewer than so many
   };
   Callback(NativeCall& call, const Value& function, Form form);
   ~Callback();

@@ -115,6 +115,8 @@ bool Machine::method_step(const Instruction& i, Value* registers, const Function
   return call_method(site, target, function.registers, registers + i.a);
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): the order in which a method is looked for, in
+// one place
 bool Machine::call_method(const CallSite& site, Target target, std::size_t top, Value* base) {
   Value* const frame_top = target.registers + top;
   const std::size_t count = target.count - 1;
@@ -170,7 +172,7 @@ bool Machine::value_step(const Instruction& i, Value* registers, const Function&
   }
   if (i.b == 0 || !base[2].is(Type::function)) {
     ScriptError error = make_error(ErrorKind::mismatch_data_type, "Fn");
-    error.actual = type_name(i.b == 0 ? *target.self : *target.self);
+    error.actual = type_name(*target.self);
     return fail(std::move(error));
   }
   // x.call(f, ...): f with `this` bound to x.
@@ -353,7 +355,7 @@ bool Callback::operator()(Value* this_value, std::span<Value> arguments, Value& 
     return machine_.not_found(callee.name.text(), nullptr, arguments.data(),
                               std::min(arguments.size(), std::max<std::size_t>(form_.least, 1)));
   }
-  return run(callee, takes == 0 || form_.this_always ? this_value : nullptr, arguments.first(takes), out);
+  return run(callee, takes < form_.this_below ? this_value : nullptr, arguments.first(takes), out);
 }
 
 bool Callback::run(const Function& function, Value* this_value, std::span<Value> arguments, Value& out) {
@@ -383,7 +385,7 @@ bool Callback::run_named(Value* this_value, std::span<Value> arguments, Value& o
     const std::int32_t index = machine_.program_->find(name, bound + takes);
     if (index < 0) continue;
     return run(*machine_.program_->functions[static_cast<std::size_t>(index)],
-               takes == 0 || form_.this_always ? this_value : nullptr, arguments.first(takes), out);
+               takes < form_.this_below ? this_value : nullptr, arguments.first(takes), out);
   }
   for (std::size_t takes = std::max<std::size_t>(form_.least, 1); takes <= arguments.size(); ++takes) {
     std::vector<Value> list(function_->curry);

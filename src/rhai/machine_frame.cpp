@@ -1,5 +1,6 @@
 // Starting a run, and the frames of its calls.
 #include "rhai/machine.h"
+#include "rhai/operators.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -20,25 +21,38 @@ Machine::Machine(const Registry& registry, const Limits& limits, const Language&
   stack_ = static_cast<Value*>(std::calloc(stack_values, sizeof(Value)));
   stack_end_ = stack_ == nullptr ? nullptr : stack_ + stack_values;
   level_max_ = std::min(limits.call_levels, call_levels_cap);
+  // One more for the script itself. Untouched pages of either cost nothing.
+  frames_ = static_cast<Frame*>(std::calloc(level_max_ + 1, sizeof(Frame)));
+  const bool limited = limits.string_bytes > 0 || limits.array_items > 0 || limits.map_items > 0;
+  array_room_ = limited ? 0 : array_items_cap;
 }
 
-Machine::~Machine() { std::free(stack_); }
+Machine::~Machine() {
+  std::free(stack_);
+  std::free(frames_);
+}
 
 void Machine::start(const Program& program) {
   program_ = &program;
   budget_ = limits_.operations == 0 ? unlimited : static_cast<std::int64_t>(limits_.operations);
   const std::uint64_t work = limits_.work != 0 ? limits_.work : limits_.operations * 100;
   work_ = work == 0 ? unlimited : static_cast<std::int64_t>(std::min<std::uint64_t>(work, unlimited));
-  error_ = ScriptError{};
+  if (failed_) error_ = ScriptError{};
+  failed_ = false;
+}
+
+void Machine::forget_globals(const Program& program) {
+  globals_id_ = program.id;
+  if (program.global_names.empty() && globals_.empty()) return;
+  globals_.assign(program.global_names.size(), Value());
+  global_known_.assign(program.global_names.size(), false);
 }
 
 bool Machine::run(const Program& program, std::span<Value> scope, Value& result,
                   std::vector<std::pair<VisibleVariable, Value>>* kept) {
   // A function of the host that a script called must not run scripts on the same engine.
-  if (stack_ == nullptr || depth_ != 0) return fail(ErrorKind::stack_overflow, {});
-  globals_.assign(program.global_names.size(), Value());
-  global_known_.assign(program.global_names.size(), false);
-  globals_id_ = program.id;
+  if (stack_ == nullptr || frames_ == nullptr || depth_ != 0) return fail(ErrorKind::stack_overflow, {});
+  forget_globals(program);
   start(program);
   for (std::size_t i = 0; i < scope.size(); ++i) stack_[i] = scope[i];
   // The script itself is no call level.
@@ -59,14 +73,10 @@ bool Machine::run(const Program& program, std::span<Value> scope, Value& result,
 
 bool Machine::call(const Program& program, const Function& function, std::span<const Value> arguments,
                    Value& result) {
-  if (stack_ == nullptr || depth_ != 0 || arguments.size() != function.parameters) {
+  if (stack_ == nullptr || frames_ == nullptr || depth_ != 0 || arguments.size() != function.parameters) {
     return fail(ErrorKind::stack_overflow, {});
   }
-  if (globals_id_ != program.id) {
-    globals_.assign(program.global_names.size(), Value());
-    global_known_.assign(program.global_names.size(), false);
-    globals_id_ = program.id;
-  }
+  if (globals_id_ != program.id) forget_globals(program);
   start(program);
   for (std::size_t i = 0; i < arguments.size(); ++i) stack_[i] = arguments[i];
   const bool ok = push(function, stack_, &result, nullptr, 0) && run_until(0);
@@ -83,25 +93,37 @@ bool Machine::call(const Program& program, const Function& function, std::span<c
 bool Machine::fail(ErrorKind kind, std::string subject) { return fail(make_error(kind, std::move(subject))); }
 
 bool Machine::fail(ScriptError error) {
+  failed_ = true;
   error_ = std::move(error);
   return false;
 }
 
-bool Machine::push(const Function& function, Value* base, Value* result, Value* this_value,
-                   std::uint32_t flags) {
-  if (depth_ >= level_max_ || !room_for(function, base)) return fail(ErrorKind::stack_overflow, {});
-  budget_ -= function.cost;
-  if (budget_ < 0) return fail(ErrorKind::too_many_operations, {});
-  if (frames_.size() == depth_) frames_.resize(std::max<std::size_t>(16, depth_ * 2));
-  Frame& frame = frames_[depth_++];
-  frame = Frame{
-      &function, function.code.data(), base, result, this_value, flags, nullptr, nullptr, nullptr, 0, false,
-      nullptr};
-  return true;
+bool Machine::fail_deep() { return fail(ErrorKind::stack_overflow, {}); }
+bool Machine::fail_spent() { return fail(ErrorKind::too_many_operations, {}); }
+bool Machine::fail_unbound() { return fail(ErrorKind::unbound_this, {}); }
+bool Machine::fail_global(const Value& name) {
+  return fail(ErrorKind::variable_not_found, "global::" + name.text());
 }
-
-bool Machine::room_for(const Function& function, const Value* base) {
-  return base + function.registers + 8 <= stack_end_;
+bool Machine::fail_not(const Value& operand) {
+  return fail(ErrorKind::function_not_found, signature("!", operand));
+}
+bool Machine::fail_range(const Value& from, const Value& to, bool inclusive) {
+  return fail(ErrorKind::function_not_found, signature(inclusive ? "..=" : "..", from, to));
+}
+bool Machine::fail_thrown(const Value& value) {
+  ScriptError error = make_error(ErrorKind::runtime);
+  error.thrown = value;
+  return fail(std::move(error));
+}
+bool Machine::fail_condition(const Value& value) {
+  ScriptError error = make_error(ErrorKind::mismatch_data_type, "bool");
+  error.actual = type_name(value);
+  return fail(std::move(error));
+}
+void Machine::note_place(const Instruction& i) {
+  failed_ = true;
+  if (!error_.place.known()) error_.place = unpack(i.place);
+  if (!error_.position.known() && !error_.unplaced) error_.position = unpack(i.place);
 }
 
 void Machine::pop_frame() {
@@ -115,18 +137,24 @@ void Machine::pop_frame() {
   }
 }
 
-bool Machine::slow_return(Frame& frame, Value& result) {
+bool Machine::slow_return(Frame& frame, Value* value) {
+  Value out = value == nullptr ? Value() : std::move(*value);
   if ((frame.flags & flag_main) != 0 && kept_ != nullptr) {
     for (const VisibleVariable& variable : frame.function->at_end) {
-      const Value& value = frame.base[variable.reg];
-      kept_->emplace_back(variable, value.is(Type::cell) ? value.cell_object().value : value);
+      const Value& last = frame.base[variable.reg];
+      kept_->emplace_back(variable, last.is(Type::cell) ? last.cell_object().value : last);
     }
   }
-  (void)result;
-  if ((frame.flags & flag_write_back) == 0) return true;
-  Value value = *frame.this_value;
-  frame.this_value->drop();
-  return store_path(*frame.write_back, frames_[depth_ - 2].base, value, Tok::equals);
+  bool ok = true;
+  if ((frame.flags & flag_write_back) != 0) {
+    Value changed = *frame.this_value;
+    frame.this_value->drop();
+    ok = store_path(*frame.write_back, frames_[depth_ - 2].base, changed, Tok::equals);
+  }
+  Value* const into = frame.result;
+  pop_frame();
+  if (ok) *into = std::move(out);
+  return ok;
 }
 
 bool Machine::find_handler(Frame& frame) {
@@ -157,7 +185,7 @@ bool Machine::unwind(std::size_t depth) {
     if (find_handler(frame)) return true;
     const bool noted =
         !is_system(error_.kind) && error_.kind != ErrorKind::exit && frame.function != program_->main;
-    if (noted && !frame.is_eval) {
+    if (noted && (frame.flags & flag_eval) == 0) {
       const Function& function = *frame.function;
       CalledFunction call;
       if (!function.is_closure) call.name = function.name.text();
@@ -165,7 +193,7 @@ bool Machine::unwind(std::size_t depth) {
       error_.calls.push_back(std::move(call));
     }
     // A limit that is broken deep within is reported where the outermost call stands, as officially.
-    if (is_system(error_.kind) && depth_ > 1 && !frame.is_eval) {
+    if (is_system(error_.kind) && depth_ > 1 && (frame.flags & flag_eval) == 0) {
       error_.position = unpack(frames_[depth_ - 2].pc->place);
     }
     pop_frame();

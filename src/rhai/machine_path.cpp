@@ -1,6 +1,7 @@
 // Reading and writing of properties and indexes, also deep within a variable.
 #include "rhai/host.h"
 #include "rhai/machine.h"
+#include "rhai/machine_loop.h"
 #include "rhai/operators.h"
 
 #include "base/text.h"
@@ -50,6 +51,20 @@ std::uint64_t bits_mask(std::size_t count) {
 }
 }  // namespace
 
+bool peek_host_property(const Value& object, const Value& name, std::uint32_t& hint, Value& read,
+                        const Value*& found) {
+  const HostObject& host = object.host_object();
+  const HostProperty* property = host.host_type->find(name.text(), hint);
+  if (property == nullptr) return false;
+  if (property->place != nullptr) {
+    found = &property->place(host.data.get());
+  } else {
+    read = property->get(host.data.get());
+    found = &read;
+  }
+  return true;
+}
+
 bool Machine::charge(std::size_t items) {
   constexpr std::size_t items_per_operation = 32;
   work_ -= static_cast<std::int64_t>(items / items_per_operation);
@@ -67,12 +82,6 @@ bool Machine::charge_copy(const Value& value) {
   }
 }
 
-namespace {
-// Where a host sets no limit these hold: what is larger would take the machine's memory with it.
-constexpr std::size_t string_bytes_cap = std::size_t{256} << 20U;
-constexpr std::size_t array_items_cap = std::size_t{64} << 20U;
-}  // namespace
-
 bool Machine::check_string(std::size_t bytes) {
   if (bytes <= (limits_.string_bytes == 0 ? string_bytes_cap : limits_.string_bytes)) return true;
   return fail(ErrorKind::data_too_large, "Length of string");
@@ -84,6 +93,7 @@ bool Machine::check_array(std::size_t items) {
 }
 
 // Counts all that a value holds, as the official engine does, but no further than the limits.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one flat walk over all kinds of values
 bool Machine::check_size(const Value& value) {
   if (!value.is_object()) return true;
   if (value.is_string()) return check_string(value.text().size());
@@ -145,7 +155,7 @@ bool Machine::get_property(const Value& object, const Value& name, std::uint32_t
   if (object.is(Type::host)) {
     const HostType& type = *object.host_object().host_type;
     if (const HostProperty* property = type.find(name.text(), hint)) {
-      out = property->get(object.host_object().data.get());
+      out = property->read(object.host_object().data.get());
       return true;
     }
     if (name.text() != "tag") {
@@ -294,6 +304,7 @@ bool Machine::read_root(const Path& path, Value* registers, Value*& out, CellObj
 }
 
 // The place that the path leads to, for reading. What is not stored anywhere goes into `temporary`.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): the kinds of a step, side by side
 bool Machine::walk_read(const Path& path, Value* registers, Value*& out, Value& temporary, CellObject*& cell,
                         bool& is_constant) {
   if (path.root == Path::Root::name) {
@@ -341,6 +352,7 @@ bool Machine::walk_read(const Path& path, Value* registers, Value*& out, Value& 
 
 // The place that the first `steps` of the path lead to, for writing: everything on the way is made unshared.
 // Null where `?.` ends the way.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): the kinds of a step, side by side
 bool Machine::walk_write(const Path& path, Value* registers, std::size_t steps, Value*& out) {
   CellObject* cell = nullptr;
   bool is_constant = false;
@@ -496,7 +508,7 @@ bool Machine::store_bits(const PathStep& step, Value& number, const Value& index
   Value old;
   if (!bit_index(number, index, old, step.index_place)) return false;
   std::size_t at = 0;
-  (void)item_at(index.as_int(), 64, at);
+  if (!item_at(index.as_int(), 64, at)) return true;
   const std::uint64_t bit = std::uint64_t{1} << at;
   number.set_int(static_cast<std::int64_t>(value.as_bool() ? bits | bit : bits & ~bit));
   return true;

@@ -21,6 +21,8 @@ bool Machine::read_cell(CellObject& cell, const Value& name, Value& out) {
 // Looks in the variables that eval() made in this frame, and then, where the frame is an eval() or a call
 // with
 // `!`, in what the place of that call can see.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): the order in which a name is looked for, in one
+// place
 Value* Machine::find_named(std::size_t frame, const Value& name, bool& is_constant, CellObject*& cell) {
   const auto found = [&](Value& value, bool constant) {
     is_constant = constant;
@@ -52,6 +54,17 @@ Value* Machine::find_named(std::size_t frame, const Value& name, bool& is_consta
   }
 }
 
+bool Machine::load_newer(const Value& name, Value& out, bool& is_there) {
+  const std::vector<NamedValue>& names = *frames_[depth_ - 1].names;
+  const auto found = std::find_if(names.rbegin(), names.rend(),
+                                  [&](const NamedValue& named) { return named.name.text() == name.text(); });
+  is_there = found != names.rend();
+  if (!is_there) return true;
+  if (found->value.is(Type::cell)) return read_cell(found->value.cell_object(), name, out);
+  out = found->value;
+  return true;
+}
+
 bool Machine::load_dynamic(const Value& name, Value& out) {
   bool is_constant = false;
   CellObject* cell = nullptr;
@@ -78,7 +91,7 @@ bool Machine::name_exists(const Value& name) {
 // `how`: 0 a variable, 1 a constant, 2 only hides what is there.
 void Machine::define_named(const Value& name, Value value, std::uint16_t how) {
   std::size_t frame = depth_ - 1;
-  while (frames_[frame].is_eval) frame = frames_[frame].scope_frame;
+  while ((frames_[frame].flags & flag_eval) != 0) frame = frames_[frame].scope_frame;
   Frame& f = frames_[frame];
   if (how == 2) {
     if (f.names != nullptr) {
@@ -150,7 +163,7 @@ bool Machine::evaluate(const Instruction& i, Value* registers, const Function& f
   bool ok = push(*chunk.main, registers + function.registers, &result, nullptr, 0);
   if (ok) {
     Frame& frame = frames_[depth_ - 1];
-    frame.is_eval = true;
+    frame.flags |= flag_eval;
     frame.scope_site = &site;
     frame.scope_frame = static_cast<std::uint32_t>(depth - 1);
     ok = run_until(depth);

@@ -88,7 +88,8 @@ bool Machine::iterate_next(Value* items, Value& out, bool& more) {
       more = iterator.step > 0 ? iterator.from < iterator.to : iterator.from > iterator.to;
       if (!more) return true;
       out = Value::integer(iterator.from);
-      if (__builtin_add_overflow(iterator.from, iterator.step, &iterator.from)) iterator.from = iterator.to;
+      // As officially a number from which no step leads on is not reached.
+      more = !__builtin_add_overflow(iterator.from, iterator.step, &iterator.from);
       return true;
     case IteratorObject::Kind::floats:
       more = iterator.float_step > 0 ? iterator.float_from < iterator.float_to
@@ -116,6 +117,29 @@ bool Machine::iterate_next(Value* items, Value& out, bool& more) {
       ++iterator.from;
       return true;
   }
+  return true;
+}
+
+bool Machine::make_array(const Instruction& i, Value* registers) {
+  auto* array = new ArrayObject;
+  array->items.reserve(i.c);
+  for (std::size_t n = 0; n < i.c; ++n) array->items.push_back(std::move(registers[i.b + n]));
+  registers[i.a] = Value::adopt(array);
+  return limits_.array_items == 0 || check_size(registers[i.a]);
+}
+
+bool Machine::extend_array(const Instruction& i, Value* registers) {
+  std::vector<Value>& items = registers[i.a].array_object().items;
+  for (std::size_t n = 0; n < i.c; ++n) items.push_back(std::move(registers[i.b + n]));
+  return limits_.array_items == 0 || check_size(registers[i.a]);
+}
+
+bool Machine::contains_step(const Instruction& i, Value* registers) {
+  bool answer = false;
+  std::size_t steps = 0;
+  if (!contains(registers[i.b], registers[i.c], answer, error_, &steps)) return false;
+  if (steps > 64 && !charge(steps)) return false;
+  registers[i.a].set_bool(answer);
   return true;
 }
 
@@ -230,9 +254,28 @@ bool Machine::set_index_step(const Instruction& i, Value* registers) {
   return !grows || check_size(object);
 }
 
+namespace {
+// map.n += 1 and the like, where both are integers and the map is the variable's own.
+bool change_field(const Path& path, Tok op, const Value& object, const Value& by) {
+  if (!by.is_int() || !object.is_map() || object.object()->refs != 1) return false;
+  Value* field = object.map_object().find(path.steps[0].key, path.steps[0].hint);
+  if (field == nullptr || !field->is_int()) return false;
+  std::int64_t r = 0;
+  const bool overflow = op == Tok::plus    ? __builtin_add_overflow(field->as_int(), by.as_int(), &r)
+                        : op == Tok::minus ? __builtin_sub_overflow(field->as_int(), by.as_int(), &r)
+                                           : true;
+  if (!overflow) field->set_int(r);
+  return !overflow;
+}
+}  // namespace
+
 bool Machine::store_step(const Instruction& i, Value* registers, const Function& function) {
+  const Path& path = function.paths[static_cast<std::size_t>(i.d)];
+  if (path.is_field && change_field(path, static_cast<Tok>(i.b), registers[path.reg], registers[i.a])) {
+    return true;
+  }
   Value value = registers[i.a];
-  return store_path(function.paths[static_cast<std::size_t>(i.d)], registers, value, static_cast<Tok>(i.b));
+  return store_path(path, registers, value, static_cast<Tok>(i.b));
 }
 
 bool Machine::fail_step(const Instruction& i, Value* registers, const Function& function) {

@@ -111,6 +111,8 @@ bool is_number(const Value& v) { return v.is_int() || v.is_float(); }
 double number(const Value& v) { return v.is_int() ? static_cast<double>(v.as_int()) : v.as_float(); }
 
 // The text that a value adds to a string; a blob is taken for UTF-8.
+}  // namespace
+
 void append_operand(std::string& out, const Value& v) {
   if (v.is(Type::blob)) {
     const std::vector<std::uint8_t>& bytes = v.bytes();
@@ -121,6 +123,7 @@ void append_operand(std::string& out, const Value& v) {
   append_text(out, v);
 }
 
+namespace {
 std::string without(const std::string& text, const Value& part) {
   std::string find;
   append_text(find, part);
@@ -167,14 +170,14 @@ bool add_other(const Value& a, const Value& b, Value& out) {
     Value joined = a;
     joined.set_tag(0);
     std::vector<Value>& items = joined.unique_items();
-    const std::vector<Value> more = b.items();
+    const std::vector<Value>& more = b.items();
     items.insert(items.end(), more.begin(), more.end());
     out = std::move(joined);
     return true;
   }
   if (a.is(Type::blob)) {
     Value joined = a;
-    const std::vector<std::uint8_t> more = b.bytes();
+    const std::vector<std::uint8_t>& more = b.bytes();
     std::vector<std::uint8_t>& bytes = joined.unique_bytes();
     bytes.insert(bytes.end(), more.begin(), more.end());
     out = std::move(joined);
@@ -198,7 +201,7 @@ bool binary_operator(Tok op, const Value& a, const Value& b, Value& out, ScriptE
     switch (op) {
       case Tok::ampersand: out = Value::boolean(x && y); return true;
       case Tok::pipe: out = Value::boolean(x || y); return true;
-      case Tok::xor_: out = Value::boolean(x != y); return true;
+      case Tok::caret: out = Value::boolean(x != y); return true;
       default: return no_such(op, a, b, error);
     }
   }
@@ -211,11 +214,13 @@ bool binary_operator(Tok op, const Value& a, const Value& b, Value& out, ScriptE
   return no_such(op, a, b, error);
 }
 
+// `keep` holds what is added: it may be the very object that is written, which is then copied first.
+// NOLINTBEGIN(performance-unnecessary-copy-initialization)
 bool assign_operator(Tok op, Value& a, const Value& b, ScriptError& error) {
   if (op == Tok::plus) {
     switch (a.type()) {
       case Type::string: {
-        const Value keep = b;  // it may be the same string
+        const Value keep = b;
         append_operand(a.unique_text(), keep);
         return true;
       }
@@ -252,6 +257,7 @@ bool assign_operator(Tok op, Value& a, const Value& b, ScriptError& error) {
   a = std::move(out);
   return true;
 }
+// NOLINTEND(performance-unnecessary-copy-initialization)
 
 bool negate(const Value& a, Value& out, ScriptError& error) {
   if (a.is_int()) {
@@ -372,6 +378,7 @@ bool compare(Tok op, const Value& a, const Value& b, bool& out, ScriptError& err
   return true;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): the kinds of containers, side by side
 bool contains(const Value& container, const Value& item, bool& out, ScriptError& error, std::size_t* steps) {
   switch (container.type()) {
     case Type::array:

@@ -19,6 +19,8 @@ inline constexpr int comparison_depth_max = 200;
 // `steps` counts the pairs that were looked at, for whoever has to bound them.
 [[nodiscard]] bool compare(Tok op, const Value& a, const Value& b, bool& out, ScriptError& error,
                            std::size_t* steps = nullptr);
+// What `text + value` adds: a blob as the UTF-8 that it is.
+void append_operand(std::string& out, const Value& value);
 [[nodiscard]] bool negate(const Value& a, Value& out, ScriptError& error);
 [[nodiscard]] bool unary_plus(const Value& a, Value& out, ScriptError& error);
 // item in container

@@ -12,7 +12,7 @@ namespace {
 int precedence_of(Tok op) {
   switch (op) {
     case Tok::logical_or:
-    case Tok::xor_:
+    case Tok::caret:
     case Tok::pipe: return 30;
     case Tok::logical_and:
     case Tok::ampersand: return 60;
@@ -149,6 +149,7 @@ Node* Parser::unary(Context context) {
   return n;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one production of the grammar
 Node* Parser::binary(Context context, int parent_precedence, Node* left) {
   for (;;) {
     const Token& current = lexer_.peek();
@@ -269,6 +270,7 @@ Node* Parser::statement_expression(Context context, const Token& token, bool& ha
   return n;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one production of the grammar
 Node* Parser::primary(Context context, bool as_property) {
   const Token token = lexer_.peek();
   context.position = token.position;
@@ -363,6 +365,7 @@ Node* Parser::reserved_word(Context context) {
       word.position);
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one production of the grammar
 Node* Parser::postfix(Context context, Node* left) {
   for (;;) {
     const Token token = lexer_.peek();
@@ -431,14 +434,15 @@ Node* Parser::call(Context context, Node* name, bool no_arguments, bool in_scope
   if (!no_arguments && !arguments(context, name->text, n->kids)) return nullptr;
   if (in_scope || (n->space.empty() && n->text == "eval")) {
     function_->is_dynamic = true;
-    n->visible = function_->scope;
+    n->visible.assign(function_->scope.begin(), function_->scope.end());
     for (const Capture& capture : function_->captures) n->visible.insert(n->visible.begin(), capture.inner);
   }
-  if (n->space.empty() && (n->text == "is_def_var")) n->visible = function_->scope;
+  if (n->space.empty() && (n->text == "is_def_var"))
+    n->visible.assign(function_->scope.begin(), function_->scope.end());
   return n;
 }
 
-bool Parser::arguments(Context context, std::string_view name, std::vector<Node*>& out) {
+bool Parser::arguments(Context context, std::string_view name, List<Node*>& out) {
   if (accept(Tok::right_paren)) return true;
   if (lexer_.peek().kind == Tok::end) {
     return missing(")", cat("to close the arguments list of this function call '", name, "'"),
@@ -494,7 +498,7 @@ Node* Parser::index_step(Context context, Node* left, bool elvis) {
   }
   (void)lexer_.next();
   Node* n = chain_of(left, node(NodeKind::chain, at));
-  Step& step = n->steps.emplace_back();
+  Step& step = n->steps.emplace_back(&ast_.memory);
   step.kind = Step::Kind::index;
   step.elvis = elvis;
   step.position = at;
@@ -519,7 +523,7 @@ Node* Parser::dot_step(Context context, Node* left, bool elvis, Position at) {
     return error_at("PropertyExpected", "Expecting name of a property", name.position);
   }
   (void)lexer_.next();
-  Step step;
+  Step step(&ast_.memory);
   step.elvis = elvis;
   step.position = name.position;
   step.argument_position = at;

@@ -157,6 +157,7 @@ bool Parser::add_case(SwitchAst& cases, const Node& pattern, std::size_t arm) {
   return true;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one production of the grammar
 Node* Parser::switch_statement(Context context) {
   if (!up_at(context, lexer_.next().position)) return nullptr;
   Node* n = node(NodeKind::switch_case, context.position);

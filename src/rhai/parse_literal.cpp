@@ -135,38 +135,7 @@ Node* Parser::map(Context context) {
 
 bool Parser::closure_parameters(FunctionAst& function) {
   if (lexer_.next().kind == Tok::logical_or || accept(Tok::pipe)) return true;
-  for (;;) {
-    const Token token = lexer_.next();
-    switch (token.kind) {
-      case Tok::pipe: return true;
-      case Tok::identifier: break;
-      case Tok::error: return token_error(token) != nullptr;
-      case Tok::reserved:
-        return fail("Reserved", cat("'", token.text, "' is a reserved keyword"), token.position);
-      default:
-        if (token.kind >= Tok::kw_true) {
-          return fail("VariableExpected", "Expecting name of a variable", token.position);
-        }
-        return missing("|", "to close the parameters list of anonymous function or closure",
-                       token.position) != nullptr;
-    }
-    for (const Variable* known : function.parameters) {
-      if (known->name == token.text) {
-        return fail("FnDuplicatedParam", cat("Duplicated parameter ", token.text, " for function "),
-                    token.position);
-      }
-    }
-    Variable& parameter = ast_.variables.emplace_back();
-    parameter.name = token.text;
-    function.parameters.push_back(&parameter);
-    function.scope.push_back(&parameter);
-    const Token after = lexer_.next();
-    if (after.kind == Tok::pipe) return true;
-    if (after.kind == Tok::error) return token_error(after) != nullptr;
-    if (after.kind != Tok::comma) {
-      return missing(",", "to separate the parameters of anonymous function", after.position) != nullptr;
-    }
-  }
+  return parameter_list(function, Tok::pipe, "anonymous function or closure", "anonymous function");
 }
 
 Node* Parser::closure(Context context) {

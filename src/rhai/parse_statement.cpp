@@ -83,6 +83,7 @@ Node* Parser::block(Context context) {
   return n;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one production of the grammar
 Node* Parser::statement(Context context, bool& self_terminated) {
   const Token token = lexer_.peek();
   context.position = token.position;
@@ -336,38 +337,43 @@ bool Parser::function_parameters(FunctionAst& function) {
                 lexer_.peek().position);
   }
   (void)lexer_.next();
+  if (accept(Tok::right_paren)) return true;
+  const std::string title = cat("function '", function.name, "'");
+  return parameter_list(function, Tok::right_paren, title, title);
+}
+
+// The names up to `close`, which may follow a comma. The titles are how
+// the messages about a list that does not end and about its commas call the function.
+bool Parser::parameter_list(FunctionAst& function, Tok close, std::string_view closing_title,
+                            std::string_view comma_title) {
   for (;;) {
     const Token token = lexer_.next();
-    switch (token.kind) {
-      case Tok::right_paren: return true;
-      case Tok::identifier: break;
-      case Tok::error: return token_error(token) != nullptr;
-      case Tok::reserved:
-        return fail("Reserved", cat("'", token.text, "' is a reserved keyword"), token.position);
-      default:
-        if (token.kind >= Tok::kw_true) {
-          return fail("VariableExpected", "Expecting name of a variable", token.position);
-        }
-        return missing(")", cat("to close the parameters list of function '", function.name, "'"),
-                       token.position) != nullptr;
+    if (token.kind == close) return true;
+    if (token.kind == Tok::error) return token_error(token) != nullptr;
+    if (token.kind == Tok::reserved) {
+      return fail("Reserved", cat("'", token.text, "' is a reserved keyword"), token.position);
     }
-    for (const Variable* known : function.parameters) {
-      if (known->name == token.text) {
-        return fail("FnDuplicatedParam",
-                    cat("Duplicated parameter ", token.text, " for function ", function.name),
-                    token.position);
-      }
+    if (token.kind >= Tok::kw_true) {
+      return fail("VariableExpected", "Expecting name of a variable", token.position);
+    }
+    if (token.kind != Tok::identifier) {
+      return missing(close == Tok::pipe ? "|" : ")", cat("to close the parameters list of ", closing_title),
+                     token.position) != nullptr;
+    }
+    const auto is_it = [&](const Variable* known) { return known->name == token.text; };
+    if (std::any_of(function.parameters.begin(), function.parameters.end(), is_it)) {
+      return fail("FnDuplicatedParam",
+                  cat("Duplicated parameter ", token.text, " for function ", function.name), token.position);
     }
     Variable& parameter = ast_.variables.emplace_back();
     parameter.name = token.text;
     function.parameters.push_back(&parameter);
     function.scope.push_back(&parameter);
     const Token after = lexer_.next();
-    if (after.kind == Tok::right_paren) return true;
+    if (after.kind == close) return true;
     if (after.kind == Tok::error) return token_error(after) != nullptr;
     if (after.kind != Tok::comma) {
-      return missing(",", cat("to separate the parameters of function '", function.name, "'"),
-                     after.position) != nullptr;
+      return missing(",", cat("to separate the parameters of ", comma_title), after.position) != nullptr;
     }
   }
 }

@@ -61,6 +61,8 @@ class Parser {
   bool function_definition(Context context, bool is_private, Position at);
   bool function_head(FunctionAst& function, Token& name);
   bool function_parameters(FunctionAst& function);
+  bool parameter_list(FunctionAst& function, Tok close, std::string_view closing_title,
+                      std::string_view comma_title);
   Node* block(Context context);
   Node* expression_statement(Context context);
   Node* assignment(Node* target, Tok op, Node* value, Position at);
@@ -93,7 +95,7 @@ class Parser {
   Node* reserved_word(Context context);
   Node* postfix(Context context, Node* left);
   Node* call(Context context, Node* name, bool no_arguments, bool in_scope);
-  bool arguments(Context context, std::string_view name, std::vector<Node*>& out);
+  bool arguments(Context context, std::string_view name, List<Node*>& out);
   Node* index_step(Context context, Node* left, bool elvis);
   Node* dot_step(Context context, Node* left, bool elvis, Position at);
 

@@ -167,10 +167,14 @@ Value* MapObject::find(std::string_view key) {
 
 Value* MapObject::find_slow(const Value& key, std::uint32_t& hint) {
   const std::string& name = key.text();
-  if (hint < entries.size() && entries[hint].key.text() == name) return &entries[hint].value;
-  const std::size_t at = lower_bound(name);
-  if (at == entries.size() || entries[at].key.text() != name) return nullptr;
-  hint = static_cast<std::uint32_t>(at);
+  std::size_t at = hint;
+  if (at >= entries.size() || entries[at].key.text() != name) {
+    at = lower_bound(name);
+    if (at == entries.size() || entries[at].key.text() != name) return nullptr;
+    hint = static_cast<std::uint32_t>(at);
+  }
+  // The same text in the script's own object: the next look finds it without reading it.
+  if (key.tag() == 0) entries[at].key = key;
   return &entries[at].value;
 }
 

@@ -122,6 +122,8 @@ class Value {
   [[nodiscard]] std::int64_t as_int() const { return static_cast<std::int64_t>(bits_); }
   [[nodiscard]] double as_float() const { return __builtin_bit_cast(double, bits_); }
   [[nodiscard]] char32_t as_char() const { return static_cast<char32_t>(bits_); }
+  // One word holds a number or a pointer: that is what keeps a value at 16 bytes.
+  // NOLINTBEGIN(performance-no-int-to-ptr)
   [[nodiscard]] Object* object() const { return reinterpret_cast<Object*>(bits_); }
   [[nodiscard]] StringObject& string_object() const { return *reinterpret_cast<StringObject*>(bits_); }
   [[nodiscard]] ArrayObject& array_object() const { return *reinterpret_cast<ArrayObject*>(bits_); }
@@ -132,6 +134,7 @@ class Value {
   [[nodiscard]] IteratorObject& iterator_object() const { return *reinterpret_cast<IteratorObject*>(bits_); }
   [[nodiscard]] HostObject& host_object() const { return *reinterpret_cast<HostObject*>(bits_); }
   [[nodiscard]] CellObject& cell_object() const { return *reinterpret_cast<CellObject*>(bits_); }
+  // NOLINTEND(performance-no-int-to-ptr)
 
   // The text of a string, the items of an array, the bytes of a blob.
   [[nodiscard]] const std::string& text() const;

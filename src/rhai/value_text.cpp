@@ -162,11 +162,21 @@ std::string float_text(double f) {
   return text;
 }
 
+const HostProperty* HostType::find_slow(std::string_view property, std::uint32_t& hint) const {
+  for (std::uint32_t i = 0; i < properties.size(); ++i) {
+    if (properties[i].name != property) continue;
+    // The highest number is left out: a hint of all ones means nothing.
+    if (i < index_max && number != 0 && number < typed - 1) hint = (number | typed) << index_bits | i;
+    return &properties[i];
+  }
+  return nullptr;
+}
+
 Value host_to_map(const Value& object) {
   Value map = Value::map();
   const HostObject& host = object.host_object();
   for (const HostProperty& property : host.host_type->properties) {
-    map.map_object().set(property.name, property.get(host.data.get()));
+    map.map_object().set(property.name, property.read(host.data.get()));
   }
   return map;
 }

@@ -36,8 +36,9 @@ struct Size {
 
 // It is sent now. `load` must have been advanced to now.
 [[nodiscard]] Estimate cost_now(const EngineLoad& load, Size size);
-// It waits until `ahead` others that wait for this engine have a slot. `congestion`: rho / (1 - rho).
-[[nodiscard]] Estimate cost_waiting(const EngineLoad& load, Size size, int ahead, double congestion);
+// It waits until those `ahead` that wait for this engine have a slot. `congestion`: rho / (1 - rho).
+[[nodiscard]] Estimate cost_waiting(const EngineLoad& load, Size size, EngineLoad::Ahead ahead,
+                                    double congestion);
 // On an engine that is not loaded yet.
 [[nodiscard]] Estimate cost_cold(const ModelSpeed& speed, Size size);
 

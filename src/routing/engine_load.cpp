@@ -51,6 +51,9 @@ void EngineLoad::begin(double now_s, Job job) {
   advance(now_s);
   busy_ += job.slots;
   unread_ += job.unread;
+  // At once for all it will ever have: later ones allocate nothing.
+  if (jobs_.empty())
+    jobs_.reserve(std::min<std::size_t>(static_cast<std::size_t>(std::max(slots_, 1)), most_looked_at));
   jobs_.push_back(job);
 }
 
@@ -86,7 +89,7 @@ double EngineLoad::remaining(const Job& job) const {
   return std::max(job.output - made, job.output / 4);
 }
 
-double EngineLoad::until_free_s(int nth) const {
+double EngineLoad::until_free_s(Ahead ahead) const {
   std::array<double, most_looked_at> ends{};
   const std::size_t count = std::min(jobs_.size(), most_looked_at);
   if (count == 0) return 0;
@@ -94,11 +97,14 @@ double EngineLoad::until_free_s(int nth) const {
   double read = unread_ / speed_.prompt;
   for (std::size_t i = 0; i < count; ++i) ends[i] = read + remaining(jobs_[i]) * step;
   std::sort(ends.begin(), ends.begin() + static_cast<std::ptrdiff_t>(count));
-  const std::size_t whole = static_cast<std::size_t>(nth) / count;
-  const std::size_t within = static_cast<std::size_t>(nth) % count;
+  const std::size_t nth = static_cast<std::size_t>(ahead.count);
+  const std::size_t whole = nth / count;
+  const std::size_t within = nth % count;
   double mean = 0;
   for (std::size_t i = 0; i < count; ++i) mean += jobs_[i].output * step;
-  return ends[within] + static_cast<double>(whole) * mean / static_cast<double>(count);
+  // Nobody generates while the prompts of those ahead are read.
+  return ends[within] + ahead.unread / speed_.prompt +
+         static_cast<double>(whole) * mean / static_cast<double>(count);
 }
 
 }  // namespace rbee::routing

@@ -59,8 +59,13 @@ class EngineLoad {
   [[nodiscard]] double unread() const { return unread_; }
   // What is expected to be left of a job's answer: when it made more than expected, a share of that.
   [[nodiscard]] double remaining(const Job& job) const;
-  // Seconds until `nth` (from 0) of the slots now busy is free.
-  [[nodiscard]] double until_free_s(int nth) const;
+  // Who gets a slot before: so many, with so many tokens of their prompts to be read.
+  struct Ahead {
+    int count = 0;
+    double unread = 0;
+  };
+  // Seconds until a slot is free for the one behind those.
+  [[nodiscard]] double until_free_s(Ahead ahead) const;
 
  private:
   [[nodiscard]] int generating() const { return generating_; }

@@ -39,6 +39,18 @@ Json to_json(const Explanation& explanation) {
   return json;
 }
 
+std::string in_one_line(const Explanation& explanation, std::size_t most_workers) {
+  std::string text = explanation.reason;
+  std::size_t told = 0;
+  for (const Explanation::Worker& worker : explanation.workers) {
+    if (told == most_workers) break;
+    text += cat(told++ == 0 ? " [" : "; ", worker.name, ": ", worker.why);
+  }
+  const std::size_t more = explanation.workers.size() - told;
+  if (more > 0 && told > 0) text += cat("; and ", more, " more");
+  return told == 0 ? text : cat(text, "]");
+}
+
 std::string in_words(const Explanation& explanation) {
   std::string text = explanation.placed.empty()
                          ? cat("'", explanation.model, "' is placed nowhere. ")

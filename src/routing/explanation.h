@@ -32,6 +32,8 @@ struct Explanation {
 void put_in_order(Explanation& explanation);
 
 [[nodiscard]] Json to_json(const Explanation& explanation);
+// For a log: the reason, and of so many workers why they were dropped.
+[[nodiscard]] std::string in_one_line(const Explanation& explanation, std::size_t most_workers);
 // Lines for a person.
 [[nodiscard]] std::string in_words(const Explanation& explanation);
 

@@ -218,4 +218,22 @@ bool may_fall_back(const Policy& policy, const FleetWorker& worker, double param
          policy.cpu_fallback->contains(parameters);
 }
 
+double word_on(const Policy& policy, const Asked& asked, const FleetWorker& worker, const ModelFile& file,
+               std::string* why) {
+  const auto say = [&](double weight, std::string_view reason) {
+    if (why != nullptr) *why = reason;
+    return weight;
+  };
+  if (!asked.worker.empty() && asked.worker != worker.report.name)
+    return say(0, "another worker was asked for");
+  if (asked.script == ScriptWord::Says::nobody) return say(0, "the script refuses");
+  if (asked.script == ScriptWord::Says::these) {
+    return asked.named ? say(1, "the script returned it") : say(0, "the script did not return it");
+  }
+  if (asked.fallback && may_fall_back(policy, worker, asked.parameters)) {
+    return say(1, "cpu_fallback: no worker passes the rules");
+  }
+  return judge(policy, asked.rule, worker, file, why);
+}
+
 }  // namespace rbee::routing

@@ -68,6 +68,19 @@ inline constexpr int no_rule = -1;
                            std::string* why);
 [[nodiscard]] bool may_fall_back(const Policy& policy, const FleetWorker& worker, double parameters);
 
+// What policy looks at of one request: its rule, the header that names a worker, and the script's word.
+struct Asked {
+  int rule = no_rule;
+  double parameters = 0;
+  bool fallback = false;         // no worker passes the rule
+  std::string_view worker = {};  // asked for by name; empty: any
+  ScriptWord::Says script = ScriptWord::Says::nothing;
+  bool named = false;  // the script returned this worker
+};
+// judge(), with all that may stand above the rules.
+[[nodiscard]] double word_on(const Policy& policy, const Asked& asked, const FleetWorker& worker,
+                             const ModelFile& file, std::string* why);
+
 // The whole of `text`, in any case; * stands for any text.
 [[nodiscard]] bool matches_pattern(std::string_view pattern, std::string_view text);
 // Bits of a weight by its quantization's name, 0 where the name says nothing.

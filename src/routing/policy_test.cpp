@@ -187,11 +187,82 @@ TEST(Explain, APlacementIsToldOfAfterwards) {
   request.id = 7;
   request.model = "m";
   static_cast<void>(router.on_request(Instant{}, request));
-  const std::optional<Explanation> told = router.explain_past(7);
-  ASSERT_TRUE(told);
-  EXPECT_EQ(told->placed, "cuda");
-  EXPECT_EQ(told->order.size(), 3u);
-  EXPECT_FALSE(router.explain_past(8));
+  ASSERT_TRUE(router.seen(7));
+  const Explanation told = explain_past(*router.seen(7));
+  EXPECT_EQ(told.placed, "cuda");
+  EXPECT_EQ(told.order.size(), 3u);
+  EXPECT_FALSE(router.seen(8));
+}
+
+Explanation past_of(const Router& router, std::uint64_t id) { return explain_past(router.seen(id).value()); }
+
+TEST(Explain, ARefusalIsToldOfAfterwardsWithEachWorkersReason) {
+  Rule rule = rule_of("<10B");
+  rule.min_vram = 4000;
+  Router router({.limits = {}, .policy = {.rules = {rule}, .cpu_fallback = {}}});
+  static_cast<void>(router.on_fleet(Instant{}, mixed()));
+  Request request;
+  request.id = 7;
+  request.model = "m";
+  const Actions actions = router.on_request(Instant{}, request);
+  ASSERT_TRUE(std::holds_alternative<Refuse>(actions.front()));
+  const Explanation told = past_of(router, 7);
+  EXPECT_EQ(told.placed, "");
+  EXPECT_NE(told.reason.find("4000 GB"), std::string::npos) << told.reason;
+  for (const Explanation::Worker& row : told.workers) {
+    EXPECT_FALSE(row.kept);
+    EXPECT_NE(row.why.find("< 4000 GB"), std::string::npos) << row.why;
+  }
+  request.id = 8;
+  request.model = "unknown";
+  static_cast<void>(router.on_request(Instant{}, request));
+  EXPECT_EQ(past_of(router, 8).reason, "There is no model 'unknown'.");
+}
+
+TEST(Explain, TheScriptsWordIsToldOfAfterwards) {
+  Router router;
+  static_cast<void>(router.on_fleet(Instant{}, mixed()));
+  Request request;
+  request.id = 7;
+  request.model = "m";
+  request.script = {.says = ScriptWord::Says::these, .workers = {"metal"}};
+  static_cast<void>(router.on_request(Instant{}, request));
+  const Explanation told = past_of(router, 7);
+  EXPECT_EQ(told.placed, "metal");
+  EXPECT_EQ(told.order, (std::vector<std::string>{"metal"}));
+  EXPECT_NE(told.workers[0].why.find("did not return it"), std::string::npos) << told.workers[0].why;
+}
+
+TEST(Explain, WhoWaitedIsToldOfWithItsWaitAndWhoTookIt) {
+  Fleet fleet;
+  add_worker(fleet, "a", Backend::cuda, 24, {.prompt_speed = 500, .speed = 50});
+  add_worker(fleet, "b", Backend::cuda, 24, {.prompt_speed = 500, .speed = 49});
+  Router router;
+  static_cast<void>(router.on_fleet(Instant{}, fleet));
+  Request request;
+  request.model = "m";
+  request.slots = 2;
+  for (request.id = 1; request.id <= 3; ++request.id) {
+    static_cast<void>(router.on_request(Instant{}, request));
+  }
+  EXPECT_EQ(past_of(router, 3).reason, "It waits for a.");
+  static_cast<void>(router.on_done(Instant{} + Milliseconds{500}, 2, {}));
+  EXPECT_EQ(past_of(router, 3).placed, "b");
+  EXPECT_EQ(past_of(router, 3).reason, "It waited 0.50 s for a; b was free first.");
+}
+
+TEST(Explain, TheLastThousandDecisionsAreKept) {
+  Router router;
+  static_cast<void>(router.on_fleet(Instant{}, mixed()));
+  Request request;
+  request.model = "m";
+  for (request.id = 1; request.id <= SeenRing::kept + 1; ++request.id) {
+    static_cast<void>(router.on_request(Instant{}, request));
+    static_cast<void>(router.on_done(Instant{}, request.id, {}));
+  }
+  EXPECT_FALSE(router.seen(1));
+  EXPECT_TRUE(router.seen(2));
+  EXPECT_TRUE(router.seen(SeenRing::kept + 1));
 }
 
 TEST(Prefix, TheEngineThatHasReadTheBeginningIsChosen) {

@@ -82,6 +82,7 @@ class RhaiPolicy::Instance {
       picture_ = std::make_unique<ScriptPicture>(fleet, worker_type_);
     }
     picture_->request = &request;
+    picture_->request_texts.reset();
     picture_->now = engines;
     static_cast<void>(picture_->asked(request.model));
     const std::array<Value, 2> arguments = {

@@ -20,7 +20,6 @@ constexpr double most_ever = 100;
 constexpr double answers_remembered = 1000;
 // API keys whose share is kept while nothing of theirs waits.
 constexpr std::size_t most_keys = 1000;
-constexpr int retry_overdue_s = 5;
 
 void move_factor(double& factor, double ratio) {
   const double bounded = std::clamp(ratio, 1 / most_at_once, most_at_once);
@@ -35,17 +34,21 @@ std::string engine_key(const FleetEngine& engine) {
   return cat(engine.hive, '/', engine.id, '/', engine.incarnation);
 }
 
-Router::Router(RouterSettings settings) : settings_(std::move(settings)) {}
+Router::Router(RouterSettings settings)
+    : settings_(std::move(settings)), entries_(&pool_), unbound_(&pool_), deadlines_(&pool_) {}
 Router::~Router() = default;
 
 Actions Router::on_request(Instant now, Request request) {
   Actions actions;
   count_loading(now);
   if (std::optional<Error> error = refused_outright(request)) {
-    actions.push_back(Refuse{request.id, std::move(*error), 0});
+    Entry none;
+    none.request = std::move(request);
+    record(none, false).refusal = error->message;
+    actions.emplace_back(Refuse{none.request.id, std::move(*error), 0});
     return actions;
   }
-  Line& line = line_of(lower(request.model));
+  Line& line = line_of(asked_name_);
   const std::uint64_t id = request.id;
   Entry& entry = entries_[id];
   entry.request = std::move(request);
@@ -70,12 +73,13 @@ Actions Router::on_request(Instant now, Request request) {
   double& fair = fair_[entry.request.key];
   fair = std::max(fair, entry.arrived_s);
   entry.fair_s = fair;
-  if (line.capacity > 0) fair += 1 / line.capacity;
+  fair += service_s(entry);
   ++waiting_;
   ++line.waiting;
   if (std::optional<Refuse> full = refused_full(entry)) {
+    record(entry, false).refusal = full->error.message;
     forget(entry);
-    actions.push_back(std::move(*full));
+    actions.emplace_back(std::move(*full));
     return actions;
   }
   deadlines_.emplace(entry.deadline, id);
@@ -106,8 +110,11 @@ void Router::learn(Engine& engine, const Entry& entry, const Spent& spent, doubl
     const double ratio = std::clamp(entry.request.prompt_bytes / read, 1.0, 16.0);
     entry.line->bytes_per_token += learning * (ratio - entry.line->bytes_per_token);
   }
-  Learned& learned =
-      learned_[{fleet_.workers[engine.worker].report.name, fleet_.engines[engine.fleet].model_id}];
+  if (engine.learned == nullptr) {
+    engine.learned =
+        &learned_[{fleet_.workers[engine.worker].report.name, fleet_.engines[engine.fleet].model_id}];
+  }
+  Learned& learned = *engine.learned;
   const EngineSpeed& believed = engine.load.speed();
   if (spent.prompt_tokens >= enough_prompt_tokens && is_amount(spent.prompt_seconds)) {
     move_factor(learned.prompt_factor, spent.prompt_tokens / spent.prompt_seconds / believed.prompt);
@@ -261,7 +268,11 @@ void Router::forget(Entry& entry) {
 }
 
 void Router::refuse(Entry& entry, Error error, int retry_after_s, Actions& actions) {
-  actions.push_back(Refuse{entry.request.id, std::move(error), retry_after_s});
+  Seen* seen = seen_.at(entry.seen_at, entry.request.id);
+  if (seen == nullptr) seen = &record(entry, false);
+  seen->refusal = error.message;
+  seen->placed = false;
+  actions.emplace_back(Refuse{entry.request.id, std::move(error), retry_after_s});
   forget(entry);
 }
 
@@ -306,7 +317,8 @@ void Router::drop_late(Instant now, Actions& actions) {
   }
   for (const std::uint64_t id : due) {
     Entry& entry = entries_.at(id);
-    if (deadline_of(entry) <= now) refuse(entry, overdue(entry), retry_overdue_s, actions);
+    if (deadline_of(entry) <= now)
+      refuse(entry, overdue(entry), retry_after_s(drain_s(*entry.line)), actions);
   }
 }
 
@@ -329,7 +341,7 @@ void Router::wake_when_due(Actions& actions) {
   if (next_eviction_) next = std::min(next, *next_eviction_);
   if (wake_ && *wake_ <= next) return;
   wake_ = next;
-  actions.push_back(WakeAt{next});
+  actions.emplace_back(WakeAt{next});
 }
 
 }  // namespace rbee::routing

@@ -18,6 +18,7 @@
 #include "routing/seen.h"
 
 #include <map>
+#include <memory_resource>
 #include <optional>
 #include <set>
 #include <utility>
@@ -44,14 +45,23 @@ class Router final : public Scheduler {
   std::vector<EngineNow> engines_now() const override;
   std::size_t waiting() const override { return waiting_; }
   std::size_t running() const override { return entries_.size() - waiting_; }
+  std::vector<std::pair<std::string, std::size_t>> waiting_by_model() const override;
   Explanation explain(Instant now, const Request& request) override;
   // Of the last 1,000.
-  std::optional<Explanation> explain_past(std::uint64_t request) const override;
+  std::optional<Seen> seen(std::uint64_t request) const override;
 
  private:
   using Index = std::uint32_t;
   static constexpr Index nowhere = 0xffff'ffff;
   using WorkerModel = std::pair<std::string, std::string>;  // worker, model_id
+  // Found by views of names, too.
+  struct ByNames {
+    using is_transparent = void;
+    bool operator()(const auto& a, const auto& b) const {
+      const int first = std::string_view(a.first).compare(b.first);
+      return first != 0 ? first < 0 : std::string_view(a.second) < std::string_view(b.second);
+    }
+  };
   struct Engine;
   struct Lane;
   struct Line;
@@ -101,9 +111,15 @@ class Router final : public Scheduler {
   [[nodiscard]] bool can_take(const Entry& entry, Index engine) const;
   [[nodiscard]] Size size_on(const Entry& entry, const Engine& engine) const;
   [[nodiscard]] Rated rate(const Entry& entry, Index engine, double now_s, double congestion);
-  [[nodiscard]] Rated rate_queued(const Entry& entry, Index engine, int ahead, double now_s,
+  [[nodiscard]] double turn(const Entry& entry) const;
+  [[nodiscard]] double short_first_s(const Entry& entry, double unread, const Engine& engine) const;
+  [[nodiscard]] static double behind_s(const Engine& engine, EngineLoad::Ahead ahead, Size size);
+  [[nodiscard]] EngineLoad::Ahead before_in_queue(const Entry& entry, double unread,
+                                                  const Engine& engine) const;
+  [[nodiscard]] Rated rate_queued(const Entry& entry, Index engine, EngineLoad::Ahead ahead, double now_s,
                                   double congestion);
   void collect(const Entry& entry, std::vector<Index>& candidates);
+  [[nodiscard]] Seen& record(Entry& entry, bool fallback);
   [[nodiscard]] Rated choose(Entry& entry, double now_s);
   [[nodiscard]] Rated choose_simply(Entry& entry, double now_s);
   bool place(Instant now, Entry& entry, Actions& actions);
@@ -115,6 +131,8 @@ class Router final : public Scheduler {
   Entry* steal_for(Index engine, double now_s);
   [[nodiscard]] double congestion(const Line& line) const;
   void count_arrival(Line& line, double now_s);
+  [[nodiscard]] static Size mean_size(const Line& line);
+  [[nodiscard]] double service_s(const Entry& entry) const;
 
   // router_loads.cpp: what is loaded and put out.
   void settle(Instant now, Actions& actions);
@@ -135,6 +153,7 @@ class Router final : public Scheduler {
   // router_words.cpp: why not.
   [[nodiscard]] std::optional<Error> refused_outright(const Request& request);
   [[nodiscard]] std::optional<Refuse> refused_full(const Entry& entry) const;
+  [[nodiscard]] static double drain_s(const Line& line);
   [[nodiscard]] Error why_not(const Entry& entry, const Line& line) const;
   [[nodiscard]] Error overdue(const Entry& entry) const;
 
@@ -158,11 +177,13 @@ class Router final : public Scheduler {
   std::vector<Engine> engines_;  // the fastest first
   std::map<std::string, std::size_t> workers_;
   std::map<std::string, std::unique_ptr<Line>> lines_;  // by the model's name as asked, in lower case
-  std::map<std::uint64_t, Entry> entries_;
-  std::set<std::uint64_t> unbound_;  // who waits for no engine in particular
-  std::set<std::pair<Instant, std::uint64_t>> deadlines_;
+  // Nodes of what comes and goes with each request are used again.
+  std::pmr::unsynchronized_pool_resource pool_;
+  std::pmr::map<std::uint64_t, Entry> entries_;
+  std::pmr::set<std::uint64_t> unbound_;  // who waits for no engine in particular
+  std::pmr::set<std::pair<Instant, std::uint64_t>> deadlines_;
   std::size_t waiting_ = 0;
-  std::map<WorkerModel, Learned> learned_;
+  std::map<WorkerModel, Learned, ByNames> learned_;
   std::map<WorkerModel, Instant> asked_;  // loads that no report shows yet: until when
   std::map<WorkerModel, Refusal> refusals_;
   std::map<std::string, double> fair_;  // by API key: when its last request would be served
@@ -170,6 +191,7 @@ class Router final : public Scheduler {
   std::vector<std::uint64_t> free_;     // a bit for each engine: it takes one now
   std::vector<std::uint64_t> idle_;     // and it has no work at all
   std::vector<Index> candidates_;       // kept, so that a choice allocates nothing
+  std::string asked_name_;              // the same
   std::uint64_t draw_ = 0;
   std::uint64_t uses_ = 0;
   std::size_t suspects_ = 0;

@@ -17,12 +17,15 @@ constexpr std::size_t fastest_free = 8;
 constexpr std::size_t queues_looked_at = 16;
 constexpr std::size_t places_looked_at = 8;
 // In a queue, short prompts go first: each second of reading is worth so many of waiting. In the simulator,
-// 10 to 30 give the best means; what waits long still comes to its turn, as time goes on for all.
-constexpr double short_first = 20;
+// 30 to 80 give the best means; what waits long still comes to its turn, as time goes on for all.
+constexpr double short_first = 60;
+// Those behind it in a queue lose its time; so do the ones who come while they wait.
+constexpr double behind_counts = 3;
 constexpr double priority_s = 30;
 // The load is taken over the last minutes: bursts are what queues are for.
 constexpr double load_memory_s = 300;
 constexpr double least_load_s = 1;
+constexpr double usual_prompt_tokens = 1000;
 
 template <class Found>
 void for_bits(const std::vector<std::uint64_t>& a, const std::vector<std::uint64_t>& b, std::size_t most,
@@ -35,6 +38,31 @@ void for_bits(const std::vector<std::uint64_t>& a, const std::vector<std::uint64
 }
 
 }  // namespace
+
+double Router::turn(const Entry& entry) const {
+  return (fair_.size() > 1 ? entry.fair_s : entry.arrived_s) + entry.short_first_s;
+}
+
+double Router::short_first_s(const Entry& entry, double unread, const Engine& engine) const {
+  // Never so much that a long prompt's patience ends before its turn comes.
+  const double most_s = static_cast<double>(settings_.limits.longest_wait.count()) / 1000 / 2;
+  double later_s = std::min(short_first * unread / engine.load.speed().prompt, most_s);
+  if (entry.request.priority == Priority::high) later_s -= priority_s;
+  if (entry.request.priority == Priority::low) later_s += priority_s;
+  return later_s;
+}
+
+// Those that would go before it in that queue. Their prompts are taken to be of the queue's mean.
+EngineLoad::Ahead Router::before_in_queue(const Entry& entry, double unread, const Engine& engine) const {
+  if (engine.queue.empty()) return {};
+  const double own =
+      (fair_.size() > 1 ? entry.fair_s : entry.arrived_s) + short_first_s(entry, unread, engine);
+  const auto at =
+      std::ranges::upper_bound(engine.queue, own, {}, [&](const Entry* one) { return turn(*one); });
+  const auto count = at - engine.queue.begin();
+  const double share = static_cast<double>(count) / static_cast<double>(engine.queue.size());
+  return {static_cast<int>(count), engine.queued_unread * share};
+}
 
 bool Router::can_take(const Entry& entry, Index index) const {
   const Engine& engine = engines_[index];
@@ -58,6 +86,15 @@ double Router::congestion(const Line& line) const {
   return congestion_at(line.arrivals / std::max(line.arrivals_s, least_load_s) / line.capacity);
 }
 
+// By the API key that asks most.
+Size Router::mean_size(const Line& line) {
+  Line::Expected mean;
+  for (const auto& [key, expected] : line.expected) {
+    if (expected.count >= mean.count) mean = expected;
+  }
+  return {line.unread_count > 0 ? line.unread_mean : usual_prompt_tokens, mean.output};
+}
+
 void Router::count_arrival(Line& line, double now_s) {
   const double passed = line.counted > 0 ? now_s - line.last_arrival_s : 0;
   const double kept = std::exp(-passed / load_memory_s);
@@ -69,29 +106,47 @@ void Router::count_arrival(Line& line, double now_s) {
   if (line.capacity_of >= 0 && line.counted - line.capacity_of < due && line.counted > 256) return;
   line.capacity_of = line.counted;
   line.capacity = 0;
-  Line::Expected mean;
-  for (const auto& [key, expected] : line.expected) {
-    if (expected.count >= mean.count) mean = expected;
-  }
-  const Size size{line.unread_count > 0 ? line.unread_mean : 1000, mean.output};
+  const Size size = mean_size(line);
   for (const Index index : line.engines) {
     const EngineLoad& load = engines_[index].load;
     line.capacity += rbee::routing::capacity(load.speed(), load.slots(), size);
   }
 }
 
-Router::Rated Router::rate_queued(const Entry& entry, Index index, int ahead, double now_s,
+// What it takes of all engines of its line together: the shares of API keys are in these.
+double Router::service_s(const Entry& entry) const {
+  const Line& line = *entry.line;
+  if (line.capacity <= 0 || line.engines.empty()) return 0;
+  const EngineLoad& load = engines_[line.engines.front()].load;
+  const Size own{entry.request.prompt_tokens, entry.output};
+  const double mean = rbee::routing::capacity(load.speed(), load.slots(), mean_size(line));
+  return mean / rbee::routing::capacity(load.speed(), load.slots(), own) / line.capacity;
+}
+
+Router::Rated Router::rate_queued(const Entry& entry, Index index, EngineLoad::Ahead ahead, double now_s,
                                   double congested) {
   Engine& engine = engines_[index];
   engine.load.advance(now_s);
   return {index, false, 1, cost_waiting(engine.load, size_on(entry, engine), ahead, congested)};
 }
 
+// What it takes from those who would then wait behind it.
+double Router::behind_s(const Engine& engine, EngineLoad::Ahead ahead, Size size) {
+  const EngineSpeed& speed = engine.load.speed();
+  const int slots = std::max(engine.load.slots(), 1);
+  const double service = size.unread / speed.prompt + size.output * speed.step_s(slots) / slots;
+  return (static_cast<double>(engine.queue.size()) - ahead.count) * service;
+}
+
 Router::Rated Router::rate(const Entry& entry, Index index, double now_s, double congested) {
   Engine& engine = engines_[index];
   if (!engine.queue.empty() ||
       engine.load.free_slots() < std::min(entry.request.slots, engine.load.slots())) {
-    return rate_queued(entry, index, static_cast<int>(engine.queue.size()), now_s, congested);
+    const double unread = size_on(entry, engine).unread;
+    const EngineLoad::Ahead ahead = before_in_queue(entry, unread, engine);
+    Rated rated = rate_queued(entry, index, ahead, now_s, congested);
+    rated.cost.others += behind_counts * behind_s(engine, ahead, {unread, entry.output});
+    return rated;
   }
   engine.load.advance(now_s);
   return {index, true, 1, cost_now(engine.load, size_on(entry, engine))};
@@ -122,34 +177,53 @@ Router::Rated Router::choose(Entry& entry, double now_s) {
   collect(entry, candidates_);
   const double congested = congestion(*entry.line);
   const bool selfish = settings_.policy.strategy == Strategy::fastest;
-  Seen& seen = seen_.next();
-  seen.request = entry.request.id;
-  seen.model = entry.request.model;
-  seen.user = entry.request.user;
-  seen.rule = entry.rule;
-  seen.fallback = lane.fallback;
-  seen.parameters = entry.line->parameters;
-  seen.fleet = seen_fleet_;
+  Seen& seen = record(entry, lane.fallback);
+  const auto keep = [&](Index index, const Rated& rated, bool taken) {
+    if (seen.candidates.size() >= SeenRing::most_candidates) return;
+    const auto place = static_cast<std::uint32_t>(engines_[index].fleet);
+    seen.candidates.push_back({place, rated.cost, rated.weight, rated.now, taken});
+  };
   Rated best;
   double least = std::numeric_limits<double>::infinity();
   for (const Index index : candidates_) {
-    if (!can_take(entry, index)) continue;
+    if (!can_take(entry, index)) {
+      keep(index, {}, false);
+      continue;
+    }
     Rated rated = rate(entry, index, now_s, congested);
     rated.weight = static_cast<double>(lane.weight[index]);
     const double cost = selfish ? rated.weight * rated.cost.own() : rated.total();
-    if (seen.candidates.size() < SeenRing::most_candidates) {
-      seen.candidates.push_back(
-          {static_cast<std::uint32_t>(engines_[index].fleet), rated.cost, rated.weight, rated.now});
-    }
+    keep(index, rated, true);
     // The first of equals: engines stand by their speed, then by their names.
     if (cost < least) {
       least = cost;
       best = rated;
     }
   }
-  seen.placed = best.engine != nowhere;
-  if (seen.placed) seen.chosen = static_cast<std::uint32_t>(engines_[best.engine].fleet);
   return best;
+}
+
+// What this decision looks at; the candidates are still to come.
+Seen& Router::record(Entry& entry, bool fallback) {
+  Seen& seen = seen_.next();
+  entry.seen_at = seen_.last();
+  const Request& request = entry.request;
+  seen.request = request.id;
+  seen.model = request.model;
+  seen.user = request.user;
+  seen.worker = request.worker;
+  seen.rule = entry.rule;
+  seen.fallback = fallback;
+  seen.parameters = entry.line == nullptr ? 0 : entry.line->parameters;
+  seen.fleet = seen_fleet_;
+  seen.script = request.script.says;
+  if (seen.script != ScriptWord::Says::these) return seen;
+  seen.named.assign(fleet_.workers.size() / 64 + 1, 0);
+  for (const std::string& name : request.script.workers) {
+    const auto at = workers_.find(name);
+    if (at != workers_.end()) seen.named[at->second / 64] |= std::uint64_t{1} << (at->second % 64);
+  }
+  return seen;
 }
 
 // By a strategy that does not look at seconds: only engines with a slot free; else it waits for any.
@@ -157,20 +231,29 @@ Router::Rated Router::choose_simply(Entry& entry, double now_s) {
   const Strategy strategy = settings_.policy.strategy;
   const std::vector<std::string>& order = entry.request.script.workers;
   Lane& lane = lane_of(*entry.line, entry.request, entry.rule);
+  Seen& seen = record(entry, lane.fallback);
   Rated best;
   double least = std::numeric_limits<double>::infinity();
   for (const Index index : lane.members) {
     const Engine& engine = engines_[index];
     const int slots = std::clamp(entry.request.slots, 1, std::max(engine.load.slots(), 1));
-    if (!can_take(entry, index)) continue;
-    const bool now = engine.load.free_slots() >= slots && engine.queue.empty();
+    const bool can = can_take(entry, index);
+    const bool now = can && engine.load.free_slots() >= slots && engine.queue.empty();
+    if (seen.candidates.size() < SeenRing::most_candidates) {
+      const Estimate cost = can ? rate(entry, index, now_s, 0).cost : Estimate{};
+      const auto place = static_cast<std::uint32_t>(engine.fleet);
+      seen.candidates.push_back({place, cost, static_cast<double>(lane.weight[index]), now, can});
+    }
+    if (!can) continue;
     double value = 0;
     if (strategy == Strategy::script) {
       const auto at = std::ranges::find(order, fleet_.workers[engine.worker].report.name) - order.begin();
       // Any free one comes before any wait.
       value = now ? static_cast<double>(at)
                   : static_cast<double>(order.size()) +
-                        rate_queued(entry, index, static_cast<int>(engine.queue.size()), now_s, 0).cost.wait;
+                        rate_queued(entry, index,
+                                    before_in_queue(entry, size_on(entry, engine).unread, engine), now_s, 0)
+                            .cost.wait;
     } else {
       if (!now) continue;
       value = strategy == Strategy::round_robin
@@ -195,6 +278,11 @@ bool Router::place(Instant now, Entry& entry, Actions& actions) {
                        (strategy == Strategy::script && !by_script);
   const Rated at = by_cost ? choose(entry, now_s) : choose_simply(entry, now_s);
   if (at.engine == nowhere) return false;
+  if (Seen* seen = seen_.at(entry.seen_at, entry.request.id)) {
+    seen->placed = true;
+    seen->chosen = static_cast<std::uint32_t>(engines_[at.engine].fleet);
+    seen->waited = !at.now;
+  }
   if (at.now) {
     send(now, entry, at.engine, actions);
     return true;
@@ -227,12 +315,15 @@ void Router::send(Instant now, Entry& entry, Index index, Actions& actions) {
   --waiting_;
   --line.waiting;
   engine.last_use = ++uses_;
+  engine.load.advance(seconds(now));
+  Estimate predicted = cost_now(engine.load, size);
   engine.load.begin(
       seconds(now),
       {.request = request.id, .unread = size.unread, .output = entry.output, .slots = entry.slots});
   fleet_.engines[engine.fleet].busy = engine.load.busy();
   mark_free(index);
-  actions.push_back(Send{request.id, engine.shown});
+  predicted.wait = entry.expected_wait;
+  actions.emplace_back(Send{request.id, engine.shown, predicted, seconds(now) - entry.arrived_s});
 }
 
 void Router::enqueue(Entry& entry, const Rated& at) {
@@ -240,15 +331,12 @@ void Router::enqueue(Entry& entry, const Rated& at) {
   entry.engine = at.engine;
   entry.expected_wait = at.cost.wait;
   entry.line->waiting_s += entry.expected_wait;
-  entry.short_first_s = short_first * size_on(entry, engine).unread / engine.load.speed().prompt;
-  if (entry.request.priority == Priority::high) entry.short_first_s -= priority_s;
-  if (entry.request.priority == Priority::low) entry.short_first_s += priority_s;
-  const auto turn = [&](const Entry* one) {
-    return (fair_.size() > 1 ? one->fair_s : one->arrived_s) + one->short_first_s;
-  };
-  const double own = turn(&entry);
+  entry.unread = size_on(entry, engine).unread;
+  engine.queued_unread += entry.unread;
+  entry.short_first_s = short_first_s(entry, entry.unread, engine);
+  const double own = turn(entry);
   auto before = engine.queue.end();
-  while (before != engine.queue.begin() && turn(*(before - 1)) > own) --before;
+  while (before != engine.queue.begin() && turn(**(before - 1)) > own) --before;
   engine.queue.insert(before, &entry);
   queued_.insert(at.engine);
   mark_free(at.engine);
@@ -258,6 +346,7 @@ void Router::dequeue(Entry& entry) {
   if (entry.running || entry.engine == nowhere) return;
   Engine& engine = engines_[entry.engine];
   std::erase(engine.queue, &entry);
+  engine.queued_unread = engine.queue.empty() ? 0 : std::max(0.0, engine.queued_unread - entry.unread);
   entry.line->waiting_s = std::max(0.0, entry.line->waiting_s - entry.expected_wait);
   if (engine.queue.empty()) queued_.erase(entry.engine);
   mark_free(entry.engine);
@@ -284,15 +373,18 @@ Router::Entry* Router::steal_for(Index index, double now_s) {
     const Index other = *from++;
     if (other == index) continue;
     const std::vector<Entry*>& queue = engines_[other].queue;
-    for (std::size_t ahead = 0; ahead < std::min(queue.size(), places_looked_at); ++ahead) {
-      Entry& entry = *queue[ahead];
+    EngineLoad::Ahead ahead;
+    double unread = 0;
+    for (std::size_t place = 0; place < std::min(queue.size(), places_looked_at); ++place) {
+      Entry& entry = *queue[place];
+      ahead = {static_cast<int>(place), unread};
+      unread += entry.unread;
       if (!can_take(entry, index) || entry.request.slots > engine.load.free_slots()) continue;
       Lane& lane = lane_of(*entry.line, entry.request, entry.rule);
       if (!(lane.weight[index] > 0)) continue;
       const double here = static_cast<double>(lane.weight[index]) * rate(entry, index, now_s, 0).cost.total();
-      const double there =
-          static_cast<double>(lane.weight[other]) *
-          rate_queued(entry, other, static_cast<int>(ahead), now_s, congestion(*entry.line)).cost.total();
+      const double there = static_cast<double>(lane.weight[other]) *
+                           rate_queued(entry, other, ahead, now_s, congestion(*entry.line)).cost.total();
       if (there - here > gain) {
         gain = there - here;
         best = &entry;
@@ -316,6 +408,10 @@ void Router::serve_freed(Instant now, Index index, Actions& actions) {
     }
     if (next == nullptr) return;
     dequeue(*next);
+    if (Seen* seen = seen_.at(next->seen_at, next->request.id)) {
+      seen->waited_s = now_s - next->arrived_s;
+      seen->sent_to = fleet_.workers[engine.worker].report.name;
+    }
     send(now, *next, index, actions);
   }
 }

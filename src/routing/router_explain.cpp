@@ -1,5 +1,6 @@
 // Why: the same ratings as a placement's, of every worker, with words.
 #include "base/text.h"
+#include "domain/model_name.h"
 #include "routing/router_parts.h"
 
 namespace rbee::routing {
@@ -10,6 +11,10 @@ std::string file_id(const FleetWorker& worker, std::size_t file) {
 }
 
 std::string in_seconds(double value) { return cat(fixed(value, value < 10 ? 2 : 1), " s"); }
+
+std::string why_not_in_service(const WorkerReport& report) {
+  return cat("it is ", worker_state_name(report.state), report.reason.empty() ? "" : ": ", report.reason);
+}
 
 std::string why_placed(const Explanation& explanation) {
   const auto at = std::ranges::find(explanation.workers, explanation.placed, &Explanation::Worker::name);
@@ -65,8 +70,7 @@ Explanation::Worker Router::explain_worker(Instant now, Entry& entry, std::size_
   const Line& line = *entry.line;
   Explanation::Worker row{.name = on.report.name, .why = "it does not have the model"};
   if (on.report.state != WorkerState::ready) {
-    row.why = cat("it is ", worker_state_name(on.report.state));
-    if (!on.report.reason.empty()) row.why += cat(": ", on.report.reason);
+    row.why = why_not_in_service(on.report);
     return row;
   }
   for (const Index index : line.engines) {
@@ -110,6 +114,12 @@ Explanation::Worker Router::explain_worker(Instant now, Entry& entry, std::size_
   return row;
 }
 
+std::vector<std::pair<std::string, std::size_t>> Router::waiting_by_model() const {
+  std::vector<std::pair<std::string, std::size_t>> all;
+  for (const auto& [name, line] : lines_) all.emplace_back(name, line->waiting);
+  return all;
+}
+
 std::vector<EngineNow> Router::engines_now() const {
   std::vector<EngineNow> all(fleet_.engines.size());
   for (const Engine& engine : engines_) {
@@ -121,45 +131,84 @@ std::vector<EngineNow> Router::engines_now() const {
   return all;
 }
 
-std::optional<Explanation> Router::explain_past(std::uint64_t request) const {
-  const Seen* seen = seen_.find(request);
-  if (seen == nullptr) return std::nullopt;
-  const SeenFleet& then = *seen->fleet;
-  Explanation told;
-  told.model = seen->model;
-  for (const FleetWorker& on : then.fleet.workers) {
-    Explanation::Worker row{.name = on.report.name, .why = "it had no engine of the model"};
-    for (const Seen::Candidate& candidate : seen->candidates) {
-      const FleetEngine& engine = then.fleet.engines[candidate.engine];
-      if (engine.worker != on.report.name || row.kept) continue;
-      const auto file = std::ranges::find(on.models, engine.model_id, &ModelFile::id);
-      const double judged =
-          judge(then.policy, seen->rule, on, file == on.models.end() ? ModelFile{} : *file, &row.why);
-      if (!(judged > 0)) row.why = "cpu_fallback: no worker passed the rules";
-      row.kept = true;
-      row.cost = candidate.cost;
-      row.weight = candidate.weight;
-      row.model_file = engine.model_id;
-      if (seen->placed && candidate.engine == seen->chosen) told.placed = on.report.name;
-    }
-    if (!row.kept) {
-      const auto held = std::ranges::find_if(
-          then.fleet.engines, [&](const FleetEngine& engine) { return engine.worker == on.report.name; });
-      if (held != then.fleet.engines.end()) {
-        const auto file = std::ranges::find(on.models, held->model_id, &ModelFile::id);
-        if (file != on.models.end() && judge(then.policy, seen->rule, on, *file, &row.why) > 0) {
-          row.why = "it was not among those looked at";
-        }
-      }
-    }
-    told.workers.push_back(std::move(row));
+namespace {
+
+// A worker as a decision saw it, judged again by the same words of policy.
+Explanation::Worker seen_worker(const Seen& seen, std::size_t w) {
+  const SeenFleet& then = *seen.fleet;
+  const FleetWorker& on = then.fleet.workers[w];
+  Explanation::Worker row{.name = on.report.name, .why = "it does not have the model"};
+  if (on.report.state != WorkerState::ready) {
+    row.why = why_not_in_service(on.report);
+    return row;
   }
+  Asked asked{.rule = seen.rule,
+              .parameters = seen.parameters,
+              .fallback = seen.fallback,
+              .worker = seen.worker,
+              .script = seen.script};
+  asked.named = w / 64 < seen.named.size() && (seen.named[w / 64] >> (w % 64) & 1u) != 0;
+  for (const Seen::Candidate& candidate : seen.candidates) {
+    const FleetEngine& engine = then.fleet.engines[candidate.engine];
+    if (engine.worker != on.report.name) continue;
+    const auto file = std::ranges::find(on.models, engine.model_id, &ModelFile::id);
+    const ModelFile none;
+    row.model_file = engine.model_id;
+    row.weight = word_on(then.policy, asked, on, file == on.models.end() ? none : *file, &row.why);
+    row.kept = candidate.taken;
+    if (!row.kept) row.why = "its engine gives way, or has failed a request";
+    if (row.kept) row.cost = candidate.cost;
+    return row;
+  }
+  for (const ModelFile& file : on.models) {
+    if (!answers_to(file, seen.model)) continue;
+    row.model_file = file.id;
+    if (!(word_on(then.policy, asked, on, file, &row.why) > 0)) continue;
+    const bool loaded = std::ranges::any_of(then.fleet.engines, [&](const FleetEngine& engine) {
+      return engine.worker == on.report.name && engine.model_id == file.id &&
+             engine.state == EngineState::ready;
+    });
+    row.why += loaded ? ", it was not among those looked at" : ", its model was not loaded";
+    break;
+  }
+  return row;
+}
+
+}  // namespace
+
+std::optional<Seen> Router::seen(std::uint64_t request) const {
+  const Seen* found = seen_.find(request);
+  return found == nullptr ? std::nullopt : std::optional(*found);
+}
+
+Explanation explain_past(const Seen& seen) {
+  Explanation told;
+  told.model = seen.model;
+  if (seen.fleet == nullptr) {
+    told.reason = seen.refusal;
+    return told;
+  }
+  const Fleet& fleet = seen.fleet->fleet;
+  for (std::size_t w = 0; w < fleet.workers.size(); ++w) told.workers.push_back(seen_worker(seen, w));
   put_in_order(told);
-  if (!told.placed.empty()) {
-    told.model_file = std::ranges::find(told.workers, told.placed, &Explanation::Worker::name)->model_file;
-    told.reason = why_placed(told);
-  } else {
+  if (!seen.refusal.empty()) {
+    told.reason = seen.refusal;
+    return told;
+  }
+  if (!seen.placed) {
     told.reason = "No engine could take it at once.";
+    return told;
+  }
+  const std::string& chosen = fleet.engines[seen.chosen].worker;
+  told.placed = seen.sent_to.value_or(chosen);
+  told.model_file = fleet.engines[seen.chosen].model_id;
+  if (seen.sent_to) {
+    told.reason = cat("It waited ", in_seconds(seen.waited_s), " for ", chosen,
+                      *seen.sent_to == chosen ? "." : cat("; ", *seen.sent_to, " was free first."));
+  } else if (seen.waited) {
+    told.reason = cat("It waits for ", chosen, ".");
+  } else {
+    told.reason = why_placed(told);
   }
   return told;
 }

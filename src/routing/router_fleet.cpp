@@ -39,7 +39,9 @@ ModelSpeed Router::speed_of(std::size_t worker_index, std::size_t file) const {
   ModelSpeed speed = complete_speed(file < on.speeds.size() ? on.speeds[file] : ModelSpeed{}, on.report,
                                     file < on.models.size() ? on.models[file] : no_file());
   if (file >= on.models.size()) return speed;
-  if (const auto at = learned_.find({on.report.name, on.models[file].id}); at != learned_.end()) {
+  if (const auto at =
+          learned_.find(std::pair<std::string_view, std::string_view>(on.report.name, on.models[file].id));
+      at != learned_.end()) {
     speed.prompt_speed *= at->second.prompt_factor;
     speed.speed *= at->second.speed_factor;
   }
@@ -183,28 +185,16 @@ void Router::refresh(Line& line) {
 double Router::allowed(const Line& line, const Request& request, int rule, std::size_t worker_index,
                        std::size_t file, bool fallback, std::string* why) const {
   const FleetWorker& on = fleet_.workers[worker_index];
-  const auto no = [&](std::string_view reason) {
-    if (why != nullptr) *why = reason;
-    return 0.0;
-  };
-  if (!request.worker.empty() && request.worker != on.report.name) return no("another worker was asked for");
-  if (request.script.says == ScriptWord::Says::nobody) return no("the script refuses");
-  if (request.script.says == ScriptWord::Says::these) {
-    const bool named =
-        std::ranges::find(request.script.workers, on.report.name) != request.script.workers.end();
-    if (!named) return no("the script did not return it");
-    if (why != nullptr) *why = "the script returned it";
-    return 1;
+  Asked asked{.rule = rule,
+              .parameters = line.parameters,
+              .fallback = fallback,
+              .worker = request.worker,
+              .script = request.script.says};
+  if (asked.script == ScriptWord::Says::these) {
+    const std::vector<std::string>& names = request.script.workers;
+    asked.named = std::ranges::find(names, on.report.name) != names.end();
   }
-  const ModelFile& held = file < on.models.size() ? on.models[file] : no_file();
-  if (fallback) {
-    if (!may_fall_back(settings_.policy, on, line.parameters)) {
-      return judge(settings_.policy, rule, on, held, why);
-    }
-    if (why != nullptr) *why = "cpu_fallback: no worker passes the rules";
-    return 1;
-  }
-  return judge(settings_.policy, rule, on, held, why);
+  return word_on(settings_.policy, asked, on, file < on.models.size() ? on.models[file] : no_file(), why);
 }
 
 bool Router::needs_fallback(const Line& line, const Request& request, int rule) const {

@@ -21,7 +21,8 @@ Router::Pass Router::look_at(Line& line) const {
   for (const std::size_t index : line.others) {
     const FleetEngine& engine = fleet_.engines[index];
     const auto on = workers_.find(engine.worker);
-    if (on == workers_.end()) continue;
+    // One that is on its way out does not keep a new one from coming: its hive knows when there is room.
+    if (on == workers_.end() || engine.state == EngineState::stopping) continue;
     pass.taken.push_back(on->second);
     const bool serves = fleet_.workers[on->second].report.state == WorkerState::ready;
     if (serves && engine.state == EngineState::starting) {
@@ -86,7 +87,7 @@ void Router::ask_load(Instant now, const Place& place, Actions& actions) {
   const FleetWorker& on = fleet_.workers[place.worker];
   const std::string& id = on.models[place.file].id;
   asked_[{on.report.name, id}] = now + settings_.limits.load_shows_within;
-  actions.push_back(Load{on.report.hive, on.report.name, id});
+  actions.emplace_back(Load{on.report.hive, on.report.name, id});
 }
 
 // Whether waiting on makes sense, after asking for a load where that helps.
@@ -209,12 +210,13 @@ void Router::make_room(Instant now, const WorkerModel& load, Refusal& refusal) {
   Engine* victim = nullptr;
   for (Engine& engine : engines_) {
     const FleetEngine& shown = fleet_.engines[engine.fleet];
-    if (shown.worker != load.first || shown.model_id == load.second) continue;
+    if (shown.worker != load.first) continue;
     if (shown.state == EngineState::stopping) {
       refusal.evicting = shown.id;
       refusal.asked = true;
       return;
     }
+    if (shown.model_id == load.second || shown.pinned) continue;
     // One that is still loading may go too, when its stay is over: who waits is served in turn.
     const bool loading = shown.state == EngineState::starting;
     if ((!engine.in_service && !loading) || engine.suspect_until || engine.yielding) continue;
@@ -260,7 +262,7 @@ void Router::press_evictions(Instant now, Actions& actions) {
     if (victim->load.busy() > 0) continue;
     refusal.asked = true;
     refusal.until = now + settings_.limits.load_shows_within;
-    actions.push_back(Unload{refusal.hive, refusal.evicting});
+    actions.emplace_back(Unload{refusal.hive, refusal.evicting});
   }
 }
 

@@ -10,6 +10,9 @@ namespace rbee::routing {
 // What a load counts as before its engine says how many slots it has: llama-server's own default.
 inline constexpr int usual_slots = 4;
 
+// Whole seconds for a header, from a wait that is predicted.
+[[nodiscard]] int retry_after_s(double wait_s);
+
 [[nodiscard]] inline double seconds(Instant at) {
   return static_cast<double>(at.time_since_epoch().count()) / 1000.0;
 }
@@ -26,10 +29,12 @@ struct Router::Engine {
   EngineSpeed believed;  // before what was learned
   double rank_s = 0;     // of a usual request by itself
   double cache_tokens = 0;
-  double cache_block = 0;  // tokens; 0: nothing was put in yet
+  double cache_block = 0;      // tokens; 0: nothing was put in yet
+  Learned* learned = nullptr;  // in learned_, which forgets nothing
   EngineLoad load;
   BlockCache cache{0};
   std::vector<Entry*> queue = {};  // who waits for it, the first to go first
+  double queued_unread = 0;        // tokens of their prompts
   std::optional<Instant> suspect_until = {};
   Instant ready_since = Instant::min();
   bool yielding = false;  // takes nothing more, so that another model gets its memory
@@ -90,9 +95,11 @@ struct Router::Entry {
   double fair_s = 0;
   double short_first_s = 0;  // what its length adds to its time in a queue's order
   double expected_wait = 0;
+  double unread = 0;       // tokens of its prompt, where it waits
   Index engine = nowhere;  // where it runs, or waits
   bool running = false;
   int slots = 1;
+  std::size_t seen_at = SIZE_MAX;  // in seen_: what its last decision saw
 };
 
 // What one look at a line's loads works with.

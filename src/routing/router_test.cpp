@@ -390,6 +390,117 @@ TEST(Router, WaitingHasAnEndAndTheAlarmIsSetForIt) {
   EXPECT_EQ(play.later(Milliseconds{1}), "refuse 2 no_worker");
 }
 
+// One engine with one slot, and a queue of what each line asks: "KEY PRIORITY MAX_TOKENS". Gives the order
+// in which they are served, each a second after the one before.
+std::string order_of(std::vector<std::string_view> asked) {
+  Fleet fleet = fleet_of(one_ready);
+  fleet.workers[0].speeds = {{.prompt_speed = 1e5, .speed = 200, .batch_slowdown = 0}};
+  Router router;
+  Instant now{};
+  static_cast<void>(router.on_fleet(now, fleet));
+  std::string order;
+  std::uint64_t running = 0, id = 0;
+  const auto hear = [&](const Actions& actions) {
+    for (const Action& action : actions) {
+      if (const auto* send = std::get_if<Send>(&action)) {
+        running = send->request;
+        order += cat(order.empty() ? "" : " ", running);
+      }
+    }
+  };
+  for (const std::string_view one : asked) {
+    const std::vector<std::string_view> words = split(one, ' ');
+    Request request;
+    request.id = ++id;
+    request.model = "a";
+    request.key = words[0];
+    request.priority = words[1] == "high"  ? Priority::high
+                       : words[1] == "low" ? Priority::low
+                                           : Priority::normal;
+    request.max_tokens = *parse_double(words[2]);
+    hear(router.on_request(now, request));
+  }
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    now += Milliseconds{1000};
+    hear(router.on_done(now, running, {}));
+  }
+  return order;
+}
+
+TEST(Queue, ThoseOfHighPriorityGoFirstAndOfLowLast) {
+  EXPECT_EQ(order_of({"k normal 200", "k normal 200", "k low 200", "k normal 200", "k high 200"}),
+            "1 5 2 4 3");
+}
+
+TEST(Queue, AKeyThatAsksMuchDoesNotMakeTheOthersWait) {
+  EXPECT_EQ(order_of({"much normal 200", "much normal 200", "much normal 200", "much normal 200",
+                      "much normal 200", "much normal 200", "little normal 200"}),
+            "1 7 2 3 4 5 6");
+}
+
+TEST(Queue, AKeysShareIsInTimeNotInRequests) {
+  // Ten times the tokens are ten turns: the other key's four small ones go before the second large one.
+  EXPECT_EQ(order_of({"large normal 200", "large normal 200", "large normal 200", "small normal 20",
+                      "small normal 20", "small normal 20", "small normal 20"}),
+            "1 4 5 6 7 2 3");
+}
+
+TEST(Queue, ShortPromptsGoFirstButALongOneStillComesToItsTurn) {
+  Fleet fleet = fleet_of(one_ready);
+  fleet.workers[0].speeds = {{.prompt_speed = 1000, .speed = 1000, .batch_slowdown = 0}};
+  Limits limits;
+  limits.longest_wait = Milliseconds{60'000};
+  Router router({.limits = limits, .policy = {}});
+  Instant now{};
+  static_cast<void>(router.on_fleet(now, fleet));
+  std::uint64_t id = 0;
+  const auto ask = [&](double tokens) {
+    Request request;
+    request.id = ++id;
+    request.model = "a";
+    request.prompt_tokens = tokens;
+    return router.on_request(now, request);
+  };
+  static_cast<void>(ask(100));
+  static_cast<void>(ask(30'000));
+  std::uint64_t running = 1;
+  // A short one comes each second, and each takes one: without an end to its patience it waited for ever.
+  for (int second = 0; second < 59 && running != 2; ++second) {
+    static_cast<void>(ask(100));
+    now += Milliseconds{1000};
+    for (const Action& action : router.on_done(now, running, {})) {
+      if (const auto* send = std::get_if<Send>(&action)) running = send->request;
+    }
+  }
+  EXPECT_EQ(running, 2u);
+}
+
+TEST(Queue, RetryAfterIsWhatTheQueueNeedsByWhatTheEnginesCanDo) {
+  Limits limits;
+  limits.most_waiting_per_model = 20;
+  const auto retry = [&](double tokens_s) {
+    Fleet fleet = fleet_of(one_ready);
+    fleet.workers[0].speeds = {{.prompt_speed = 1e5, .speed = tokens_s, .batch_slowdown = 0}};
+    Router router({.limits = limits, .policy = {}});
+    static_cast<void>(router.on_fleet(Instant{}, fleet));
+    int after = 0;
+    for (std::uint64_t id = 1; id <= 22; ++id) {
+      Request request;
+      request.id = id;
+      request.model = "a";
+      for (const Action& action : router.on_request(Instant{}, request)) {
+        if (const auto* no = std::get_if<Refuse>(&action)) after = no->retry_after_s;
+      }
+    }
+    return after;
+  };
+  // 20 wait for 200 tokens each: half of them are served within 20 s at 100 tokens/s.
+  EXPECT_NEAR(retry(100), 20, 2);
+  EXPECT_NEAR(retry(1000), 2, 1);
+  // At 20 tokens/s a queue of 12 is all that can be served in twice the longest wait: the 14th is refused.
+  EXPECT_NEAR(retry(20), 70, 10);
+}
+
 TEST(Router, TheTimeOfALoadDoesNotCount) {
   constexpr auto loading = "worker w1 holds=a\nengine e1 on w1 of a starting slots=1";
   Play play(loading);

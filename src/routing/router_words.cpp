@@ -9,7 +9,7 @@ namespace rbee::routing {
 namespace {
 
 // Queues move with every answer, so a full one is worth asking again soon.
-constexpr int retry_full_s = 1;
+constexpr int shortest_retry_s = 1;
 constexpr int longest_retry_s = 600;
 // A wait is predicted from lengths that nobody knows: only twice what is allowed is surely too long.
 constexpr double surely_too_long = 2;
@@ -27,7 +27,11 @@ std::optional<Error> Router::refused_outright(const Request& request) {
     return Error{ErrorCode::unknown_name, cat("There is no worker '", request.worker, "'."),
                  did_you_mean(request.worker, names)};
   }
-  const std::string name = lower(request.model);
+  asked_name_.assign(request.model);
+  for (char& c : asked_name_) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  const std::string& name = asked_name_;
   const Line& line = line_of(name);
   if (!line.files.empty() || !line.engines.empty() || !line.others.empty()) return std::nullopt;
   if (line.waiting == 0 &&
@@ -46,6 +50,15 @@ std::optional<Error> Router::refused_outright(const Request& request) {
                did_you_mean(request.model, names)};
 }
 
+int retry_after_s(double wait_s) {
+  return std::clamp(static_cast<int>(std::ceil(std::min(wait_s, 1e6))), shortest_retry_s, longest_retry_s);
+}
+
+// Until those who wait now are served, by what the line's engines can do.
+double Router::drain_s(const Line& line) {
+  return line.capacity > 0 ? static_cast<double>(line.waiting) / line.capacity : 0;
+}
+
 std::optional<Refuse> Router::refused_full(const Entry& entry) const {
   const Line& line = *entry.line;
   std::size_t most = settings_.limits.most_waiting_per_model;
@@ -59,12 +72,13 @@ std::optional<Refuse> Router::refused_full(const Entry& entry) const {
   // A slot that is free now asks nobody to wait.
   if (before < most && drain_s <= most_s) return std::nullopt;
   if (before == 0) return std::nullopt;
-  const int retry = static_cast<int>(std::ceil(before >= most ? drain_s / 2 : drain_s - most_s / 2));
+  // Half of a full queue is served by then, or the wait is as long as is allowed.
+  const int retry = retry_after_s(before >= most ? drain_s / 2 : drain_s - most_s / 2);
   return Refuse{entry.request.id,
                 Error{ErrorCode::queue_full,
                       cat(before, " requests wait for '", entry.request.model, "' already",
                           before >= most ? "." : cat(", for some ", duration_text(drain_s), "."))},
-                std::clamp(retry, retry_full_s, longest_retry_s)};
+                retry};
 }
 
 // Nobody can serve it, now or soon: the hive's own words where there are any.

@@ -10,14 +10,19 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "domain/fleet.h"
+#include "routing/cost.h"
 #include "routing/explanation.h"
 #include "routing/policy.h"
 #include "routing/script_policy.h"
+#include "routing/seen.h"
+
+#include <boost/container/small_vector.hpp>
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -26,6 +31,9 @@ namespace rbee::routing {
 struct Send {
   std::uint64_t request = 0;
   std::shared_ptr<const FleetEngine> engine;  // as it was when it was chosen: its socket and incarnation
+  // Seconds: the wait as it was predicted on arrival, the rest as it is predicted now.
+  Estimate predicted = {};
+  double waited_s = 0;  // what the wait became
 };
 struct Load {
   std::string hive;
@@ -46,7 +54,8 @@ struct WakeAt {
   Instant time;
 };
 using Action = std::variant<Send, Load, Unload, Refuse, WakeAt>;
-using Actions = std::vector<Action>;
+// Those of one event are few, and stand in the object itself: a decision allocates nothing.
+using Actions = boost::container::small_vector<Action, 2>;
 
 // Why a request comes back from an engine before the first byte of its answer.
 enum class Returned {
@@ -113,8 +122,9 @@ class Scheduler {
   [[nodiscard]] virtual Actions on_settings(Instant now, RouterSettings settings) = 0;
   // Where it would go now, with every worker's numbers. Nothing is sent.
   [[nodiscard]] virtual Explanation explain(Instant now, const Request& request) = 0;
-  // What one of the last placements saw.
-  [[nodiscard]] virtual std::optional<Explanation> explain_past(std::uint64_t request) const = 0;
+  // What the latest decision on that request saw; only the last ones are known. Words are made of it by
+  // explain_past(), which needs no scheduler.
+  [[nodiscard]] virtual std::optional<Seen> seen(std::uint64_t request) const = 0;
 
   // The fleet as it was last told, with the scheduler's own `busy`.
   [[nodiscard]] virtual const Fleet& fleet() const = 0;
@@ -122,6 +132,11 @@ class Scheduler {
   [[nodiscard]] virtual std::vector<EngineNow> engines_now() const = 0;
   [[nodiscard]] virtual std::size_t waiting() const = 0;
   [[nodiscard]] virtual std::size_t running() const = 0;
+  // By the names of models as they were asked for, in lower case; also those for which nobody waits now.
+  [[nodiscard]] virtual std::vector<std::pair<std::string, std::size_t>> waiting_by_model() const = 0;
 };
+
+// The trace of a decision, from what it saw.
+[[nodiscard]] Explanation explain_past(const Seen& seen);
 
 }  // namespace rbee::routing

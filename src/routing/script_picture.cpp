@@ -11,6 +11,7 @@ namespace rbee::routing {
 namespace {
 
 using rhai::Value;
+using Property = rhai::HostProperty;
 
 constexpr double gb = 1e9;
 // llama-server's own number, where neither the worker nor an engine says one.
@@ -137,6 +138,19 @@ std::string_view priority_text(Priority priority) {
   return "";
 }
 
+// Made once for a question, however often the script reads them.
+const ScriptPicture::Texts& texts_of(const void* object) {
+  const ScriptPicture& picture = picture_of(object);
+  if (!picture.request_texts) {
+    const Request& request = *picture.request;
+    picture.request_texts = ScriptPicture::Texts{.model = Value::string(request.model),
+                                                 .priority = Value::string(priority_text(request.priority)),
+                                                 .user = Value::string(request.user),
+                                                 .session = Value::string(request.session)};
+  }
+  return *picture.request_texts;
+}
+
 ScriptPicture::Asked look_up(const Fleet& fleet, const std::string& model) {
   ScriptPicture::Asked asked{.parameters = 0, .quant = Value::string("")};
   for (const FleetWorker& on : fleet.workers) {
@@ -192,10 +206,10 @@ rhai::HostType script_worker_type() {
   return {
       "Worker",
       {
-          {"name", [](const void* o) { return worker_of(o).name; }},
-          {"hive", [](const void* o) { return worker_of(o).hive; }},
-          {"backend", [](const void* o) { return worker_of(o).backend; }},
-          {"device", [](const void* o) { return worker_of(o).device; }},
+          Property::stored("name", [](const void* o) -> const Value& { return worker_of(o).name; }),
+          Property::stored("hive", [](const void* o) -> const Value& { return worker_of(o).hive; }),
+          Property::stored("backend", [](const void* o) -> const Value& { return worker_of(o).backend; }),
+          Property::stored("device", [](const void* o) -> const Value& { return worker_of(o).device; }),
           {"vram", [](const void* o) { return amount(worker_of(o).on->report.vram.value_or(0)); }},
           {"memory",
            [](const void* o) {
@@ -203,8 +217,8 @@ rhai::HostType script_worker_type() {
            }},
           {"free_vram", [](const void* o) { return free_vram(worker_of(o).on->report); }},
           {"unified", [](const void* o) { return Value::boolean(worker_of(o).on->unified); }},
-          {"models", [](const void* o) { return models_of(worker_of(o)); }},
-          {"loaded", [](const void* o) { return loaded_of(worker_of(o)); }},
+          Property::stored("models", [](const void* o) -> const Value& { return models_of(worker_of(o)); }),
+          Property::stored("loaded", [](const void* o) -> const Value& { return loaded_of(worker_of(o)); }),
           {"queue", [](const void* o) { return queue_of(worker_of(o)); }},
           {"slots", [](const void* o) { return slots_of(worker_of(o)); }},
           {"busy", [](const void* o) { return busy_of(worker_of(o)); }},
@@ -213,7 +227,7 @@ rhai::HostType script_worker_type() {
           {"speed", [](const void* o) { return Value::floating(speeds_of(worker_of(o)).speed); }},
           {"healthy",
            [](const void* o) { return Value::boolean(worker_of(o).on->report.state == WorkerState::ready); }},
-          {"labels", [](const void* o) { return labels_of(worker_of(o)); }},
+          Property::stored("labels", [](const void* o) -> const Value& { return labels_of(worker_of(o)); }),
       }};
 }
 
@@ -225,7 +239,7 @@ rhai::HostType script_request_type() {
   return {
       "Request",
       {
-          {"model", [](const void* o) { return Value::string(picture_of(o).request->model); }},
+          Property::stored("model", [](const void* o) -> const Value& { return texts_of(o).model; }),
           {"model_size", [asked](const void* o) { return Value::integer(asked(o).parameters); }},
           {"quant", [asked](const void* o) { return asked(o).quant; }},
           {"prompt_tokens", [](const void* o) { return prompt_tokens(*picture_of(o).request); }},
@@ -240,10 +254,9 @@ rhai::HostType script_request_type() {
                                    static_cast<std::int64_t>(request.max_tokens));
            }},
           {"stream", [](const void* o) { return Value::boolean(picture_of(o).request->stream); }},
-          {"priority",
-           [](const void* o) { return Value::string(priority_text(picture_of(o).request->priority)); }},
-          {"user", [](const void* o) { return Value::string(picture_of(o).request->user); }},
-          {"session", [](const void* o) { return Value::string(picture_of(o).request->session); }},
+          Property::stored("priority", [](const void* o) -> const Value& { return texts_of(o).priority; }),
+          Property::stored("user", [](const void* o) -> const Value& { return texts_of(o).user; }),
+          Property::stored("session", [](const void* o) -> const Value& { return texts_of(o).session; }),
           {"needs_embedding",
            [](const void* o) { return Value::boolean(picture_of(o).request->needs_embedding); }},
           {"needs_vision", [](const void* o) { return Value::boolean(picture_of(o).request->needs_vision); }},

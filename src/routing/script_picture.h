@@ -32,6 +32,11 @@ struct ScriptPicture {
     rhai::Value quant;
   };
 
+  // Of the request, as values that can be shared.
+  struct Texts {
+    rhai::Value model, priority, user, session;
+  };
+
   ScriptPicture(std::shared_ptr<const Fleet> of, const rhai::HostType& worker_type);
   ScriptPicture(const ScriptPicture&) = delete;
   ScriptPicture& operator=(const ScriptPicture&) = delete;
@@ -43,6 +48,7 @@ struct ScriptPicture {
   std::map<std::string, Asked> by_model = {};
   // Of the question that is being asked.
   const Request* request = nullptr;
+  mutable std::optional<Texts> request_texts = {};
   std::span<const EngineNow> now = {};
 };
 

@@ -1,5 +1,5 @@
-// What the last placements saw, so that each can be told of afterwards. Recording one copies some numbers
-// into memory that is there already; words are made only when somebody asks.
+// What the last decisions saw, placements and refusals, so that each can be told of afterwards. Recording one
+// copies some numbers into memory that is there already; words are made only when somebody asks.
 #pragma once
 
 #include "routing/cost.h"
@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,15 +25,23 @@ struct Seen {
     Estimate cost = {};
     double weight = 1;
     bool now = false;
+    bool taken = true;  // false: it took nothing, or had failed this request
   };
   std::uint64_t request = 0;
   std::string model = {};
   std::string user = {};
+  std::string worker = {};  // that was asked for
   int rule = no_rule;
   bool fallback = false;
   double parameters = 0;
-  std::uint32_t chosen = 0;
+  ScriptWord::Says script = ScriptWord::Says::nothing;
+  std::vector<std::uint64_t> named = {};  // by the script: a bit for each worker of the fleet
+  std::uint32_t chosen = 0;               // the engine; where it waited, the one it waited for
   bool placed = false;
+  bool waited = false;
+  double waited_s = 0;
+  std::optional<std::string> sent_to = {};  // a worker, where one took it after a wait
+  std::string refusal = {};                 // why it was refused; empty: it was not
   std::shared_ptr<const SeenFleet> fleet = {};
   std::vector<Candidate> candidates = {};
 };
@@ -47,10 +56,16 @@ class SeenRing {
   // The next place, its candidates emptied.
   Seen& next();
   [[nodiscard]] const Seen* find(std::uint64_t request) const;
+  // The place that next() gave last; with at(), which gives nothing once another request has it.
+  [[nodiscard]] std::size_t last() const { return last_; }
+  [[nodiscard]] Seen* at(std::size_t place, std::uint64_t request) {
+    return place < ring_.size() && ring_[place].request == request ? &ring_[place] : nullptr;
+  }
 
  private:
   std::vector<Seen> ring_;
   std::size_t at_ = 0;
+  std::size_t last_ = 0;
 };
 
 }  // namespace rbee::routing

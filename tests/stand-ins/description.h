@@ -15,16 +15,22 @@ enum { most_lines = 64, longest_line = 1024 };
 static char lines[most_lines][longest_line];
 static int line_count = -1;
 
+// The path of a file beside the library; 0 where that cannot be told.
+static inline int beside(const char* name, char* path, size_t size) {
+  Dl_info info;
+  if (dladdr((void*)&line_count, &info) == 0) return 0;
+  snprintf(path, size, "%s", info.dli_fname);
+  char* slash = strrchr(path, '/');
+  if (slash == NULL) return 0;
+  snprintf(slash + 1, size - (size_t)(slash + 1 - path), "%s", name);
+  return 1;
+}
+
 static void read_description(const char* name) {
   if (line_count >= 0) return;
   line_count = 0;
-  Dl_info info;
-  if (dladdr((void*)&read_description, &info) == 0) return;
   char path[4096];
-  snprintf(path, sizeof path, "%s", info.dli_fname);
-  char* slash = strrchr(path, '/');
-  if (slash == NULL) return;
-  snprintf(slash + 1, sizeof path - (size_t)(slash + 1 - path), "%s", name);
+  if (!beside(name, path, sizeof path)) return;
   FILE* file = fopen(path, "r");
   if (file == NULL) return;
   while (line_count < most_lines && fgets(lines[line_count], longest_line, file) != NULL) {

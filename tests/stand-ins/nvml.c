@@ -1,12 +1,15 @@
 // libnvidia-ml.so.1 that answers from nvml.txt beside it, with NVML's own structures and codes:
 //   init CODE | hang 1 | crash 1 | driver 535.161.07 | cuda 12020
 //   gpu name=..|uuid=..|bus=00000000:01:00.0|total=..|free=..|reserved=..|cc=8.9|temp=..|power=..|load=..|
-//       width=..|clock=..|mig=1|slots=7|code=15|old=1
+//       width=..|clock=..|mig=1|slots=7|code=15|lost=15|old=1
 //   mig card=0|slot=2|name=..|uuid=..|total=..|free=..
-// A field that is missing answers NOT_SUPPORTED.
+// A field that is missing answers NOT_SUPPORTED; `lost` is the code of every question about that card. The
+// description is read anew at each nvmlInit_v2() and, where it has `live 1`, at each question for a handle's
+// memory; the cards that were asked for are written, by their addresses, to nvml.asked where that file is.
 #include "description.h"
 
 #include <stdint.h>
+#include <strings.h>
 #include <unistd.h>
 
 typedef const char* Device;
@@ -34,7 +37,19 @@ static int initialized;
 
 static void begin(void) { read_description("nvml.txt"); }
 
+static void note(Device device) {
+  char path[4096];
+  char bus[32];
+  if (!beside("nvml.asked", path, sizeof path) || !field(device, "bus", bus, sizeof bus)) return;
+  FILE* file = fopen(path, "r+");
+  if (file == NULL) return;
+  fseek(file, 0, SEEK_END);
+  fprintf(file, "%s\n", bus);
+  fclose(file);
+}
+
 int nvmlInit_v2(void) {
+  line_count = -1;
   begin();
   if (number("crash", 0)) abort();
   if (number("hang", 0)) pause();
@@ -66,6 +81,20 @@ int nvmlDeviceGetHandleByIndex_v2(uint32_t index, Device* out) {
   return *out == NULL ? 2 : (int)field_number(*out, "code", 0);
 }
 
+// Given as "0000:01:00.0" and written as "00000000:01:00.0".
+int nvmlDeviceGetHandleByPciBusId_v2(const char* pci, Device* out) {
+  for (int i = 0; i < count("gpu"); ++i) {
+    char bus[32];
+    const char* one = nth_value("gpu", i);
+    if (!field(one, "bus", bus, sizeof bus) || strlen(bus) < 12) continue;
+    if (strcasecmp(bus + strlen(bus) - 12, pci) != 0) continue;
+    note(one);
+    *out = one;
+    return (int)field_number(one, "code", 0);
+  }
+  return not_found;
+}
+
 static int field_text(Device device, const char* name, char* out, uint32_t size) {
   return field(device, name, out, size) ? ok : not_supported;
 }
@@ -79,7 +108,9 @@ int nvmlDeviceGetPciInfo_v3(Device device, PciInfo* out) {
   memset(out, 0, sizeof *out);
   return field_text(device, "bus", out->bus_id, sizeof out->bus_id);
 }
+static int lost(Device device) { return (int)field_number(device, "lost", 0); }
 int nvmlDeviceGetMemoryInfo(Device device, Memory* out) {
+  if (lost(device)) return lost(device);
   const long long total = field_number(device, "total", -1);
   if (total < 0) return not_supported;
   out->total = (uint64_t)total;
@@ -88,6 +119,15 @@ int nvmlDeviceGetMemoryInfo(Device device, Memory* out) {
   return ok;
 }
 int nvmlDeviceGetMemoryInfo_v2(Device device, MemoryV2* out) {
+  // A handle points to its line, which keeps its place.
+  if (number("live", 0)) {
+    line_count = -1;
+    begin();
+    if (number("hang", 0)) pause();
+    if (number("crash", 0)) abort();
+  }
+  note(device);
+  if (lost(device)) return lost(device);
   if (field_number(device, "old", 0)) return 13;
   if (out->version != 0x02000028) return version_mismatch;
   const long long total = field_number(device, "total", -1);
@@ -105,6 +145,7 @@ int nvmlDeviceGetCudaComputeCapability(Device device, int* major, int* minor) {
 }
 
 static int field_value(Device device, const char* name, uint32_t* out) {
+  if (lost(device)) return lost(device);
   const long long value = field_number(device, name, -1);
   if (value < 0) return not_supported;
   *out = (uint32_t)value;

@@ -3,9 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const standIn = fileURLToPath(new URL('stand_in_engine.mjs', import.meta.url));
-
-export function makePack(home) {
+export function makePack(home, engine = 'stand_in_engine.mjs') {
+  const standIn = fileURLToPath(new URL(engine, import.meta.url));
   const folder = path.join(home, 'somebodys-llama');
   mkdirSync(folder);
   // Paths are absolute: an engine's environment is a cleaned one.

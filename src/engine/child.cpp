@@ -1,11 +1,11 @@
 #include "engine/child.h"
 
 #include "base/text.h"
+#include "engine/exits.h"
 #include "engine/line_buffer.h"
 #include "engine/spawn.h"
 
 #include <poll.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
@@ -30,17 +30,6 @@ bool read_output(int fd, LineBuffer& lines, const std::function<void(std::string
       return errno == EAGAIN;
     }
   }
-}
-
-// Readable after `within`; no descriptor where there is no limit.
-Fd timer_of(std::chrono::milliseconds within) {
-  if (within.count() <= 0) return Fd();
-  Fd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
-  itimerspec once{};
-  once.it_value.tv_sec = within.count() / 1000;
-  once.it_value.tv_nsec = (within.count() % 1000) * 1'000'000;
-  ::timerfd_settime(timer.get(), 0, &once, nullptr);
-  return timer;
 }
 
 }  // namespace
@@ -76,7 +65,7 @@ Result<ExitStatus> run_child(const ChildRun& run) {
   const Fd timer = timer_of(run.within);
   bool reading = true;
   while (true) {
-    pollfd fds[3] = {{child->pidfd.get(), POLLIN, 0},
+    pollfd fds[3] = {{child->exit.get(), POLLIN, 0},
                      {reading ? child->output.get() : -1, POLLIN, 0},
                      {timer.get(), POLLIN, 0}};
     ::poll(fds, 3, look_each_ms);

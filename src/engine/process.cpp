@@ -1,13 +1,12 @@
 #include "engine/process.h"
 
-#include "base/file.h"
 #include "base/text.h"
+#include "engine/exits.h"
 #include "engine/line_buffer.h"
 #include "engine/spawn.h"
 
+#include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
@@ -21,8 +20,6 @@
 namespace rbee::engine {
 namespace {
 
-constexpr std::size_t largest_stat_bytes = 64u << 10;
-constexpr std::size_t largest_command_bytes = 2u << 20;  // the kernel's own limit on arguments
 // How much one child may hand over before others have their turn.
 constexpr std::size_t bytes_each_turn = 256u << 10;
 // After SIGKILL only a process that hangs in a driver takes longer than milliseconds; no start or end of
@@ -31,7 +28,8 @@ constexpr int longest_death_ms = 5000;
 
 struct Running {
   int pid = 0;
-  Fd pidfd;
+  Fd exit;
+  Fd lifeline;
   Fd output;
   LineBuffer lines;
   std::function<void(std::string_view)> on_line;
@@ -55,24 +53,6 @@ bool read_on(Running& child) {
   return true;
 }
 
-// Field 22 of /proc/PID/stat; the name in field 2 may hold spaces and parentheses.
-std::uint64_t start_time_of(std::string_view stat) {
-  const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string_view::npos) return 0;
-  const std::vector<std::string_view> fields = split(trim(stat.substr(name_end + 1)), ' ');
-  constexpr std::size_t state = 0;        // field 3
-  constexpr std::size_t start_time = 19;  // field 22
-  if (fields.size() <= start_time || fields[state] == "Z" || fields[state] == "X") return 0;
-  return parse_int<std::uint64_t>(fields[start_time]).value_or(0);
-}
-
-bool has_argument(int pid, const std::string& argument) {
-  const Result<std::string> command = read_file(cat("/proc/", pid, "/cmdline"), largest_command_bytes);
-  if (!command) return false;
-  const std::vector<std::string_view> arguments = split(*command, '\0');
-  return std::ranges::find(arguments, argument) != arguments.end();
-}
-
 }  // namespace
 
 std::string ExitStatus::text() const {
@@ -88,7 +68,18 @@ struct Launcher::Impl {
     int signal = 0;
   };
 
-  Impl() : wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread([this] { run(); }) {}
+  Impl() {
+    int ends[2] = {-1, -1};
+    if (::pipe(ends) == 0) {
+      for (const int end : ends) {
+        ::fcntl(end, F_SETFD, FD_CLOEXEC);
+        ::fcntl(end, F_SETFL, O_NONBLOCK);
+      }
+    }
+    wake = Fd(ends[0]);
+    waker = Fd(ends[1]);
+    thread = std::thread([this] { run(); });
+  }
 
   ~Impl() {
     ask(Command{});
@@ -101,7 +92,8 @@ struct Launcher::Impl {
       if (command.child == 0) stopping = true;
       commands.push_back(std::move(command));
     }
-    ::eventfd_write(wake.get(), 1);
+    // A pipe that is full wakes it as well.
+    (void)!::write(waker.get(), "", 1);
   }
 
   ChildId next_id() {
@@ -119,7 +111,7 @@ struct Launcher::Impl {
       std::vector<pollfd> fds = {{wake.get(), POLLIN, 0}};
       for (auto& [id, child] : children) {
         order.push_back(id);
-        fds.push_back({child.pidfd.get(), POLLIN, 0});
+        fds.push_back({child.exit.get(), POLLIN, 0});
         fds.push_back({child.output.get(), POLLIN, 0});
       }
       ::poll(fds.data(), fds.size(), -1);
@@ -131,8 +123,8 @@ struct Launcher::Impl {
   }
 
   bool take_commands() {
-    eventfd_t count = 0;
-    ::eventfd_read(wake.get(), &count);
+    char bytes[256];
+    while (::read(wake.get(), bytes, sizeof bytes) > 0) continue;
     std::vector<Command> taken;
     {
       const std::scoped_lock lock(mutex);
@@ -158,7 +150,8 @@ struct Launcher::Impl {
     const ProcessId process{.pid = spawned->pid, .start_time = read_start_time(spawned->pid)};
     children.emplace(
         id, Running{.pid = spawned->pid,
-                    .pidfd = std::move(spawned->pidfd),
+                    .exit = std::move(spawned->exit),
+                    .lifeline = std::move(spawned->lifeline),
                     .output = std::move(spawned->output),
                     .lines = {},
                     .on_line = request.on_line ? std::move(request.on_line) : [](std::string_view) {},
@@ -169,7 +162,7 @@ struct Launcher::Impl {
   static void send(Running& child, int signal) {
     // Not reaped yet, so neither its pid nor its group can be another's.
     if (signal == SIGKILL) kill_group(child.pid, SIGKILL);
-    ::syscall(SYS_pidfd_send_signal, child.pidfd.get(), signal, nullptr, 0);
+    send_signal(child.exit, child.pid, signal);
   }
 
   void look_at(ChildId id, bool ended, bool readable) {
@@ -188,12 +181,13 @@ struct Launcher::Impl {
   void end_all() {
     for (auto& [id, child] : children) send(child, SIGKILL);
     for (auto& [id, child] : children) {
-      pollfd fd = {child.pidfd.get(), POLLIN, 0};
+      pollfd fd = {child.exit.get(), POLLIN, 0};
       if (::poll(&fd, 1, longest_death_ms) == 1) (void)reap(child.pid);
     }
   }
 
   Fd wake;
+  Fd waker;
   std::mutex mutex;  // of the three below
   std::vector<Command> commands;
   ChildId last_id = 0;
@@ -214,23 +208,17 @@ ChildId Launcher::start(ChildRequest request) {
 void Launcher::terminate(ChildId child) { impl_->ask({.child = child, .start = {}, .signal = SIGTERM}); }
 void Launcher::kill(ChildId child) { impl_->ask({.child = child, .start = {}, .signal = SIGKILL}); }
 
-std::uint64_t read_start_time(int pid) {
-  if (pid <= 0) return 0;
-  const Result<std::string> stat = read_file(cat("/proc/", pid, "/stat"), largest_stat_bytes);
-  return stat ? start_time_of(*stat) : 0;
-}
-
 bool is_same_process(const ProcessId& process) {
   return process.start_time != 0 && read_start_time(process.pid) == process.start_time;
 }
 
 bool kill_leftover(const ProcessId& process, const std::string& socket) {
   bool killed = false;
-  // The pidfd is taken first: from then on it means that process and no later one of the same pid.
-  const Fd pidfd(process.pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)) : -1);
-  if (pidfd.is_open() && is_same_process(process) && has_argument(process.pid, socket)) {
-    killed = ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0) == 0;
-    pollfd fd = {pidfd.get(), POLLIN, 0};
+  // The watch is taken first: from then on it means that process and no later one of the same pid.
+  const Fd exit = process.pid > 0 ? watch_exit(process.pid) : Fd();
+  if (exit.is_open() && is_same_process(process) && has_argument(process.pid, socket)) {
+    killed = send_signal(exit, process.pid, SIGKILL);
+    pollfd fd = {exit.get(), POLLIN, 0};
     ::poll(&fd, 1, longest_death_ms);
   }
   ::unlink(socket.c_str());

@@ -1,0 +1,85 @@
+// Door: the hive's address on the network, and who may come in.
+//
+// TLS 1.3; a caller is known by its key alone. The keeper that this hive belongs to may ask all of
+// docs/hive-api.md, and engines under /engines/ID/; a stranger may only pair (POST /pair, with the secret of
+// a token) and ask what this is (GET /hello). On the hive's loop; files are read and written on `files`.
+#pragma once
+
+#include "base/log.h"
+#include "hive/trust.h"
+#include "net/server.h"
+#include "net/tls.h"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace rbee::hive {
+
+// What of a hive's folder is about trust.
+struct TrustFiles {
+  explicit TrustFiles(const std::filesystem::path& hive_folder)
+      : keeper(hive_folder / "keeper.json"), token(hive_folder / "token.json") {}
+  std::filesystem::path keeper;
+  std::filesystem::path token;
+
+  // Nothing where there is no such file. Fail with io_failed or bad_config. Block.
+  [[nodiscard]] Result<std::optional<KnownKeeper>> read_keeper() const;
+  [[nodiscard]] Result<std::optional<TokenRecord>> read_token() const;
+};
+
+class Door : public std::enable_shared_from_this<Door> {
+ public:
+  struct Inside {
+    std::function<net::Task<void>(net::Exchange&)> answer;            // for the known keeper
+    std::function<std::string(const std::string& engine)> socket_of;  // empty: there is none now
+    std::function<void(const std::string& name)> renamed;             // by the keeper that paired
+  };
+  struct Options {
+    net::Endpoint listen;
+    std::string version;    // of rbee
+    std::string hive_name;  // until a keeper gives it another
+    std::filesystem::path hive_folder;
+  };
+
+  // Blocks for a moment: before the loop runs, or at start. Fails as open_identity, TrustFiles and
+  // HttpServer::listen.
+  [[nodiscard]] static Result<std::shared_ptr<Door>> open(net::Loop& loop, const Clock& clock,
+                                                          std::shared_ptr<Log> log,
+                                                          net::BlockingThread& files, Options options,
+                                                          Inside inside);
+  // Nothing of `inside` is called any more after this.
+  void close();
+  // Reads again who is known: the command line has changed it. What a keeper that is forgotten has open ends.
+  void forget_or_know(std::optional<KnownKeeper> keeper);
+
+  [[nodiscard]] net::Endpoint endpoint() const { return server_->endpoint(); }
+  [[nodiscard]] const std::optional<KnownKeeper>& keeper() const { return keeper_; }
+  [[nodiscard]] const std::string& key_print() const { return key_print_; }
+
+ private:
+  Door(net::Loop& loop, const Clock& clock, std::shared_ptr<Log> log, net::BlockingThread& files,
+       Options options, Inside inside);
+  [[nodiscard]] Result<void> start();
+  static net::Task<void> handle(std::shared_ptr<Door> self, net::Exchange& exchange);
+  net::Task<void> pair(net::Exchange& exchange);
+  net::Task<Result<KnownKeeper>> take_in(PairRequest request);
+  [[nodiscard]] bool knows(std::string_view key_print) const;
+
+  net::Loop& loop_;
+  const Clock& clock_;
+  std::shared_ptr<Log> log_;
+  net::BlockingThread& files_;
+  Options options_;
+  Inside inside_;
+  TrustFiles trust_;
+  std::string key_print_;
+  std::optional<KnownKeeper> keeper_;
+  bool pairing_ = false;  // one at a time: a token serves once
+  bool closed_ = false;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+}  // namespace rbee::hive

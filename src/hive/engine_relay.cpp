@@ -1,0 +1,121 @@
+#include "hive/engine_relay.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "net/pass_on.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+namespace rbee::hive {
+namespace {
+
+// An engine's socket is on this machine and takes a connection in microseconds, or it is stuck.
+constexpr Milliseconds connect_within{5'000};
+// As the keeper waits: a long answer that is not streamed comes at its end.
+constexpr Milliseconds longest_silence{60 * 60'000};
+constexpr std::string_view prefix = "/engines/";
+constexpr std::array<std::string_view, 3> of_the_connection = {"connection", "keep-alive", "host"};
+
+// Shared with the callback of the asker's departure, which may come at any time.
+struct Ride {
+  net::ClientExchange* engine = nullptr;
+  bool gone = false;
+};
+
+net::Headers passed(const net::Headers& headers, bool raw) {
+  net::Headers kept;
+  for (const auto& [name, value] : headers.all()) {
+    const std::string known = lower(name);
+    const bool framing = known == "transfer-encoding" || known == "content-length";
+    const bool own = std::ranges::find(of_the_connection, known) != of_the_connection.end();
+    if (framing ? raw : !own) kept.add(name, value);
+  }
+  return kept;
+}
+
+net::Task<void> say_lost(net::Exchange& exchange) {
+  Error error{ErrorCode::worker_lost, "The engine was gone before it answered.", {}, {}};
+  net::Headers headers{{"Content-Type", "application/json"}, {std::string(lost_field), "1"}};
+  std::string body = dump_json(error_json(error));
+  net::Task<Result<void>> responding =
+      exchange.respond(info(error.code).http_status, std::move(headers), std::move(body));
+  const Result<void> ignored = co_await responding;
+  static_cast<void>(ignored);
+}
+
+// The body, piece by piece; a cut answer is cut for the asker too, who knows what to make of it.
+net::Task<void> pass_answer(net::Exchange& exchange, net::ClientExchange& engine) {
+  const bool raw = net::can_pass_framing(exchange, engine);
+  net::Headers headers = passed(engine.head().headers, raw);
+  const int status = engine.head().status;
+  net::Task<Result<void>> starting =
+      raw ? exchange.start_raw(status, std::move(headers)) : exchange.start(status, std::move(headers));
+  Result<void> passing_on = co_await starting;
+  bool last = false;
+  while (passing_on && !last) {
+    net::Task<Result<net::ClientExchange::Raw>> reading = net::next_piece(engine, raw, longest_silence);
+    const Result<net::ClientExchange::Raw> piece = co_await reading;
+    if (!piece) {
+      exchange.abort();
+      co_return;
+    }
+    last = piece->last;
+    net::Task<Result<void>> passing = net::pass_piece(exchange, piece->bytes, last, raw);
+    passing_on = co_await passing;
+  }
+  if (!passing_on) exchange.abort();
+}
+
+}  // namespace
+
+std::optional<EngineTarget> engine_target(std::string_view path, std::string_view query) {
+  if (!path.starts_with(prefix)) return std::nullopt;
+  const std::string_view rest = path.substr(prefix.size());
+  const std::size_t slash = rest.find('/');
+  if (slash == std::string_view::npos || slash == 0) return std::nullopt;
+  EngineTarget target{std::string(rest.substr(0, slash)), net::percent_encode_path(rest.substr(slash))};
+  if (!query.empty()) target.target += cat("?", query);
+  return target;
+}
+
+net::Task<void> relay_to_engine(net::Exchange& exchange, std::string socket, std::string target) {
+  if (socket.empty()) {
+    net::Task<void> telling = say_lost(exchange);
+    co_await telling;
+    co_return;
+  }
+  const Result<std::string_view> body = co_await exchange.read_body();
+  if (!body) {
+    net::Task<Result<void>> refusing = exchange.respond_error(body.error(), 0);
+    const Result<void> ignored = co_await refusing;
+    static_cast<void>(ignored);
+    co_return;
+  }
+  const auto ride = std::make_shared<Ride>();
+  exchange.on_disconnect([ride] {
+    ride->gone = true;
+    if (ride->engine != nullptr) ride->engine->say_goodbye();
+  });
+  net::ClientRequest request{.method = exchange.head().method,
+                             .target = std::move(target),
+                             .headers = passed(exchange.head().headers, false),
+                             .body = *body};
+  net::Endpoint to{.unix_path = std::move(socket)};
+  net::Task<Result<net::ClientExchange>> beginning =
+      net::ClientExchange::begin(exchange.loop(), std::move(to), std::move(request), connect_within);
+  Result<net::ClientExchange> engine = co_await beginning;
+  net::Task<void> answering = say_lost(exchange);
+  if (engine && !ride->gone) {
+    ride->engine = &*engine;
+    const Result<void> head = co_await engine->read_head(longest_silence);
+    if (head) answering = pass_answer(exchange, *engine);
+  }
+  co_await answering;
+  ride->engine = nullptr;
+}
+
+}  // namespace rbee::hive

@@ -1,0 +1,28 @@
+// A keeper on another machine asks an engine through its hive: /engines/ID/PATH is PATH of the engine's own
+// unix socket, its answer passed back as it comes.
+#pragma once
+
+#include "net/server.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace rbee::hive {
+
+struct EngineTarget {
+  std::string engine;  // its id
+  std::string target;  // path and query for the engine
+};
+// Nothing where the path names no engine and something of it; `query` as it was sent.
+[[nodiscard]] std::optional<EngineTarget> engine_target(std::string_view path, std::string_view query);
+
+// In an answer that tells that there was none: the engine was gone before its first byte, so the request can
+// go elsewhere. An engine's own answers never have it.
+inline constexpr std::string_view lost_field = "x-rbee-lost";
+
+// Answers the request with what the engine at `socket` says (empty: there is none now). The engine's
+// connection ends with the asker's.
+net::Task<void> relay_to_engine(net::Exchange& exchange, std::string socket, std::string target);
+
+}  // namespace rbee::hive

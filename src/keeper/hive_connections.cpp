@@ -1,0 +1,241 @@
+#include "keeper/hive_connections.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <list>
+
+namespace rbee::keeper {
+
+// One that waits for its next request; its list keeps it in place, for the callback of its end.
+struct HiveConnections::Idle {
+  net::Stream stream;
+  Instant since;
+};
+
+// The list must outlive what it holds; both are touched on the stream's loop only.
+void HiveConnections::keep_idle(std::list<Idle>& idle, net::Stream stream, Instant now) {
+  idle.push_back({std::move(stream), now});
+  const auto at = std::prev(idle.end());
+  // Closed, not erased: the callback runs within the stream that goes. take() passes it over.
+  at->stream.watch([at] { at->stream.close(); });
+}
+
+struct HiveConnections::Pool {
+  explicit Pool(net::Loop& on) : loop(on) {}
+  net::Loop& loop;
+  std::map<std::string, std::list<Idle>> idle = {};
+
+  [[nodiscard]] net::Stream take(const std::string& hive, Instant now);
+};
+
+struct HiveConnections::Lent {
+  // Who waits for a connection of a hive: the loop that asks, and what to do with it there.
+  struct Waiter {
+    net::Loop* loop;
+    std::shared_ptr<net::Stream::Detached> stream;
+    std::shared_ptr<net::Signal> here;
+    std::shared_ptr<std::atomic<bool>> left;  // it waits no longer
+  };
+  std::map<std::string, std::list<Idle>> idle = {};
+  std::map<std::string, std::deque<Waiter>> waiting = {};
+
+  static void hand_over(Waiter waiter, net::Stream stream);
+  void wait(const std::string& hive, Waiter waiter);
+  void put(const std::string& hive, net::Stream stream, Instant now);
+};
+
+namespace {
+
+// A report of hundreds of models, or a list of them, is far below.
+constexpr std::size_t largest_answer_bytes = std::size_t{16} << 20;
+
+Error no_way(const std::string& hive) {
+  return Error{ErrorCode::unknown_name, cat("There is no hive '", hive, "'."), "See `rbee hive list`."};
+}
+
+}  // namespace
+
+net::Stream HiveConnections::Pool::take(const std::string& hive, Instant now) {
+  const auto found = idle.find(hive);
+  if (found == idle.end()) return {};
+  while (!found->second.empty()) {
+    Idle newest = std::move(found->second.back());
+    found->second.pop_back();
+    newest.stream.unwatch();
+    if (newest.stream.is_open() && now - newest.since < kept_for) return std::move(newest.stream);
+  }
+  return {};
+}
+
+void HiveConnections::Lent::hand_over(Waiter waiter, net::Stream stream) {
+  *waiter.stream = stream.detach();
+  waiter.loop->post([here = std::move(waiter.here)]() mutable {
+    here->notify();
+    here.reset();
+  });
+}
+
+void HiveConnections::Lent::wait(const std::string& hive, Waiter waiter) {
+  std::list<Idle>& here = idle[hive];
+  while (!here.empty()) {
+    net::Stream stream = std::move(here.front().stream);
+    here.pop_front();
+    stream.unwatch();
+    if (stream.is_open()) return hand_over(std::move(waiter), std::move(stream));
+  }
+  std::deque<Waiter>& queue = waiting[hive];
+  std::erase_if(queue, [](const Waiter& other) { return other.left->load(); });
+  queue.push_back(std::move(waiter));
+}
+
+void HiveConnections::Lent::put(const std::string& hive, net::Stream stream, Instant now) {
+  if (!stream.is_open()) return;
+  std::deque<Waiter>& queue = waiting[hive];
+  while (!queue.empty()) {
+    Waiter first = std::move(queue.front());
+    queue.pop_front();
+    if (!first.left->load()) return hand_over(std::move(first), std::move(stream));
+  }
+  keep_idle(idle[hive], std::move(stream), now);
+}
+
+HiveConnections::HiveConnections(std::vector<net::Loop*> loops, const Clock& clock)
+    : clock_(clock), loops_(std::move(loops)), lent_(std::make_shared<Lent>()) {
+  for (net::Loop* loop : loops_) pools_.push_back(std::make_unique<Pool>(*loop));
+}
+
+HiveConnections::~HiveConnections() = default;
+
+void HiveConnections::set(const std::string& hive, HiveWay way) {
+  const std::scoped_lock lock(mutex_);
+  ways_[hive] = std::move(way);
+}
+
+void HiveConnections::remove(const std::string& hive) {
+  {
+    const std::scoped_lock lock(mutex_);
+    ways_.erase(hive);
+  }
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    loops_[i]->post([self = shared_from_this(), i, hive]() mutable {
+      self->pools_[i]->idle.erase(hive);
+      if (i == 0) self->lent_->idle.erase(hive);
+      self.reset();
+    });
+  }
+}
+
+HiveWay HiveConnections::way(const std::string& hive) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = ways_.find(hive);
+  return found == ways_.end() ? HiveWay{.is_known = false} : found->second;
+}
+
+HiveConnections::Pool& HiveConnections::pool_of(net::Loop& loop) {
+  const auto at = std::ranges::find(loops_, &loop);
+  return *pools_.at(static_cast<std::size_t>(at - loops_.begin()));
+}
+
+net::Task<Result<net::Stream>> HiveConnections::open(std::shared_ptr<HiveConnections> self, net::Loop& loop,
+                                                     std::string hive, Milliseconds within) {
+  net::Stream kept = self->pool_of(loop).take(hive, loop.clock().now());
+  if (kept.is_open()) co_return std::move(kept);
+  const HiveWay way = self->way(hive);
+  if (!way.is_known) co_return no_way(hive);
+  net::Endpoint to = way.endpoint;
+  net::Secure secure = way.secure;
+  const bool can_dial = to.is_unix() || to.port != 0;
+  net::Task<Result<net::Stream>> opening =
+      can_dial ? net::connect_secure(loop, std::move(to), std::move(secure), within)
+               : borrow(self, loop, hive, std::min(within, lent_within));
+  Result<net::Stream> stream = co_await opening;
+  co_return std::move(stream);
+}
+
+net::Task<Result<net::Stream>> HiveConnections::borrow(std::shared_ptr<HiveConnections> self, net::Loop& loop,
+                                                       std::string hive, Milliseconds within) {
+  const Lent::Waiter waiter{&loop, std::make_shared<net::Stream::Detached>(),
+                            std::make_shared<net::Signal>(loop), std::make_shared<std::atomic<bool>>(false)};
+  self->loops_.front()->post([lent = self->lent_, hive, waiter]() mutable {
+    lent->wait(hive, std::move(waiter));
+    lent.reset();
+  });
+  net::Task<bool> waiting = waiter.here->wait(within);
+  const bool here = co_await waiting;
+  if (!here) {
+    waiter.left->store(true);
+    co_return Error{ErrorCode::unreachable,
+                    cat("Hive '", hive, "' has lent no connection within ", within.count(), " ms."),
+                    "It dials this keeper; see `rbee hive info`.",
+                    {}};
+  }
+  co_return net::Stream::attach(loop, std::move(*waiter.stream));
+}
+
+net::Task<Result<net::ClientExchange>> HiveConnections::begin(std::shared_ptr<HiveConnections> self,
+                                                              net::Loop& loop, std::string hive,
+                                                              net::ClientRequest request,
+                                                              Milliseconds within) {
+  net::Task<Result<net::Stream>> opening = open(self, loop, hive, within);
+  Result<net::Stream> stream = co_await opening;
+  if (!stream) co_return stream.error();
+  net::Endpoint to = self->way(hive).endpoint;
+  net::Task<Result<net::ClientExchange>> beginning =
+      net::ClientExchange::begin_on(std::move(*stream), std::move(to), std::move(request), within);
+  Result<net::ClientExchange> exchange = co_await beginning;
+  co_return std::move(exchange);
+}
+
+net::Task<Result<net::ClientResponse>> HiveConnections::fetch(std::shared_ptr<HiveConnections> self,
+                                                              net::Loop& loop, std::string hive,
+                                                              net::ClientRequest request,
+                                                              Milliseconds within) {
+  const Instant deadline = loop.clock().now() + within;
+  net::Task<Result<net::ClientExchange>> beginning = begin(self, loop, hive, std::move(request), within);
+  Result<net::ClientExchange> exchange = co_await beginning;
+  if (!exchange) co_return exchange.error();
+  const Milliseconds for_head = std::max(deadline - loop.clock().now(), Milliseconds{1});
+  const Result<void> head = co_await exchange->read_head(for_head);
+  if (!head) co_return head.error();
+  const Milliseconds left = std::max(deadline - loop.clock().now(), Milliseconds{1});
+  Result<std::string> body = co_await exchange->read_all(largest_answer_bytes, left);
+  if (!body) co_return body.error();
+  net::ClientResponse response{exchange->head().status, exchange->head().headers, std::move(*body)};
+  self->give_back(loop, hive, *exchange);
+  co_return std::move(response);
+}
+
+void HiveConnections::give_back(net::Loop& loop, const std::string& hive, net::ClientExchange& exchange) {
+  std::optional<net::Stream> stream = exchange.give_back();
+  if (!stream || !way(hive).is_known) return;
+  std::list<Idle>& idle = pool_of(loop).idle[hive];
+  if (idle.size() >= most_kept) idle.pop_front();
+  keep_idle(idle, std::move(*stream), loop.clock().now());
+}
+
+void HiveConnections::lend(const std::string& hive, net::Stream stream) {
+  const auto detached = std::make_shared<net::Stream::Detached>(stream.detach());
+  loops_.front()->post([lent = lent_, hive, detached, loop = loops_.front()]() mutable {
+    lent->put(hive, net::Stream::attach(*loop, std::move(*detached)), loop->clock().now());
+    lent.reset();
+  });
+}
+
+void HiveConnections::stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    ways_.clear();
+  }
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    loops_[i]->post([self = shared_from_this(), i]() mutable {
+      self->pools_[i]->idle.clear();
+      if (i == 0) self->lent_->idle.clear();
+      self.reset();
+    });
+  }
+}
+
+}  // namespace rbee::keeper

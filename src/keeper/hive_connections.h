@@ -1,0 +1,82 @@
+// HiveConnections: the keeper's ways to its hives, and the connections that are open on them.
+//
+// The hive of the same home is asked on its unix socket. Another one is asked over TLS with its pinned key,
+// on connections that are kept for a while; and where it has lent connections that it dialled itself, on
+// those. One request has one connection at a time. Safe from every thread; the tasks run on the loop they are
+// given.
+#pragma once
+
+#include "base/clock.h"
+#include "net/client.h"
+#include "net/loop.h"
+
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace rbee::keeper {
+
+struct HiveWay {
+  bool is_known = true;
+  net::Endpoint endpoint = {};  // empty address and path: it can only be asked on connections that it lends
+  net::Secure secure = {};      // of a unix socket: none
+};
+
+class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
+ public:
+  // Of one hive and loop: as many as its busiest minute is likely to need at once, and no more descriptors.
+  static constexpr std::size_t most_kept = 16;
+  // A hive keeps its end open for 75 s (ServerOptions): ours ends first, so no request meets a closed one.
+  static constexpr Milliseconds kept_for{60'000};
+  // A hive that lends keeps spare ones and dials the next when one is taken: a round trip or two.
+  static constexpr Milliseconds lent_within{5'000};
+
+  // `loops`: all that will ever ask; lent connections wait on the first.
+  HiveConnections(std::vector<net::Loop*> loops, const Clock& clock);
+  ~HiveConnections();
+
+  void set(const std::string& hive, HiveWay way);
+  // Its idle connections are closed.
+  void remove(const std::string& hive);
+  [[nodiscard]] HiveWay way(const std::string& hive) const;
+
+  // Connects or takes a kept connection, and sends. Fails with unknown_name, unreachable, wrong_key or
+  // timed_out.
+  static net::Task<Result<net::ClientExchange>> begin(std::shared_ptr<HiveConnections> self, net::Loop& loop,
+                                                      std::string hive, net::ClientRequest request,
+                                                      Milliseconds within);
+  // Keeps the connection of an answer that was read to its end, where the other end keeps it too. On the
+  // loop that began it.
+  void give_back(net::Loop& loop, const std::string& hive, net::ClientExchange& exchange);
+  // The whole exchange, its answer up to 16 MiB; `within` bounds all of it.
+  static net::Task<Result<net::ClientResponse>> fetch(std::shared_ptr<HiveConnections> self, net::Loop& loop,
+                                                      std::string hive, net::ClientRequest request,
+                                                      Milliseconds within);
+  // Closes what is idle, on every loop; what is asked after it fails.
+  void stop();
+  // A connection that the hive dialled and that its key has proved. On the loop of the stream.
+  void lend(const std::string& hive, net::Stream stream);
+
+ private:
+  struct Idle;
+  static void keep_idle(std::list<Idle>& idle, net::Stream stream, Instant now);
+  struct Pool;  // of one loop, touched on it only
+  struct Lent;  // of the first loop, touched on it only
+  [[nodiscard]] Pool& pool_of(net::Loop& loop);
+  static net::Task<Result<net::Stream>> open(std::shared_ptr<HiveConnections> self, net::Loop& loop,
+                                             std::string hive, Milliseconds within);
+  static net::Task<Result<net::Stream>> borrow(std::shared_ptr<HiveConnections> self, net::Loop& loop,
+                                               std::string hive, Milliseconds within);
+
+  const Clock& clock_;
+  std::vector<net::Loop*> loops_;
+  std::vector<std::unique_ptr<Pool>> pools_;  // by loop
+  std::shared_ptr<Lent> lent_;
+  mutable std::mutex mutex_;
+  std::map<std::string, HiveWay> ways_;
+};
+
+}  // namespace rbee::keeper

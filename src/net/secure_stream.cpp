@@ -1,0 +1,164 @@
+// The TLS half of a Stream: the session's encrypted bytes carried over its socket.
+#include "base/text.h"
+#include "net/asio_stream.h"
+
+#include <boost/asio/buffer.hpp>
+
+namespace rbee::net {
+namespace {
+
+// One record with its frame, and a little of the next.
+constexpr std::size_t encrypted_bytes = longest_record_bytes + 1024;
+// So much is encrypted before it is sent: a body of 64 MiB is never in memory twice.
+constexpr std::size_t most_pending_bytes = 4 * longest_record_bytes;
+
+Error broken(const TlsSession& tls) {
+  return Error{ErrorCode::unreachable, "The other end does not speak TLS as it should.", {}, tls.failure()};
+}
+
+// Also ends where the frame that holds it is destroyed in the middle.
+class Sending {
+ public:
+  explicit Sending(bool& flag) : flag_(flag) { flag_ = true; }
+  ~Sending() { flag_ = false; }
+  Sending(const Sending&) = delete;
+  Sending& operator=(const Sending&) = delete;
+
+ private:
+  bool& flag_;
+};
+
+// All that the session has to say.
+Task<Result<void>> send_pending(std::shared_ptr<Stream::Impl> impl) {
+  const Sending sending(impl->sending);
+  while (!impl->tls->pending().empty()) {
+    const std::string bytes(impl->tls->pending());
+    impl->tls->sent(bytes.size());
+    const std::string_view view = bytes;
+    Task<Result<void>> writing = write_socket(impl, view, {});
+    const Result<void> written = co_await writing;
+    if (!written) co_return written;
+  }
+  co_return Result<void>{};
+}
+
+// More encrypted bytes for the session. False: the other end closed without a word.
+Task<Result<bool>> feed_more(std::shared_ptr<Stream::Impl> impl) {
+  if (!impl->encrypted) impl->encrypted = std::make_unique_for_overwrite<char[]>(encrypted_bytes);
+  Task<Result<std::size_t>> reading = read_socket(impl, impl->encrypted.get(), encrypted_bytes);
+  const Result<std::size_t> got = co_await reading;
+  if (!got) co_return got.error();
+  impl->tls->feed({impl->encrypted.get(), *got});
+  co_return *got > 0;
+}
+
+Task<Result<void>> shake_hands(std::shared_ptr<Stream::Impl> impl) {
+  while (true) {
+    const TlsSession::Outcome outcome = impl->tls->handshake();
+    // An alert says why, before the connection ends.
+    Task<Result<void>> sending = send_pending(impl);
+    const Result<void> sent = co_await sending;
+    if (outcome == TlsSession::Outcome::failed) co_return broken(*impl->tls);
+    if (!sent) co_return sent;
+    if (outcome == TlsSession::Outcome::done) co_return Result<void>{};
+    Task<Result<bool>> feeding = feed_more(impl);
+    const Result<bool> more = co_await feeding;
+    if (!more) co_return more.error();
+    if (!*more)
+      co_return Error{ErrorCode::unreachable, "The other end left in the middle of the handshake.", {}, {}};
+  }
+}
+
+}  // namespace
+
+void Stream::Impl::push_pending() {
+  while (!sending && !tls->pending().empty()) {
+    error_code failure;
+    const std::string_view bytes = tls->pending();
+    const std::size_t went = socket.write_some(asio::buffer(bytes.data(), bytes.size()), failure);
+    if (failure) return;
+    tls->sent(went);
+  }
+}
+
+Stream::Impl::Look Stream::Impl::look_secure() {
+  if (!encrypted) encrypted = std::make_unique_for_overwrite<char[]>(encrypted_bytes);
+  error_code failure;
+  const std::size_t got = socket.read_some(asio::buffer(encrypted.get(), encrypted_bytes), failure);
+  if (failure == asio::error::would_block) return Look::alive;
+  if (failure || got == 0) return Look::gone;
+  tls->feed({encrypted.get(), got});
+  const TlsSession::Outcome outcome = tls->look();
+  if (outcome == TlsSession::Outcome::done) return Look::hidden;
+  return outcome == TlsSession::Outcome::wants_input ? Look::alive : Look::gone;
+}
+
+Task<Result<void>> Stream::secure(std::shared_ptr<const TlsContext> context, std::string pinned,
+                                  std::string resume_as, Milliseconds within, std::string_view got) {
+  const std::shared_ptr<Impl> impl = impl_;
+  if (!impl) co_return Error{ErrorCode::cancelled, "There is no connection.", {}, {}};
+  impl->tls = std::make_unique<TlsSession>(std::move(context), std::move(resume_as));
+  impl->tls->feed(got);
+  // A silent end is given up after `within`; one that sends byte after byte has a handshake's few kB for it.
+  impl->idle = within;
+  Task<Result<void>> shaking = shake_hands(impl);
+  const Result<void> shaken = co_await shaking;
+  impl->idle = Milliseconds{0};
+  if (!shaken) {
+    impl->close();
+    co_return shaken;
+  }
+  const std::string key = impl->tls->peer_key();
+  if (pinned.empty() || equal_secrets(pinned, key)) co_return Result<void>{};
+  impl->close();
+  co_return Error{ErrorCode::wrong_key,
+                  "The other end has another key than the one that is known of it.",
+                  {},
+                  cat("its key is ", key, ", known is ", pinned)};
+}
+
+std::string Stream::peer_key() const { return impl_ && impl_->tls ? impl_->tls->peer_key() : std::string(); }
+
+bool Stream::is_secure() const { return impl_ && impl_->tls; }
+
+Task<Result<std::size_t>> read_secure(std::shared_ptr<Stream::Impl> impl, char* buffer, std::size_t size) {
+  while (true) {
+    if (impl->closed) co_return impl->failure({});
+    const TlsSession::Read got = impl->tls->read(buffer, size);
+    impl->push_pending();  // answers of the protocol itself
+    if (got.outcome == TlsSession::Outcome::done) co_return got.bytes;
+    if (got.outcome == TlsSession::Outcome::ended) co_return std::size_t{0};
+    if (got.outcome == TlsSession::Outcome::failed) co_return broken(*impl->tls);
+    Task<Result<bool>> feeding = feed_more(impl);
+    const Result<bool> more = co_await feeding;
+    if (!more) co_return more.error();
+    // Without the session's own end anybody on the way could have cut it: what follows is not "the end".
+    if (!*more) co_return Error{ErrorCode::unreachable, "The connection was cut.", {}, {}};
+  }
+}
+
+Task<Result<void>> write_secure(std::shared_ptr<Stream::Impl> impl, std::string_view first,
+                                std::string_view second) {
+  std::string joined;
+  if (!first.empty() && !second.empty() && first.size() + second.size() <= longest_record_bytes) {
+    joined.reserve(first.size() + second.size());
+    joined.append(first).append(second);
+    first = joined;
+    second = {};
+  }
+  while (!first.empty() || !second.empty()) {
+    if (impl->closed) co_return impl->failure({});
+    if (first.empty()) std::swap(first, second);
+    const std::string_view piece = first.substr(0, most_pending_bytes);
+    first.remove_prefix(piece.size());
+    if (!impl->tls->write(piece)) co_return broken(*impl->tls);
+    impl->push_pending();
+    if (impl->tls->pending().empty()) continue;
+    Task<Result<void>> sending = send_pending(impl);
+    const Result<void> sent = co_await sending;
+    if (!sent) co_return sent;
+  }
+  co_return Result<void>{};
+}
+
+}  // namespace rbee::net
