@@ -134,6 +134,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   // model_api.cpp: models that come, are checked, found and taken away.
   void open_downloads();
   net::Task<void> post_downloads(net::Exchange& exchange);
+  net::Task<void> tell_of_download(net::Exchange& exchange, std::string id);
   net::Task<void> verify_model(net::Exchange& exchange, std::string id);
   net::Task<Result<std::string>> post_import(std::string body);
   [[nodiscard]] Result<std::string> cancel_download(const std::string& body);

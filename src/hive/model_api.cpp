@@ -121,10 +121,14 @@ net::Task<void> Agent::post_downloads(net::Exchange& exchange) {
   net::Headers headers{{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}};
   const Result<void> started = co_await exchange.start(200, headers);
   if (!started) co_return;
-  // Who leaves only stops looking on: the download goes on.
+  co_await tell_of_download(exchange, *id);
+}
+
+// Until it is over. Who leaves only stops looking on: the download goes on.
+net::Task<void> Agent::tell_of_download(net::Exchange& exchange, std::string id) {
   std::optional<Instant> told_at;
   while (downloads_) {
-    const auto view = downloads_->find(*id);
+    const auto view = downloads_->find(id);
     if (!view) break;
     std::string event;
     if (view->is_over()) {

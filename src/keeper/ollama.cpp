@@ -67,7 +67,7 @@ Json row_json(const ModelFile& file) {
 
 // Its own time is not kept, so every model has that of the keeper's start.
 std::string date_text(std::int64_t unix_ms) {
-  const std::time_t seconds = static_cast<std::time_t>(unix_ms / 1000);
+  const auto seconds = static_cast<std::time_t>(unix_ms / 1000);
   std::tm parts{};
   ::gmtime_r(&seconds, &parts);
   char text[32];
@@ -200,6 +200,28 @@ std::string source_of(const std::string& name) {
   return cat("ollama:", name);
 }
 
+// What a download's events come to, as Ollama's lines.
+struct Pulled {
+  std::string lines = {};  // of the last piece
+  std::string last = {};
+  bool failed = false;
+  bool came = false;
+};
+
+// False once the events make no sense.
+bool take_piece(net::SseReader& reader, std::string_view bytes, Pulled& pulled) {
+  pulled.lines.clear();
+  if (!reader.feed(bytes)) return false;
+  while (const std::optional<net::SseEvent> event = reader.next()) {
+    const std::string line = pull_line(event->event, event->data);
+    if (!line.empty()) pulled.last = line;
+    pulled.failed = pulled.failed || event->event == "error";
+    pulled.came = pulled.came || event->event == "result";
+    pulled.lines += line;
+  }
+  return true;
+}
+
 net::Task<void> pull(std::shared_ptr<Core> core, net::Exchange& exchange, std::string name, bool streamed,
                      bool insecure) {
   std::string body = dump_json(Json{{"source", source_of(name)}, {"allow_private", insecure}});
@@ -221,30 +243,19 @@ net::Task<void> pull(std::shared_ptr<Core> core, net::Exchange& exchange, std::s
     if (!started) co_return;
   }
   net::SseReader reader;
-  std::string last;
-  bool failed = false;
-  bool came = false;
+  Pulled pulled;
   while (true) {
     net::Task<Result<std::string_view>> reading = hive->read_some(longest_silence);
     const Result<std::string_view> bytes = co_await reading;
     if (!bytes || bytes->empty()) break;
-    const Result<void> fed = reader.feed(*bytes);
-    if (!fed) break;
-    std::string lines;
-    while (const std::optional<net::SseEvent> event = reader.next()) {
-      const std::string line = pull_line(event->event, event->data);
-      if (!line.empty()) last = line;
-      failed = failed || event->event == "error";
-      came = came || event->event == "result";
-      lines += line;
-    }
-    if (came) {
+    if (!take_piece(reader, *bytes, pulled)) break;
+    if (pulled.came) {
       // Who is told of success finds it listed.
       net::Task<void> catching_up = catch_up(core, exchange.loop(), name_of_hive);
       co_await catching_up;
     }
-    if (!streamed || lines.empty()) continue;
-    net::Task<Result<void>> writing = exchange.write(lines);
+    if (!streamed || pulled.lines.empty()) continue;
+    net::Task<Result<void>> writing = exchange.write(pulled.lines);
     const Result<void> written = co_await writing;
     if (!written) co_return;
   }
@@ -254,8 +265,8 @@ net::Task<void> pull(std::shared_ptr<Core> core, net::Exchange& exchange, std::s
     static_cast<void>(ignored);
     co_return;
   }
-  const int status = failed ? 500 : 200;
-  net::Task<Result<void>> responding = exchange.respond_json(status, last);
+  const int status = pulled.failed ? 500 : 200;
+  net::Task<Result<void>> responding = exchange.respond_json(status, pulled.last);
   const Result<void> ignored = co_await responding;
   static_cast<void>(ignored);
 }

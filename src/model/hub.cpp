@@ -211,8 +211,11 @@ Result<WantedModel> files_of_manifest(const Source& source, std::string_view man
         .file_name = source.model,
         .bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(get_int(layer, "size").value_or(0), 0)),
         .sha256 = digest.substr(prefix.size())};
-    if (type == "application/vnd.ollama.image.model") model.files.push_back(std::move(file));
-    if (type == "application/vnd.ollama.image.projector") model.projector = std::move(file);
+    if (type == "application/vnd.ollama.image.model") {
+      model.files.push_back(std::move(file));
+    } else if (type == "application/vnd.ollama.image.projector") {
+      model.projector = std::move(file);
+    }
   }
   if (model.files.size() == 1) return model;
   return Error{

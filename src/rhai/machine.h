@@ -103,11 +103,13 @@ class Machine {
   bool find_handler(Frame& frame);
   void pop_frame();
 
-  // Inline because every call of a script goes through it.
+  // Inline because every call of a script goes through it. Its arguments lie at `base`; where it fails they
+  // are let go of.
   bool push(const Function& function, Value* base, Value* result, Value* this_value, std::uint32_t flags) {
-    if (depth_ >= level_max_ || !room_for(function, base)) return fail_deep();
+    if (depth_ >= level_max_ || !room_for(function, base))
+      return fail_push(function, base, ErrorKind::stack_overflow);
     budget_ -= function.cost;
-    if (budget_ < 0) return fail_spent();
+    if (budget_ < 0) return fail_push(function, base, ErrorKind::too_many_operations);
     Frame& frame = frames_[depth_++];
     frame.function = &function;
     frame.pc = function.code.data();
@@ -125,7 +127,7 @@ class Machine {
   }
 
   // machine_frame.cpp: errors of the loop, kept out of it so that its variables stay in registers.
-  [[gnu::cold]] bool fail_deep();
+  [[gnu::cold]] bool fail_push(const Function& function, Value* base, ErrorKind kind);
   [[gnu::cold]] bool fail_spent();
   [[gnu::cold]] bool fail_unbound();
   [[gnu::cold]] bool fail_global(const Value& name);

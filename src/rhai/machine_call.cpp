@@ -115,8 +115,8 @@ bool Machine::method_step(const Instruction& i, Value* registers, const Function
   return call_method(site, target, function.registers, registers + i.a);
 }
 
-// NOLINTNEXTLINE(readability-function-cognitive-complexity): the order in which a method is looked for, in
-// one place
+// The order in which it is looked for, in one place.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity)
 bool Machine::call_method(const CallSite& site, Target target, std::size_t top, Value* base) {
   Value* const frame_top = target.registers + top;
   const std::size_t count = target.count - 1;

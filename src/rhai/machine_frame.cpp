@@ -98,7 +98,12 @@ bool Machine::fail(ScriptError error) {
   return false;
 }
 
-bool Machine::fail_deep() { return fail(ErrorKind::stack_overflow, {}); }
+bool Machine::fail_push(const Function& function, Value* base, ErrorKind kind) {
+  if (room_for(function, base)) {
+    for (std::size_t i = 0; i < function.parameters; ++i) base[i].drop();
+  }
+  return fail(kind, {});
+}
 bool Machine::fail_spent() { return fail(ErrorKind::too_many_operations, {}); }
 bool Machine::fail_unbound() { return fail(ErrorKind::unbound_this, {}); }
 bool Machine::fail_global(const Value& name) {

@@ -21,8 +21,8 @@ bool Machine::read_cell(CellObject& cell, const Value& name, Value& out) {
 // Looks in the variables that eval() made in this frame, and then, where the frame is an eval() or a call
 // with
 // `!`, in what the place of that call can see.
-// NOLINTNEXTLINE(readability-function-cognitive-complexity): the order in which a name is looked for, in one
-// place
+// The order in which it is looked for, in one place.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity)
 Value* Machine::find_named(std::size_t frame, const Value& name, bool& is_constant, CellObject*& cell) {
   const auto found = [&](Value& value, bool constant) {
     is_constant = constant;
