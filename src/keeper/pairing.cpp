@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace rbee::keeper {
 namespace {
 
@@ -41,14 +43,20 @@ struct Answer {
   Json body = {};
 };
 
-net::Task<Result<Answer>> ask(net::Stream& stream, net::Endpoint to, net::ClientRequest request) {
+// What is left until the deadline, and never nothing: zero would be no limit.
+Milliseconds left_until(const net::Loop& loop, Instant deadline) {
+  return std::max(deadline - loop.clock().now(), Milliseconds{1});
+}
+
+net::Task<Result<Answer>> ask(net::Stream& stream, net::Endpoint to, net::ClientRequest request,
+                              Milliseconds within) {
   net::Task<Result<net::ClientExchange>> beginning =
-      net::ClientExchange::begin_on(std::move(stream), std::move(to), std::move(request), pair_within);
+      net::ClientExchange::begin_on(std::move(stream), std::move(to), std::move(request), within);
   Result<net::ClientExchange> exchange = co_await beginning;
   if (!exchange) co_return exchange.error();
-  const Result<void> head = co_await exchange->read_head(pair_within);
+  const Result<void> head = co_await exchange->read_head(within);
   if (!head) co_return head.error();
-  const Result<std::string> text = co_await exchange->read_all(largest_answer_bytes, pair_within);
+  const Result<std::string> text = co_await exchange->read_all(largest_answer_bytes, within);
   if (!text) co_return text.error();
   Answer answer{.status = exchange->head().status};
   if (Result<Json> body = parse_json(*text); body && body->is_object()) answer.body = std::move(*body);
@@ -68,14 +76,15 @@ Result<void> check_versions(std::string_view keeper, std::string_view hive_name,
 
 net::Task<Result<std::string>> pair(net::Loop& loop, std::shared_ptr<const net::TlsContext> own,
                                     PairWith with) {
+  const Instant deadline = loop.clock().now() + pair_within;
   net::Endpoint to = with.hive;
   net::Secure secure{std::move(own), with.token.key_print};
   net::Task<Result<net::Stream>> connecting =
-      net::connect_secure(loop, std::move(to), std::move(secure), pair_within);
+      net::connect_secure(loop, std::move(to), std::move(secure), pair_within / 2);
   Result<net::Stream> stream = co_await connecting;
   if (!stream) co_return not_there(with, stream.error());
   net::ClientRequest hello{.method = "GET", .target = "/hello"};
-  net::Task<Result<Answer>> greeting = ask(*stream, with.hive, std::move(hello));
+  net::Task<Result<Answer>> greeting = ask(*stream, with.hive, std::move(hello), left_until(loop, deadline));
   const Result<Answer> greeted = co_await greeting;
   if (!greeted) co_return not_there(with, greeted.error());
   if (get_string(greeted->body, "rbee") != "hive") co_return no_hive(with);
@@ -84,7 +93,7 @@ net::Task<Result<std::string>> pair(net::Loop& loop, std::shared_ptr<const net::
   const std::string body = dump_json(
       Json{{"secret", with.token.secret}, {"hive", with.name}, {"addresses", with.addresses}});
   net::ClientRequest request{.method = "POST", .target = "/pair", .headers = {}, .body = body};
-  net::Task<Result<Answer>> pairing = ask(*stream, with.hive, std::move(request));
+  net::Task<Result<Answer>> pairing = ask(*stream, with.hive, std::move(request), left_until(loop, deadline));
   const Result<Answer> paired = co_await pairing;
   if (!paired) co_return not_there(with, paired.error());
   if (paired->status != 200) co_return error_from_json(paired->body);

@@ -90,6 +90,8 @@ Task<bool> Exchange::Impl::read_head() {
     if (!more || !*more) co_return false;
     if (!begun) deadline = loop.clock().now() + options.head_within;
     begun = true;
+    // Who wants TLS where there is none waits for an answer that HTTP cannot give: the end is clearer.
+    if (unread().front() == handshake_record) co_return false;
     while (unread().starts_with("\r\n"))
       buffer.consume(2);  // RFC 9112 2.2: empty lines before a request are no fault
     end = unread().find("\r\n\r\n");

@@ -1,0 +1,147 @@
+// A hive that is no part of the keeper's home: let in by its token over TLS, used, lost, back, and let out.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { chatBody, post } from './support/openai.mjs';
+import { answers, demoFile, makeHome, processesOf, program, Rbee, removeHome, root, run, until }
+  from './support/rbee.mjs';
+
+const [{ question, answer }] = answers;
+
+// `rbee hive --listen` in a home of its own, as on another machine.
+class Hive {
+  home = makeHome();
+  ended = null;
+  async start(listen = '127.0.0.1:0') {
+    this.ended = null;
+    const env = { ...process.env, RBEE_HOME: this.home, NO_COLOR: '1' };
+    this.child = spawn(program, ['hive', '--listen', listen, '--name', 'box'], { env, cwd: root, stdio: 'ignore' });
+    this.child.on('exit', (code) => (this.ended = code ?? 'killed'));
+    const file = path.join(this.home, 'hive/address');
+    await until('the hive listens', () => existsSync(file) && /:\d+$/.test(readFileSync(file, 'utf8')));
+    this.address = readFileSync(file, 'utf8');
+  }
+  async token(...more) {
+    const result = await run(this.home, ['hive', 'token', ...more]);
+    assert.equal(result.code, 0, result.stderr);
+    return result.stdout.trim();
+  }
+  async end(signal) {
+    if (this.ended === null) this.child.kill(signal);
+    await until('the hive has ended', () => this.ended !== null);
+    await until('its engines too', () => processesOf(this.home).length === 0);
+  }
+}
+
+describe('a hive of another machine', () => {
+  let system, hive;
+  const add = (name, token) => system.run(['hive', 'add', name, hive.address, '--token', token, '--json']);
+  const state = async (name) =>
+    (await system.admin('hives')).hives.find((one) => one.name === name)?.state ?? 'unknown';
+  const ask = () => post(system, '/v1/chat/completions', chatBody('far', question));
+  const answered = async () => (await (await ask()).json()).choices?.[0].message.content;
+
+  before(async () => {
+    hive = new Hive();
+    [system] = await Promise.all([Rbee.start({ demo: false }), hive.start()]);
+  });
+  after(async () => {
+    await hive.end('SIGTERM');
+    removeHome(hive.home);
+    await system?.stop();
+  });
+
+  test('its private key is for its owner only', () => {
+    assert.equal(statSync(path.join(hive.home, 'hive/key.pem')).mode & 0o777, 0o600);
+  });
+
+  test('only the token of that very machine lets it in', async () => {
+    const token = await hive.token();
+    const last = token.at(-1) === 'A' ? 'E' : 'A';
+    const refused = {
+      no_token: ['sk-1234', 'bad_request'],
+      cut: [token.slice(0, 50), 'bad_request'],
+      of_another_machine: [token.slice(0, -1) + last, 'wrong_key'],
+      another_secret: [token.replace(/(rbee-hive-)./, (_, first) => first + (token[10] === 'A' ? 'B' : 'A')),
+        'not_allowed'],
+    };
+    for (const [what, [wrong, code]] of Object.entries(refused)) {
+      const result = await add('gaming-pc', wrong);
+      assert.equal(result.json().error?.code, code, `${what}: ${result.stdout}`);
+    }
+    const added = await add('gaming-pc', token);
+    assert.equal(added.code, 0, added.stdout);
+    assert.equal(added.json().state, 'up');
+    assert.equal(added.json().secure, true);
+    assert.equal((await add('gaming-pc', token)).json().error.code, 'not_allowed');
+    assert.equal((await add('other', token)).json().error.code, 'in_use');
+    assert.equal((await run(hive.home, ['hive', 'token'])).code, 4);
+  });
+
+  test('a machine where nobody listens, or no hive does, is named with the way out', async () => {
+    const token = `rbee-hive-${'A'.repeat(22)}.${'B'.repeat(43)}`;
+    const at = async (address) =>
+      (await system.run(['hive', 'add', 'x', address, '--token', token, '--json'])).json().error;
+    assert.match((await at('127.0.0.1:1')).message, /Nobody answers on 127\.0\.0\.1:1/);
+    assert.equal((await at(`127.0.0.1:${system.port}`)).code, 'unreachable');
+    assert.equal((await at('gaming-pc.local')).code, 'bad_request');
+  });
+
+  test('its engines answer through it', async () => {
+    const { workers } = await system.json(['worker', 'deploy', '--hive', 'gaming-pc']);
+    assert.equal(workers[0].name, 'worker-gaming-pc');
+    await system.json(['model', 'add', 'far', demoFile, '--hive', 'gaming-pc']);
+    const got = await ask();
+    assert.equal(got.headers.get('x-rbee-worker'), 'worker-gaming-pc');
+    assert.equal((await got.json()).choices[0].message.content, answer);
+    const streamed = await post(system, '/v1/chat/completions', chatBody('far', question, { stream: true }));
+    assert.match(await streamed.text(), /data: \[DONE\]/);
+    const many = await Promise.all(Array.from({ length: 12 }, answered));
+    assert.deepEqual([...new Set(many)], [answer]);
+  });
+
+  test('a client that leaves frees its slot', async () => {
+    const leave = new AbortController();
+    const body = chatBody('far', question, { stream: true, max_tokens: 400, ignore_eos: true });
+    const request = { method: 'POST', body: JSON.stringify(body), signal: leave.signal };
+    await fetch(`${system.address}/v1/chat/completions`, request);
+    leave.abort();
+    await until('no slot is busy', async () => (await system.worker('worker-gaming-pc')).busy === 0);
+    assert.equal(await answered(), answer);
+  });
+
+  test('strangers are refused, and plain HTTP is told what to do', async () => {
+    const plain = await fetch(`http://${hive.address}/report`);
+    assert.equal(plain.status, 400);
+    assert.match(await plain.text(), /https/);
+    const stranger = await Rbee.start({ demo: false });
+    try {
+      const token = (await hive.token('--rotate')).replace(/-.{22}\./, `-${'A'.repeat(22)}.`);
+      const result = await stranger.run(['hive', 'add', 'mine', hive.address, '--token', token, '--json']);
+      assert.equal(result.json().error.code, 'not_allowed');
+    } finally {
+      await stranger.stop();
+    }
+    assert.equal(await answered(), answer);
+  });
+
+  test('one that dies is gone, and serves again when it is back', async () => {
+    await hive.end('SIGKILL');
+    await until('it is gone', async () => (await state('gaming-pc')) === 'gone');
+    assert.equal((await ask()).status, 503);
+    await hive.start(hive.address);
+    await until('it is back', async () => (await state('gaming-pc')) === 'up');
+    assert.equal(await answered(), answer);
+  });
+
+  test('one that is let out serves nobody, and may be let in again', async () => {
+    await system.json(['hive', 'remove', 'gaming-pc']);
+    assert.equal(await state('gaming-pc'), 'unknown');
+    assert.equal((await ask()).status, 503);
+    const again = await add('mac-studio', await hive.token());
+    assert.equal(again.code, 0, again.stdout);
+    assert.equal(await answered(), answer);
+  });
+});
