@@ -8,9 +8,7 @@
 namespace rbee::cli {
 namespace {
 
-std::string target_of(const std::string& hive) {
-  return cat("/api/v1/hives/", net::percent_encode(hive));
-}
+std::string target_of(const std::string& hive) { return cat("/api/v1/hives/", net::percent_encode(hive)); }
 
 }  // namespace
 
@@ -25,8 +23,9 @@ Result<void> run_hive_add(const Context& context, AdminClient& client) {
   const Result<Json> added = client.post("/api/v1/hives", body);
   if (!added) return added.error();
   context.out.document(*added);
-  context.out.line(cat("Hive '", options.hive, "' at ", added->value("address", ""), " belongs to this system: ",
-                       added->value("state", ""), ", rbee ", added->value("version", ""), "."));
+  context.out.line(cat("Hive '", options.hive, "' at ", added->value("address", ""),
+                       " belongs to this system: ", added->value("state", ""), ", rbee ",
+                       added->value("version", ""), "."));
   context.out.note(cat("Next: rbee worker deploy --hive ", options.hive));
   return {};
 }
@@ -48,7 +47,8 @@ Result<void> run_hive_remove(const Context& context, AdminClient& client) {
   context.out.document(*removed);
   context.out.line(cat("Hive '", context.options.hive, "' does not belong to this system any more."));
   if (!removed->value("told", false))
-    context.out.note("It did not answer: `rbee hive token --revoke` on its machine makes it forget this keeper.");
+    context.out.note(
+        "It did not answer: `rbee hive token --revoke` on its machine makes it forget this keeper.");
   return {};
 }
 

@@ -43,9 +43,6 @@ LocalCommand local_command(Command command) {
     case Command::rhai: return run_rhai;
     case Command::rhai_run: return run_rhai_file;
     case Command::hive_token: return run_hive_token;
-    case Command::key_add: return run_key_add;
-    case Command::key_list: return run_key_list;
-    case Command::key_remove: return run_key_remove;
     case Command::engine_list: return run_engine_list;
     case Command::engine_install: return run_engine_install;
     case Command::engine_verify: return run_engine_verify;

@@ -168,7 +168,8 @@ net::Task<void> Door::let_go(net::Exchange& exchange) {
     std::error_code ignored;
     std::filesystem::remove(file, ignored);
   });
-  log_->info(cat("This hive ('", options_.hive_name, "') belongs to no keeper any more: its keeper let it go."));
+  log_->info(
+      cat("This hive ('", options_.hive_name, "') belongs to no keeper any more: its keeper let it go."));
   net::Task<void> responding = respond(exchange, std::string("{}"));
   co_await responding;
 }

@@ -81,7 +81,7 @@ struct Passage {
   std::shared_ptr<Ride> ride;
   std::int64_t begun_us = 0;
   std::string model_label = {};  // for metrics
-  bool grown = false;  // an engine was asked to start anew for it: once is enough
+  bool grown = false;            // an engine was asked to start anew for it: once is enough
 
   [[nodiscard]] double seconds() const { return static_cast<double>(core->clock.now_us() - begun_us) / 1e6; }
 };

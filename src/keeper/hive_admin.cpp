@@ -44,11 +44,13 @@ Result<void> check_new(const Core& core, const PairWith& with) {
   for (const KnownHive& known : core.state->known_hives()) {
     const bool same_key = known.key_print == with.token.key_print;
     if (known.name == with.name && !same_key) {
-      return Error{ErrorCode::name_taken, cat("There is a hive '", with.name, "' already, at ", known.address, "."),
+      return Error{ErrorCode::name_taken,
+                   cat("There is a hive '", with.name, "' already, at ", known.address, "."),
                    cat("Choose another name, or `rbee hive remove ", with.name, "` first.")};
     }
     if (known.name != with.name && same_key) {
-      return Error{ErrorCode::in_use, cat("The hive at ", with.hive.text(), " is '", known.name, "' already."),
+      return Error{ErrorCode::in_use,
+                   cat("The hive at ", with.hive.text(), " is '", known.name, "' already."),
                    cat("`rbee hive remove ", known.name, "` first, to give it another name.")};
     }
   }

@@ -1,5 +1,5 @@
-// Hives that come and go: POST /api/v1/hives lets one in by its token, DELETE /api/v1/hives/H lets it out, and
-// GET /api/v1/hives/H says how it is reached (docs/admin-api.md).
+// Hives that come and go: POST /api/v1/hives lets one in by its token, DELETE /api/v1/hives/H lets it out,
+// and GET /api/v1/hives/H says how it is reached (docs/admin-api.md).
 #pragma once
 
 #include "keeper/core.h"

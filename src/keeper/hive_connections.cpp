@@ -3,8 +3,6 @@
 #include "base/text.h"
 
 #include <algorithm>
-#include <atomic>
-#include <deque>
 #include <list>
 
 namespace rbee::keeper {
@@ -31,22 +29,6 @@ struct HiveConnections::Pool {
   [[nodiscard]] net::Stream take(const std::string& hive, Instant now);
 };
 
-struct HiveConnections::Lent {
-  // Who waits for a connection of a hive: the loop that asks, and what to do with it there.
-  struct Waiter {
-    net::Loop* loop;
-    std::shared_ptr<net::Stream::Detached> stream;
-    std::shared_ptr<net::Signal> here;
-    std::shared_ptr<std::atomic<bool>> left;  // it waits no longer
-  };
-  std::map<std::string, std::list<Idle>> idle = {};
-  std::map<std::string, std::deque<Waiter>> waiting = {};
-
-  static void hand_over(Waiter waiter, net::Stream stream);
-  void wait(const std::string& hive, Waiter waiter);
-  void put(const std::string& hive, net::Stream stream, Instant now);
-};
-
 namespace {
 
 // A report of hundreds of models, or a list of them, is far below.
@@ -70,40 +52,7 @@ net::Stream HiveConnections::Pool::take(const std::string& hive, Instant now) {
   return {};
 }
 
-void HiveConnections::Lent::hand_over(Waiter waiter, net::Stream stream) {
-  *waiter.stream = stream.detach();
-  waiter.loop->post([here = std::move(waiter.here)]() mutable {
-    here->notify();
-    here.reset();
-  });
-}
-
-void HiveConnections::Lent::wait(const std::string& hive, Waiter waiter) {
-  std::list<Idle>& here = idle[hive];
-  while (!here.empty()) {
-    net::Stream stream = std::move(here.front().stream);
-    here.pop_front();
-    stream.unwatch();
-    if (stream.is_open()) return hand_over(std::move(waiter), std::move(stream));
-  }
-  std::deque<Waiter>& queue = waiting[hive];
-  std::erase_if(queue, [](const Waiter& other) { return other.left->load(); });
-  queue.push_back(std::move(waiter));
-}
-
-void HiveConnections::Lent::put(const std::string& hive, net::Stream stream, Instant now) {
-  if (!stream.is_open()) return;
-  std::deque<Waiter>& queue = waiting[hive];
-  while (!queue.empty()) {
-    Waiter first = std::move(queue.front());
-    queue.pop_front();
-    if (!first.left->load()) return hand_over(std::move(first), std::move(stream));
-  }
-  keep_idle(idle[hive], std::move(stream), now);
-}
-
-HiveConnections::HiveConnections(std::vector<net::Loop*> loops, const Clock& clock)
-    : clock_(clock), loops_(std::move(loops)), lent_(std::make_shared<Lent>()) {
+HiveConnections::HiveConnections(std::vector<net::Loop*> loops) : loops_(std::move(loops)) {
   for (net::Loop* loop : loops_) pools_.push_back(std::make_unique<Pool>(*loop));
 }
 
@@ -122,7 +71,6 @@ void HiveConnections::remove(const std::string& hive) {
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     loops_[i]->post([self = shared_from_this(), i, hive]() mutable {
       self->pools_[i]->idle.erase(hive);
-      if (i == 0) self->lent_->idle.erase(hive);
       self.reset();
     });
   }
@@ -147,32 +95,10 @@ net::Task<Result<net::Stream>> HiveConnections::open(std::shared_ptr<HiveConnect
   if (!way.is_known) co_return no_way(hive);
   net::Endpoint to = way.endpoint;
   net::Secure secure = way.secure;
-  const bool can_dial = to.is_unix() || to.port != 0;
   net::Task<Result<net::Stream>> opening =
-      can_dial ? net::connect_secure(loop, std::move(to), std::move(secure), within)
-               : borrow(self, loop, hive, std::min(within, lent_within));
+      net::connect_secure(loop, std::move(to), std::move(secure), within);
   Result<net::Stream> stream = co_await opening;
   co_return std::move(stream);
-}
-
-net::Task<Result<net::Stream>> HiveConnections::borrow(std::shared_ptr<HiveConnections> self, net::Loop& loop,
-                                                       std::string hive, Milliseconds within) {
-  const Lent::Waiter waiter{&loop, std::make_shared<net::Stream::Detached>(),
-                            std::make_shared<net::Signal>(loop), std::make_shared<std::atomic<bool>>(false)};
-  self->loops_.front()->post([lent = self->lent_, hive, waiter]() mutable {
-    lent->wait(hive, std::move(waiter));
-    lent.reset();
-  });
-  net::Task<bool> waiting = waiter.here->wait(within);
-  const bool here = co_await waiting;
-  if (!here) {
-    waiter.left->store(true);
-    co_return Error{ErrorCode::unreachable,
-                    cat("Hive '", hive, "' has lent no connection within ", within.count(), " ms."),
-                    "It dials this keeper; see `rbee hive info`.",
-                    {}};
-  }
-  co_return net::Stream::attach(loop, std::move(*waiter.stream));
 }
 
 net::Task<Result<net::ClientExchange>> HiveConnections::begin(std::shared_ptr<HiveConnections> self,
@@ -216,14 +142,6 @@ void HiveConnections::give_back(net::Loop& loop, const std::string& hive, net::C
   keep_idle(idle, std::move(*stream), loop.clock().now());
 }
 
-void HiveConnections::lend(const std::string& hive, net::Stream stream) {
-  const auto detached = std::make_shared<net::Stream::Detached>(stream.detach());
-  loops_.front()->post([lent = lent_, hive, detached, loop = loops_.front()]() mutable {
-    lent->put(hive, net::Stream::attach(*loop, std::move(*detached)), loop->clock().now());
-    lent.reset();
-  });
-}
-
 void HiveConnections::stop() {
   {
     const std::scoped_lock lock(mutex_);
@@ -232,7 +150,6 @@ void HiveConnections::stop() {
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     loops_[i]->post([self = shared_from_this(), i]() mutable {
       self->pools_[i]->idle.clear();
-      if (i == 0) self->lent_->idle.clear();
       self.reset();
     });
   }

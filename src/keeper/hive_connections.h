@@ -1,9 +1,8 @@
 // HiveConnections: the keeper's ways to its hives, and the connections that are open on them.
 //
-// The hive of the same home is asked on its unix socket. Another one is asked over TLS with its pinned key,
-// on connections that are kept for a while; and where it has lent connections that it dialled itself, on
-// those. One request has one connection at a time. Safe from every thread; the tasks run on the loop they are
-// given.
+// The hive of the same home is asked on its unix socket, another one over TLS with its pinned key.
+// Connections are kept for a while; one request has one at a time. Safe from every thread; the tasks run on
+// the loop that they are given.
 #pragma once
 
 #include "base/clock.h"
@@ -21,8 +20,8 @@ namespace rbee::keeper {
 
 struct HiveWay {
   bool is_known = true;
-  net::Endpoint endpoint = {};  // empty address and path: it can only be asked on connections that it lends
-  net::Secure secure = {};      // of a unix socket: none
+  net::Endpoint endpoint = {};
+  net::Secure secure = {};  // of a unix socket: none
 };
 
 // What HiveConnections calls the hive of the same home, whose own name only its report tells.
@@ -34,11 +33,9 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   static constexpr std::size_t most_kept = 16;
   // A hive keeps its end open for 75 s (ServerOptions): ours ends first, so no request meets a closed one.
   static constexpr Milliseconds kept_for{60'000};
-  // A hive that lends keeps spare ones and dials the next when one is taken: a round trip or two.
-  static constexpr Milliseconds lent_within{5'000};
 
-  // `loops`: all that will ever ask; lent connections wait on the first.
-  HiveConnections(std::vector<net::Loop*> loops, const Clock& clock);
+  // `loops`: all that will ever ask.
+  explicit HiveConnections(std::vector<net::Loop*> loops);
   ~HiveConnections();
 
   void set(const std::string& hive, HiveWay way);
@@ -62,24 +59,17 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
                                                       Milliseconds within);
   // Closes what is idle, on every loop; what is asked after it fails.
   void stop();
-  // A connection that the hive dialled and that its key has proved. On the loop of the stream.
-  void lend(const std::string& hive, net::Stream stream);
 
  private:
   struct Idle;
   static void keep_idle(std::list<Idle>& idle, net::Stream stream, Instant now);
   struct Pool;  // of one loop, touched on it only
-  struct Lent;  // of the first loop, touched on it only
   [[nodiscard]] Pool& pool_of(net::Loop& loop);
   static net::Task<Result<net::Stream>> open(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                              std::string hive, Milliseconds within);
-  static net::Task<Result<net::Stream>> borrow(std::shared_ptr<HiveConnections> self, net::Loop& loop,
-                                               std::string hive, Milliseconds within);
 
-  const Clock& clock_;
   std::vector<net::Loop*> loops_;
   std::vector<std::unique_ptr<Pool>> pools_;  // by loop
-  std::shared_ptr<Lent> lent_;
   mutable std::mutex mutex_;
   std::map<std::string, HiveWay> ways_;
 };

@@ -45,8 +45,7 @@ net::Task<void> HiveLink::follow(std::shared_ptr<HiveLink> self) {
     const bool heard = co_await self->listen_once();
     if (self->stopped_) break;
     if (heard) {
-      self->log_->warning(
-          cat("Hive '", self->name_, "' at ", self->where(), " does not answer any more."));
+      self->log_->warning(cat("Hive '", self->name_, "' at ", self->where(), " does not answer any more."));
       self->events_.on_gone(self->name_);
       pause = first_pause;
     }
@@ -101,13 +100,10 @@ net::Task<bool> HiveLink::listen_once() {
   co_return heard;
 }
 
-std::string HiveLink::where() const {
-  const net::Endpoint endpoint = connections_->way(hive_).endpoint;
-  return endpoint.is_unix() || endpoint.port != 0 ? endpoint.text() : std::string("a connection it dialled");
-}
+std::string HiveLink::where() const { return connections_->way(hive_).endpoint.text(); }
 
-// A key that is not the pinned one, or a hive that belongs to another keeper now, is worth a line; that nobody
-// answers is not: the hive list says so.
+// A key that is not the pinned one, or a hive that belongs to another keeper now, is worth a line; that
+// nobody answers is not: the hive list says so.
 void HiveLink::tell_why(const Error& error) {
   if (error.code == ErrorCode::unreachable || error.code == ErrorCode::timed_out) return;
   if (std::exchange(told_, error.message) == error.message) return;
@@ -123,8 +119,8 @@ bool HiveLink::take(std::string_view event, std::string_view data) {
   const Result<Json> json = parse_json(data);
   Result<HiveReport> report = json ? report_from_json(*json) : json.error();
   if (!report) {
-    log_->error(cat("The hive at ", where(), " sent a ", event,
-                    " that cannot be read: ", report.error().message));
+    log_->error(
+        cat("The hive at ", where(), " sent a ", event, " that cannot be read: ", report.error().message));
     return false;
   }
   // A hive goes by the name that the keeper gave it, whatever it says.

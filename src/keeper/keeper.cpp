@@ -244,7 +244,7 @@ Result<void> Keeper::Impl::open_ways() {
   Result<std::shared_ptr<const net::TlsContext>> tls = net::TlsContext::client(*identity);
   if (!tls) return tls.error();
   core->tls = std::move(*tls);
-  core->hives = std::make_shared<HiveConnections>(runtime.loops(), core->clock);
+  core->hives = std::make_shared<HiveConnections>(runtime.loops());
   core->links = std::make_shared<Links>(runtime.first(), core->hives, core->log,
                                         [this](const std::string& hive) { return hive_events(hive); });
   const std::string& socket = core->options.own_hive_socket;

@@ -68,10 +68,11 @@ net::Task<Result<Answer>> ask(net::Stream& stream, net::Endpoint to, net::Client
 
 Result<void> check_versions(std::string_view keeper, std::string_view hive_name, std::string_view hive) {
   if (series_of(keeper) == series_of(hive)) return {};
-  return Error{ErrorCode::unsupported,
-               cat("Hive '", hive_name, "' runs rbee ", hive.empty() ? "of no known version" : hive,
-                   " and this keeper runs ", keeper, "."),
-               "Install the same version on both: those with the same first two numbers understand each other."};
+  return Error{
+      ErrorCode::unsupported,
+      cat("Hive '", hive_name, "' runs rbee ", hive.empty() ? "of no known version" : hive,
+          " and this keeper runs ", keeper, "."),
+      "Install the same version on both: those with the same first two numbers understand each other."};
 }
 
 net::Task<Result<std::string>> pair(net::Loop& loop, std::shared_ptr<const net::TlsContext> own,
@@ -90,8 +91,8 @@ net::Task<Result<std::string>> pair(net::Loop& loop, std::shared_ptr<const net::
   if (get_string(greeted->body, "rbee") != "hive") co_return no_hive(with);
   const std::string version = get_string(greeted->body, "version").value_or("");
   if (Result<void> same = check_versions(with.version, with.name, version); !same) co_return same.error();
-  const std::string body = dump_json(
-      Json{{"secret", with.token.secret}, {"hive", with.name}, {"addresses", with.addresses}});
+  const std::string body =
+      dump_json(Json{{"secret", with.token.secret}, {"hive", with.name}, {"addresses", with.addresses}});
   net::ClientRequest request{.method = "POST", .target = "/pair", .headers = {}, .body = body};
   net::Task<Result<Answer>> pairing = ask(*stream, with.hive, std::move(request), left_until(loop, deadline));
   const Result<Answer> paired = co_await pairing;

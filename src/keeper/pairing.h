@@ -13,10 +13,10 @@
 namespace rbee::keeper {
 
 struct PairWith {
-  std::string name;     // what the hive is called from now on
+  std::string name;  // what the hive is called from now on
   net::Endpoint hive;
   HiveToken token;
-  std::string version;  // of this keeper
+  std::string version;                 // of this keeper
   std::vector<std::string> addresses;  // where the hive may dial this keeper; may be empty
 };
 
@@ -25,7 +25,8 @@ inline constexpr Milliseconds pair_within{10'000};
 
 // The print of the hive's key, to be pinned. Fails with unreachable (nobody there, or not a hive), wrong_key,
 // timed_out, not_allowed (the hive's own words about the token) or unsupported (versions).
-net::Task<Result<std::string>> pair(net::Loop& loop, std::shared_ptr<const net::TlsContext> own, PairWith with);
+net::Task<Result<std::string>> pair(net::Loop& loop, std::shared_ptr<const net::TlsContext> own,
+                                    PairWith with);
 
 // Versions speak with each other when their first two numbers are equal. Fails with unsupported, naming both.
 [[nodiscard]] Result<void> check_versions(std::string_view keeper, std::string_view hive_name,

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "keeper/header_filter.h"
+#include "net/pass_on.h"
 
 #include <charconv>
 
@@ -26,36 +27,8 @@ net::Headers answer_headers(const net::ClientExchange& from, const net::Headers&
   return headers;
 }
 
-// An HTTP/1.0 client knows no chunks, and a body that ends with its connection has no framing to pass on.
-bool can_pass_framing(const net::Exchange& to, const net::ClientExchange& from) {
-  const net::Framing kind = from.framing().kind;
-  return kind == net::Framing::chunked ? to.head().minor_version >= 1 : kind != net::Framing::until_close;
-}
-
 bool is_event_stream(const net::ClientExchange& from) {
   return from.head().headers.find("Content-Type").value_or("").starts_with("text/event-stream");
-}
-
-net::Task<Result<net::ClientExchange::Raw>> next_piece(net::ClientExchange& from, bool raw) {
-  if (raw) {
-    const Result<net::ClientExchange::Raw> piece = co_await from.read_raw(longest_engine_silence);
-    co_return piece;
-  }
-  const Result<std::string_view> data = co_await from.read_some(longest_engine_silence);
-  if (!data) co_return data.error();
-  const net::ClientExchange::Raw piece{*data, data->empty()};
-  co_return piece;
-}
-
-net::Task<Result<void>> pass(net::Exchange& to, std::string_view bytes, bool last, bool raw) {
-  if (raw) {
-    const Result<void> written = co_await to.write_raw(bytes, last);
-    co_return written;
-  }
-  const Result<void> written = co_await to.write(bytes);
-  if (!written || !last) co_return written;
-  const Result<void> finished = co_await to.finish();
-  co_return finished;
 }
 
 // The client has part of an answer that will not go on. In a stream of events it is told so, in one of them;
@@ -68,7 +41,7 @@ net::Task<void> end_broken(net::Exchange& to, Api api, Error error, bool events,
   }
   const std::string event = error_event(api, error);
   const std::string bytes = raw ? as_last_chunks(event) : event;
-  net::Task<Result<void>> passing = pass(to, bytes, true, raw);
+  net::Task<Result<void>> passing = net::pass_piece(to, bytes, true, raw);
   const Result<void> told = co_await passing;
   if (!told) to.abort();
 }
@@ -78,12 +51,12 @@ net::Task<void> end_broken(net::Exchange& to, Api api, Error error, bool events,
 net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob job, const bool& gone) {
   Relayed relayed;
   UsageReader usage;
-  const bool raw = can_pass_framing(to, from);
+  const bool raw = net::can_pass_framing(to, from);
   const bool chunked = from.framing().kind == net::Framing::chunked;
   bool between_chunks = true;
   bool last = false;
   while (!last) {
-    net::Task<Result<net::ClientExchange::Raw>> reading = next_piece(from, raw);
+    net::Task<Result<net::ClientExchange::Raw>> reading = net::next_piece(from, raw, longest_engine_silence);
     const Result<net::ClientExchange::Raw> piece = co_await reading;
     if (gone) {
       relayed.end = RelayEnd::client_gone;
@@ -114,7 +87,7 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     relayed.bytes += piece->bytes.size();
     ++relayed.chunks;
     between_chunks = !chunked || piece->bytes.ends_with("\r\n");
-    net::Task<Result<void>> passing = pass(to, piece->bytes, last, raw);
+    net::Task<Result<void>> passing = net::pass_piece(to, piece->bytes, last, raw);
     const Result<void> passed = co_await passing;
     if (!passed) {
       relayed.end = RelayEnd::client_gone;

@@ -93,8 +93,8 @@ std::vector<KnownHive> read_hives(SQLite::Database& db) {
   std::vector<KnownHive> hives;
   SQLite::Statement rows(db, "SELECT name, address, last_seen_ms, key_print FROM hive ORDER BY name");
   while (rows.executeStep()) {
-    KnownHive hive{rows.getColumn(0).getString(), rows.getColumn(1).getString(),
-                   rows.getColumn(2).getInt64(), rows.getColumn(3).getString()};
+    KnownHive hive{rows.getColumn(0).getString(), rows.getColumn(1).getString(), rows.getColumn(2).getInt64(),
+                   rows.getColumn(3).getString()};
     SQLite::Statement files(
         db, "SELECT id, name, quant, bytes, params, sha256 FROM model WHERE hive = ? ORDER BY id");
     files.bind(1, hive.name);

@@ -21,8 +21,8 @@ namespace rbee::keeper {
 struct KnownHive {
   std::string name;
   std::string address;
-  std::int64_t last_seen_ms = 0;  // of the calendar
-  std::string key_print = {};     // of the hive's key, pinned; empty: the hive of the same home
+  std::int64_t last_seen_ms = 0;       // of the calendar
+  std::string key_print = {};          // of the hive's key, pinned; empty: the hive of the same home
   std::vector<ModelFile> models = {};  // with id, name, quant, bytes, params and sha256 only
 };
 

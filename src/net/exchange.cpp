@@ -124,19 +124,6 @@ Task<Result<void>> Exchange::write_raw(std::string_view bytes, bool last) {
   co_return written;
 }
 
-Task<Result<Stream>> Exchange::hand_over(Headers headers) {
-  if (!impl_.unread().empty() || !impl_.body_done)
-    co_return Error{ErrorCode::bad_request, "The client did not wait for its 101.", {}, {}};
-  impl_.answer_started = true;
-  headers.add("Connection", "Upgrade");
-  const std::string head = format_response_head(101, headers);
-  impl_.stream.expire_after(impl_.options.write_silence);
-  const Result<void> written = co_await impl_.stream.write(head);
-  if (!written) co_return written.error();
-  impl_.stream.expire_after(Milliseconds{0});
-  co_return std::move(impl_.stream);
-}
-
 void Exchange::abort() { impl_.aborted = true; }
 
 void Exchange::on_disconnect(std::function<void()> gone) {

@@ -49,7 +49,6 @@ Task<bool> Exchange::Impl::prepare() {
   const Result<bool> begun = co_await fill();
   if (!begun || !*begun) co_return false;
   if (unread().front() != handshake_record) {
-    if (options.plain_too) co_return true;
     Task<void> refusing = refuse(400, speaks_tls());
     co_await refusing;
     co_return false;

@@ -43,7 +43,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
 
   Result<void> open(Endpoint on);
   void accept();
-  static Task<void> serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream, std::string got);
+  static Task<void> serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream);
   static void close_connections(PerLoop& per_loop);
   void stop();
 };
@@ -121,13 +121,12 @@ void HttpServer::Impl::accept() {
                           // Handed over whole: a reference that stayed here could be the last, and die on the
                           // wrong thread.
                           Stream stream(std::move(impl));
-                          loop->spawn(serve(self, index, std::move(stream), {}));
+                          loop->spawn(serve(self, index, std::move(stream)));
                           self->accept();
                         });
 }
 
-Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream,
-                                   std::string got) {
+Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream) {
   PerLoop& per_loop = self->loops[index];
   Exchange::Impl impl(*per_loop.loop, std::move(stream), self->options);
   if (self->connections.fetch_add(1) >= self->options.most_connections) {
@@ -142,10 +141,7 @@ Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, std::size_t index
   }
   per_loop.connections.insert(&impl);
   bool more = !self->stopping;
-  if (!got.empty() || impl.stream.is_secure()) {
-    std::copy(got.begin(), got.end(), impl.buffer.prepare(got.size()));
-    impl.buffer.commit(got.size());
-  } else if (more) {
+  if (more) {
     Task<bool> preparing = impl.prepare();
     more = co_await preparing;
   }
@@ -198,13 +194,6 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(std::vector<Loop*> loops,
   if (Result<void> opened = impl->open(std::move(on)); !opened) return opened.error();
   impl->accept();
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
-}
-
-void HttpServer::adopt(Loop& loop, Stream stream, std::string got) {
-  for (std::size_t index = 0; index < impl_->loops.size(); ++index) {
-    if (impl_->loops[index].loop != &loop) continue;
-    return loop.spawn(Impl::serve(impl_, index, std::move(stream), std::move(got)));
-  }
 }
 
 Endpoint HttpServer::endpoint() const { return impl_->endpoint; }

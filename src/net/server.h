@@ -16,7 +16,6 @@ namespace rbee::net {
 struct ServerOptions {
   // Speaks TLS where there is one; a client's key is known to handlers by Exchange::peer_key().
   std::shared_ptr<const TlsContext> tls = {};
-  bool plain_too = false;  // told apart by the first byte, which no HTTP begins with
   Milliseconds handshake_within{10'000};
   std::uint64_t largest_body_bytes = 64u << 20;
   Milliseconds head_within{10'000};      // from the connection's or the last answer's end, once a byte came
@@ -61,9 +60,6 @@ class Exchange {
   Task<Result<void>> write_raw(std::string_view bytes, bool last);
 
   [[nodiscard]] bool started() const;  // the head of an answer is out
-  // Answers 101 and hands the connection over: its HTTP ends here, and either end may speak. Fails with
-  // bad_request where the client did not wait for the answer.
-  Task<Result<Stream>> hand_over(Headers headers);
   // Closes the connection as the handler ends: the client sees that the answer is cut.
   void abort();
   // Calls back once, on this loop, when the client goes away while the handler runs and does not read the
@@ -88,9 +84,6 @@ class HttpServer {
   // still run, or have ended.
   ~HttpServer();
   [[nodiscard]] Endpoint endpoint() const;  // with the port that port 0 became
-  // Serves a connection that was made elsewhere, as one that it accepted. On the stream's loop, which is one
-  // of the server's. `got`: what was read of it already.
-  void adopt(Loop& loop, Stream stream, std::string got = {});
   void stop();
 
  private:

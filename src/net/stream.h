@@ -71,23 +71,6 @@ class Stream {
   void watch(std::function<void()> gone);
   void unwatch();
 
-  // The connection without its loop, for another loop to take; nobody may wait on it. Both halves run on
-  // their own loop's thread. What was not attached again is closed.
-  class Detached {
-   public:
-    Detached();
-    ~Detached();
-    Detached(Detached&&) noexcept;
-    Detached& operator=(Detached&&) noexcept;
-
-   private:
-    friend class Stream;
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
-  };
-  [[nodiscard]] Detached detach();
-  [[nodiscard]] static Stream attach(Loop& loop, Detached detached);
-
  private:
   std::shared_ptr<Impl> impl_;
 };
