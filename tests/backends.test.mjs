@@ -47,6 +47,8 @@ describe('backends', () => {
     assert.equal(error.code, 'backend_unusable');
     assert.match(error.message, /does not compute through CUDA: .* on CPU, not on CUDA0/);
     assert.equal((await system.admin('workers')).workers.length, 0);
+    const fit = await system.run(['model', 'fit', 'demo']);
+    assert.match(fit.stderr, /No worker is in service.*`rbee worker deploy`/, fit.stdout);
   });
 
   test('where the best backend fails its proof, the next one serves, and the log says both', async () => {

@@ -36,6 +36,7 @@ describe('detect', () => {
 
   test('an empty folder is a machine of which nothing is known', async () => {
     const report = await detect(machine({}));
+    assert.equal(report.hostname, null);
     assert.equal(report.cpu.memory_bytes, null);
     assert.equal(report.cpu.cores, null);
     assert.deepEqual(report.backends.map((backend) => backend.name), ['CUDA', 'Metal', 'ROCm', 'Vulkan']);

@@ -366,8 +366,9 @@ describe('download', () => {
     const [second] = (await system.json(['model', 'import', ollama])).imported;
     assert.equal(second.name, 'tiny-1b');
     assert.equal(second.sha256, sha256(blob));
-    const { skipped } = await system.json(['model', 'import', path.join(system.home, 'nowhere')]);
-    assert.match(skipped[0].reason, /no such folder/);
+    const nowhere = await system.run(['model', 'import', path.join(system.home, 'nowhere'), '--json']);
+    assert.equal(nowhere.code, 4);
+    assert.match(nowhere.json().error.message, /no such folder/);
   });
 
   test("Ollama's own client: pull with progress, list, show, ps, delete", async () => {

@@ -28,6 +28,8 @@ describe('gateway', () => {
     for (const one of data) assert.equal(one.object, 'model');
     assert.equal((await (await get(`/v1/models/${model}`)).json()).id, model);
     assert.equal((await get('/v1/models/no-such')).status, 404);
+    const near = await (await get('/v1/models/rbee-demox')).json();
+    assert.match(near.error.message, /Did you mean 'rbee-demo'/);
   });
 
   test('the first request loads the engine, and there is one for all', async () => {

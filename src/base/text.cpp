@@ -126,7 +126,9 @@ std::vector<std::string> near_names(std::string_view name, std::span<const std::
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> names;
   for (auto& [edits, candidate] : found) {
-    if (names.size() < most) names.push_back(std::move(candidate));
+    // Two files of one model give its name twice.
+    const bool again = std::find(names.begin(), names.end(), candidate) != names.end();
+    if (names.size() < most && !again) names.push_back(std::move(candidate));
   }
   return names;
 }

@@ -82,6 +82,8 @@ TEST(NearNames, APartFindsAllThatHaveItTheNearestFirst) {
 
 TEST(NearNames, WhatIsFarFindsNothing) {
   EXPECT_THAT(near_names("completely-different", known), IsEmpty());
+  const std::vector<std::string> twice = {"phi-4", "phi-4"};
+  EXPECT_THAT(near_names("phi4", twice), ElementsAre("phi-4"));
   EXPECT_EQ(did_you_mean("completely-different", known), "");
 }
 

@@ -142,7 +142,8 @@ class Grammar {
   void add_deploy_options(CLI::App& app) {
     app.add_option("--hive", o_.hive, "On this hive")->type_name("H");
     app.add_option("--backend", o_.backend, "CUDA, Metal, ROCm, Vulkan or CPU")->type_name("B");
-    app.add_option("--device", o_.device, "A device by its id")->type_name("ID");
+    app.add_option("--device", o_.device, "A device by its id; A,B or all: one worker of several")
+        ->type_name("ID");
     app.add_option("--name", o_.name, "Name of the worker")->type_name("N");
     app.add_option("--vram", o_.vram, "The most that its models may take of the device, in GB")
         ->type_name("GB")

@@ -274,9 +274,17 @@ Result<void> run_model_fit(const Context& context, AdminClient& client) {
   context.out.document(*answer);
   context.out.table(places_table(*answer));
   bool estimated = false;
+  bool placed = false;
   for (const Json& row : get_array(*answer, "table")) {
+    placed = placed || !get_array(row, "hives").empty();
     if (get_bool(row, "general_rule").value_or(false)) note_general_rule(context, "");
     estimated = estimated || !get_bool(row, "exact").value_or(true);
+  }
+  if (!placed) {
+    context.out.note(
+        "No worker is in service, so there is nothing to fit it into: `rbee worker deploy` puts this "
+        "system's "
+        "devices in service; `--on gpu` says what it takes without.");
   }
   if (estimated)
     context.out.note("Of one quantization the header was read; the others are that with their files' sizes.");

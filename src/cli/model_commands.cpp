@@ -57,6 +57,7 @@ Result<Json> find_listed(AdminClient& client, const std::string& asked) {
     if (equal_ignoring_case(file.id, asked)) return row;
     if (answers_to(file, asked)) found.push_back(row);
     ids.push_back(file.id);
+    ids.push_back(file.name);
   }
   if (found.size() == 1) return found.front();
   if (found.empty()) {
@@ -168,6 +169,7 @@ Result<void> run_model_search(const Context& context, AdminClient&) {
                             {"hub", std::move(found)},
                             {"hub_error", hub ? Json(nullptr) : Json(hub.error().message)}});
   context.out.table(table);
+  if (table.rows.empty()) context.out.note(cat("Nothing is called like '", text, "'."));
   return {};
 }
 
@@ -250,6 +252,14 @@ Result<void> run_model_import(const Context& context, AdminClient& client) {
     body["folder"] = std::filesystem::absolute(context.options.source).lexically_normal().string();
   const Result<Json> answer = client.post(hive_target(*hive, "/imports"), body);
   if (!answer) return answer.error();
+  const std::string folder = get_string(body, "folder").value_or("");
+  for (const Json& skipped : get_array(*answer, "skipped")) {
+    const bool is_it = !folder.empty() && get_string(skipped, "path") == folder;
+    if (!is_it || !get_array(*answer, "imported").empty()) continue;
+    return Error{ErrorCode::unknown_name,
+                 cat("'", folder, "' cannot be searched: ", get_string(skipped, "reason").value_or(""), "."),
+                 "Name a folder of the hive's machine that the hive's user may read."};
+  }
   context.out.document(*answer);
   Table table{{"MODEL", "SIZE", "FILE"}, {}};
   for (const Json& model : get_array(*answer, "imported")) {

@@ -123,7 +123,10 @@ void read_cpuinfo(std::string_view text, Cpu& cpu) {
 std::optional<std::uint64_t> kib_of(std::string_view meminfo, std::string_view key) {
   for (const std::string_view line : split(meminfo, '\n')) {
     const std::optional<Field> field = field_of(line);
-    if (field && field->key == key) return parse_int<std::uint64_t>(split(field->value, ' ').front());
+    if (!field || field->key != key) continue;
+    const auto kib = parse_int<std::uint64_t>(split(field->value, ' ').front());
+    constexpr std::uint64_t most_kib = std::uint64_t{1} << 40;  // 1 PiB: a damaged file
+    return kib && *kib <= most_kib ? kib : std::nullopt;
   }
   return std::nullopt;
 }
@@ -219,8 +222,13 @@ Device cpu_device(const Cpu& cpu) {
   // The oldest variant of the engine's CPU plug-in needs SSE4.2; every arm64 has NEON.
   if (!has_feature(cpu, "SSE4_2") && !has_feature(cpu, "NEON")) {
     backend.usable = false;
-    backend.reason = "this processor has neither SSE4.2 nor NEON";
-    backend.cure = "Use a processor made after 2010.";
+    if (cpu.threads == 0) {
+      backend.reason = "nothing tells what this processor is: /proc/cpuinfo is not there or not readable";
+      backend.cure = "Mount /proc, or let this user read it.";
+    } else {
+      backend.reason = "this processor has neither SSE4.2 nor NEON";
+      backend.cure = "Use a processor made after 2010.";
+    }
   }
   device.backends.push_back(std::move(backend));
   return device;

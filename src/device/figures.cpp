@@ -32,10 +32,15 @@ void set_memory(const GpuFigures& seen, const Cpu& cpu, Device& device) {
   if (!own) device.usable_bytes = std::min(device.usable_bytes, usable_of_system(cpu));
 }
 
+void drop_beyond(std::optional<double>& figure, double least, double most) {
+  if (figure && !(*figure >= least && *figure <= most)) figure.reset();
+}
+
 void apply_to(const GpuFigures& seen, const Cpu& cpu, Device& device) {
   device.temperature_c = seen.temperature_c;
   device.power_w = seen.power_w;
   device.load_percent = seen.load_percent;
+  drop_impossible(device);
   if (seen.gone.empty()) return set_memory(seen, cpu, device);
   device.free_bytes.reset();
   device.usable_bytes = 0;
@@ -116,6 +121,23 @@ void apply_figures(const Figures& figures, Machine& machine) {
     const GpuFigures* seen = find_figures(figures, device);
     if (seen != nullptr) apply_to(*seen, machine.cpu, device);
   }
+}
+
+void drop_impossible(Device& device) {
+  // Chips end their work at some 110 C; the largest part that is sold takes 2.7 kW.
+  constexpr double coldest_c = -60;
+  constexpr double hottest_c = 200;
+  constexpr double most_w = 100'000;
+  // 1 PiB: thousands of times what is sold; sums of several such figures still fit 64 bits.
+  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 50;
+  drop_beyond(device.temperature_c, coldest_c, hottest_c);
+  drop_beyond(device.power_w, 0, most_w);
+  drop_beyond(device.load_percent, 0, 100);
+  if (device.memory_bytes <= most_bytes) return;
+  device.memory_bytes = 0;
+  device.usable_bytes = 0;
+  device.free_bytes.reset();
+  device.vram.reset();
 }
 
 std::optional<double> cpu_load(std::string_view before, std::string_view after) {

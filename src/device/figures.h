@@ -51,6 +51,10 @@ inline constexpr std::string_view figures_mark = "rbee-figures ";
 void apply_figures(const CpuFigures& figures, Machine& machine);
 void apply_figures(const Figures& figures, Machine& machine);
 
+// What no sensor measures and no card holds (a damaged file, a driver's "not known" as 2^32 - 1) is not
+// known.
+void drop_impossible(Device& device);
+
 // 0 to 100 between two texts of /proc/stat; nothing where they tell none.
 [[nodiscard]] std::optional<double> cpu_load(std::string_view before, std::string_view after);
 

@@ -100,6 +100,8 @@ KfdNode parse_kfd_node(int number, std::string_view properties) {
       if (name == key) node.*field = value;
     }
   });
+  constexpr std::uint64_t domain_bits = 0xffff'ffff;
+  node.domain &= domain_bits;
   return node;
 }
 

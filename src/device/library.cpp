@@ -31,6 +31,8 @@ Library::Library(const std::string& path) : path_(path) {
   if (handle_ != nullptr) return;
   const char* why = ::dlerror();
   failure_ = why == nullptr ? "it cannot be opened" : why;
+  // The loader begins with the path that it was given, and so does whoever tells of the failure.
+  if (failure_.starts_with(cat(path, ": "))) failure_.erase(0, path.size() + 2);
 }
 
 Library::~Library() {

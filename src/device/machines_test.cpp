@@ -388,6 +388,46 @@ TEST(Machines, Mi300xInCpxModeIsItsPartitions) {
   EXPECT_TRUE(found.devices[7].backends[0].usable);
 }
 
+TEST(Machines, WhatNoCardCanHaveIsNotKnown) {
+  DescribedMachine machine;
+  machine.pc("Ryzen", 4, 16).file("/proc/meminfo", "MemTotal: 18446744073709551615 kB\n");
+  machine.library(
+      "nvml",
+      "gpu name=A card|uuid=GPU-00000001-0000-0000-0000-000000000000|bus=00000000:01:00.0|total=-1|"
+      "free=-1|cc=8.9|temp=4294967295|power=4294967295|load=4294967295\n");
+  machine.library("cuda", "version -1\ngpu uuid=00000001-0000-0000-0000-000000000000|total=-1|cc=8.9\n");
+  const Machine found = machine.detect().machine;
+  const Device& card = found.devices.front();
+  EXPECT_EQ(card.memory_bytes, 0u) << "which is written as null";
+  EXPECT_FALSE(card.free_bytes || card.vram || card.temperature_c || card.power_w || card.load_percent);
+  EXPECT_EQ(card.backends.front().version, std::nullopt);
+  EXPECT_EQ(found.cpu.memory_bytes, 0u);
+}
+
+TEST(Machines, NothingIsSaidOfAProcessorThatNothingTellsOf) {
+  DescribedMachine machine;
+  const Machine found = machine.detect().machine;
+  ASSERT_EQ(found.devices.size(), 1u);
+  EXPECT_THAT(found.devices[0].backends[0].reason, HasSubstr("/proc/cpuinfo"));
+}
+
+TEST(Machines, PartsOfACardThatOnlyKfdShowsArePartsOfOneCard) {
+  DescribedMachine machine;
+  machine.pc("EPYC", 64, 512).rocm("6.2.0", "gfx942");
+  for (int i = 0; i < 2; ++i) {
+    machine.kfd_node(2 + i,
+                     cat("simd_count 608\ngfx_target_version 90402\nvendor_id 4098\nlocation_id ", 25856 + i,
+                         "\ndomain 2\ndrm_render_minor ", 128 + i, "\nunique_id 4822678189205111\n"),
+                     "heap_type 1\nsize_in_bytes 103070826496\n");
+  }
+  const Machine found = machine.detect().machine;
+  ASSERT_EQ(found.devices.size(), 3u);
+  EXPECT_EQ(found.devices[1].id, "GPU-0011223344556677-1");
+  EXPECT_EQ(found.devices[1].pci, "0002:65:00.0");
+  EXPECT_EQ(found.devices[1].partition, "part 1");
+  EXPECT_EQ(found.devices[1].memory_bytes, 103070826496u);
+}
+
 TEST(Machines, VulkanOfACutCardIsNoFurtherDevice) {
   DescribedMachine machine;
   machine.pc("EPYC", 4, 64);

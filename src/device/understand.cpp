@@ -1,6 +1,7 @@
 #include "device/understand.h"
 
 #include "base/text.h"
+#include "device/figures.h"
 
 #include <algorithm>
 #include <set>
@@ -98,6 +99,7 @@ Detection understand(const MachineFacts& facts) {
     make_ids_distinct(detection);
     add_vulkan(facts, detection);
   }
+  for (Device& device : machine.devices) drop_impossible(device);
   machine.devices.push_back(cpu_device(machine.cpu));
   add_unusable(facts, machine);
   return detection;

@@ -116,7 +116,7 @@ Trouble rocm_trouble(const GpuFilesFacts& files, const GpuFile& gpu, const KfdNo
   if (is_in(files.missing_render_nodes, render))
     return {cat("there is no /dev/dri/", render), "Start the container with `--device /dev/dri`."};
   const Rocm& rocm = files.rocm;
-  const std::string go_vulkan = "It runs through Vulkan meanwhile.";
+  const std::string go_vulkan = "Meanwhile it runs through Vulkan, where that is usable.";
   if (rocm.folder.empty())
     return {"ROCm is not installed", cat("Install ROCm (https://rocm.docs.amd.com). ", go_vulkan)};
   const bool has_kernels = std::find(rocm.targets.begin(), rocm.targets.end(), gfx) != rocm.targets.end();
@@ -224,14 +224,20 @@ void add_card(const MachineFacts& facts, const GpuFile& gpu, Detection& detectio
   }
 }
 
-// KFD lists a GPU whose DRM device a container does not see.
+// KFD lists a GPU whose DRM device a container does not see. Nodes that share slot and id are parts of one
+// card.
 void add_node_alone(const MachineFacts& facts, const KfdNode& node, Detection& detection) {
+  const auto parts =
+      std::count_if(facts.files.nodes.begin(), facts.files.nodes.end(), [&](const KfdNode& other) {
+        return node.unique_id != 0 && other.unique_id == node.unique_id && other.slot() == node.slot();
+      });
+  const bool cut = parts > 1;
   GpuFile gpu;
-  gpu.pci = cat(node.slot(), ".", node.function());
+  gpu.pci = cat(node.slot(), ".", cut ? 0 : node.function());
   gpu.vendor = amd;
   gpu.device = node.device;
   gpu.driver = "amdgpu";
-  add_device(facts, gpu, &node, false, detection);
+  add_device(facts, gpu, &node, cut, detection);
 }
 
 }  // namespace

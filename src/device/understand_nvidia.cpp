@@ -71,8 +71,8 @@ DeviceBackend cuda_backend(const MachineFacts& facts, const NvmlDevice& device, 
   if (cuda == nullptr && device.profile.empty())
     return no_cuda(facts, "the CUDA driver does not list this card");
   DeviceBackend backend{.backend = Backend::cuda, .usable = true};
-  const int version = facts.cuda.version != 0 ? facts.cuda.version : facts.nvml.cuda_version;
-  if (version != 0) backend.version = cuda_version_text(version);
+  const int version = facts.cuda.version > 0 ? facts.cuda.version : facts.nvml.cuda_version;
+  if (version > 0) backend.version = cuda_version_text(version);
   const int capability = device.major.value_or(0) * 10 + device.minor.value_or(0);
   if (capability != 0 && capability < oldest_of_pack) {
     backend.engine = "unsupported";

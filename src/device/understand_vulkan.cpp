@@ -35,6 +35,7 @@ constexpr auto vendor_names = std::to_array<VendorName>({{0x10de, "NVIDIA"},
                                                          {0x5143, "Qualcomm"},
                                                          {0x1010, "Imagination"},
                                                          {0x1ed5, "Moore Threads"},
+                                                         {0x1414, "Microsoft"},
                                                          {0x10005, "Mesa"},
                                                          {0x1ae0, "Google"}});
 

@@ -157,9 +157,12 @@ Result<Cpu> cpu_from_json(const Json& json) {
 Json to_json(const Machine& machine) {
   Json devices = Json::array();
   for (const Device& device : machine.devices) devices.push_back(device_json(device));
-  return Json{{"hostname", machine.hostname},   {"cpu", cpu_json(machine.cpu)},
-              {"devices", std::move(devices)},  {"backends", backends_json(machine.unusable)},
-              {"libraries", machine.libraries}, {"warnings", machine.warnings}};
+  return Json{{"hostname", text_or_null(machine.hostname)},
+              {"cpu", cpu_json(machine.cpu)},
+              {"devices", std::move(devices)},
+              {"backends", backends_json(machine.unusable)},
+              {"libraries", machine.libraries},
+              {"warnings", machine.warnings}};
 }
 
 Result<Machine> machine_from_json(const Json& json) {

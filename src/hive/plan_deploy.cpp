@@ -87,9 +87,14 @@ Result<std::vector<Choice>> choose_by_backend(const Machine& machine, Backend ba
   std::vector<Choice> real;
   std::vector<Choice> software;
   const DeviceBackend* unsupported = nullptr;
+  const DeviceBackend* gpus_trouble = nullptr;
   for (const Device& device : machine.devices) {
     const DeviceBackend* entry = find_backend(device, backend);
-    if (entry == nullptr || !entry->usable) continue;
+    if (entry == nullptr) continue;
+    if (!entry->usable) {
+      gpus_trouble = entry;
+      continue;
+    }
     if (entry->engine == "unsupported") {
       unsupported = entry;
       continue;
@@ -97,6 +102,10 @@ Result<std::vector<Choice>> choose_by_backend(const Machine& machine, Backend ba
     (device.kind == DeviceKind::software ? software : real).push_back({&device, backend});
   }
   if (!real.empty()) return real;
+  // Who forces Vulkan on a machine with a GPU means the GPU: its reason is the answer, not the CPU in
+  // disguise.
+  if (gpus_trouble != nullptr && !software.empty())
+    return unusable(cat(backend_name(backend), " is not usable here"), *gpus_trouble);
   if (!software.empty()) return software;
   if (unsupported != nullptr)
     return unusable(cat(backend_name(backend), " is not usable here"), *unsupported);
@@ -274,10 +283,10 @@ Result<DeployPlan> plan_deploy(const Machine& machine, std::string_view hive,
     }
     if (there != nullptr) {
       if (request.name && *request.name != there->name) {
-        return Error{
-            ErrorCode::name_taken, cat("'", there->device, "' is in service as '", there->name, "'."),
-            cat("Leave out --name: ", there->name, " goes over to ", backend_name(one.backend),
-                " under its name.")};
+        return Error{ErrorCode::name_taken,
+                     cat("'", there->device, "' is in service as '", there->name, "'."),
+                     cat("Leave out --name: ", there->name, " goes over to ", backend_name(one.backend),
+                         " under its name.")};
       }
       describe(one, there->name, request, machine);
       plan.take_over.push_back(std::move(one));

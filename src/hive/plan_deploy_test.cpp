@@ -65,6 +65,16 @@ TEST(PlanDeploy, ASoftwareDeviceIsTakenWhenItsBackendHasNoOther) {
             "worker-pc vulkan GPU-1");
 }
 
+TEST(PlanDeploy, ASoftwareDeviceNeverStandsInForACardThatHasAReason) {
+  Device broken = card("GPU-1", {Backend::cuda});
+  broken.backends.push_back(
+      {.backend = Backend::vulkan, .reason = "no Vulkan driver lists this GPU", .cure = "Install one."});
+  const Machine pc = machine({broken, llvmpipe(), cpu()});
+  EXPECT_EQ(planned(pc, {.backend = Backend::vulkan}), "backend_unusable");
+  EXPECT_EQ(planned(pc, {.backend = Backend::vulkan, .device = "llvmpipe"}),
+            "worker-pc vulkan vulkan-llvmpipe");
+}
+
 TEST(PlanDeploy, ASoftwareDeviceIsTakenByName) {
   EXPECT_EQ(planned(machine({llvmpipe(), card("GPU-1")}), {.device = "vulkan-llvmpipe"}),
             "worker-pc vulkan vulkan-llvmpipe");

@@ -51,7 +51,10 @@ bool wants_trace(const net::RequestHead& head) {
 
 Error model_unknown(const std::vector<ModelFile>& models, const std::string& name) {
   std::vector<std::string> names;
-  for (const ModelFile& file : models) names.push_back(file.id);
+  for (const ModelFile& file : models) {
+    names.push_back(file.id);
+    names.push_back(file.name);
+  }
   return Error{ErrorCode::unknown_model, cat("There is no model '", name, "'."), did_you_mean(name, names)};
 }
 

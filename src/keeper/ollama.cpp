@@ -129,6 +129,7 @@ Result<ModelFile> find_model(const Core& core, std::string_view asked) {
   for (const ModelFile& file : core.placing->models()) {
     if (answers_to(file, asked)) return file;
     names.push_back(file.id);
+    names.push_back(file.name);
   }
   return Error{ErrorCode::unknown_model, cat("There is no model '", asked, "'."), did_you_mean(asked, names)};
 }

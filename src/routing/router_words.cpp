@@ -41,9 +41,8 @@ std::optional<Error> Router::refused_outright(const Request& request) {
   std::vector<std::string> names;
   for (const FleetWorker& known : fleet_.workers) {
     for (const ModelFile& file : known.models) {
-      for (const std::string& one : {file.id, file.name}) {
-        if (std::ranges::find(names, one) == names.end()) names.push_back(one);
-      }
+      names.push_back(file.id);
+      names.push_back(file.name);
     }
   }
   return Error{ErrorCode::unknown_model, cat("There is no model '", request.model, "'."),
