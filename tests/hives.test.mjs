@@ -17,7 +17,8 @@ class Hive {
   async start(listen = '127.0.0.1:0') {
     this.ended = null;
     const env = { ...process.env, RBEE_HOME: this.home, NO_COLOR: '1' };
-    this.child = spawn(program, ['hive', '--listen', listen, '--name', 'box'], { env, cwd: root, stdio: 'ignore' });
+    const args = ['hive', '--listen', listen, '--name', 'box'];
+    this.child = spawn(program, args, { env, cwd: root, stdio: 'ignore' });
     this.child.on('exit', (code) => (this.ended = code ?? 'killed'));
     const file = path.join(this.home, 'hive/address');
     await until('the hive listens', () => existsSync(file) && /:\d+$/.test(readFileSync(file, 'utf8')));
