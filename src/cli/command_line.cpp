@@ -361,6 +361,8 @@ class Grammar {
         ->type_name("X")
         ->check(CLI::Range(0.0, 3.0).description(""));
     simulate.add_option("--seed", o_.seed, "The same seed gives the same figures (1)")->type_name("N");
+    simulate.add_option("--fail", o_.failures, "A worker fails T after the begin, for D; may be given again")
+        ->type_name("W@T[+D]");
     simulate.add_flag("--no-limits", o_.no_limits, "Refuse nothing, however long the queue");
     simulate.add_option("--script", o_.script, "A routing.rhai (this home's)")->type_name("FILE");
     simulate.add_option("--plot", o_.plot, "Write an SVG of the times")->type_name("FILE");

@@ -130,6 +130,7 @@ struct Options {
   double rate = 0;
   std::string duration;
   std::vector<std::string> strategies;
+  std::vector<std::string> failures;
   double speed_error = 0;
   std::uint64_t seed = 1;
   bool no_limits = false;

@@ -11,6 +11,7 @@
 #include "routing/router.h"
 #include "sim/report.h"
 #include "sim/rivals.h"
+#include "sim/seats.h"
 
 #include <nlohmann/json.hpp>
 
@@ -178,7 +179,7 @@ routing::Explanation explanation_from(const Json& json) {
   return told;
 }
 
-Result<sim::Trace> trace_of(const Options& options, const sim::Offered*) {
+Result<sim::Trace> trace_of(const Options& options) {
   if (!options.trace.empty()) {
     const Result<std::string> text = read_file(options.trace, largest_trace_bytes);
     if (!text) return text.error();
@@ -196,6 +197,42 @@ Result<sim::Trace> trace_of(const Options& options, const sim::Offered*) {
                  "Choose a shorter --duration."};
   }
   return sim::synthetic_trace(options.rate, seconds, options.seed);
+}
+
+// W@T+D: the worker fails T after the trace's first second and is back D later; without +D it never is.
+Result<sim::Failure> failure_of(std::string_view text, const Fleet& fleet) {
+  const auto bad = [&](std::string_view why) {
+    return Error{ErrorCode::bad_usage, cat("--fail ", text, ": ", why, "."),
+                 "Write it as worker-a@10m+90s: it fails after 10 minutes, and is back 90 seconds later."};
+  };
+  const std::size_t at = text.rfind('@');
+  if (at == std::string_view::npos) return bad("there is no '@' before the time");
+  const std::string_view name = text.substr(0, at);
+  const std::string_view times = text.substr(at + 1);
+  const std::size_t plus = times.find('+');
+  sim::Failure failure{.for_s = std::numeric_limits<double>::infinity()};
+  const auto worker =
+      std::ranges::find(fleet.workers, name, [](const FleetWorker& one) { return one.report.name; });
+  if (worker == fleet.workers.end()) return bad(cat("the fleet has no worker '", name, "'"));
+  failure.worker = static_cast<std::size_t>(worker - fleet.workers.begin());
+  const Result<Milliseconds> when = parse_duration(times.substr(0, plus));
+  if (!when) return bad(cat("'", times.substr(0, plus), "' is no time"));
+  failure.at_s = static_cast<double>(when->count()) / 1000;
+  if (plus == std::string_view::npos) return failure;
+  const Result<Milliseconds> gone = parse_duration(times.substr(plus + 1));
+  if (!gone) return bad(cat("'", times.substr(plus + 1), "' is no time"));
+  failure.for_s = static_cast<double>(gone->count()) / 1000;
+  return failure;
+}
+
+Result<std::vector<sim::Failure>> failures_of(const Options& options, const Fleet& fleet) {
+  std::vector<sim::Failure> failures;
+  for (const std::string& text : options.failures) {
+    const Result<sim::Failure> failure = failure_of(text, fleet);
+    if (!failure) return failure.error();
+    failures.push_back(*failure);
+  }
+  return failures;
 }
 
 Table figures_table(const std::vector<sim::Figures>& all) {
@@ -274,13 +311,16 @@ Result<void> run_simulate(const Context& context) {
   const Options& options = context.options;
   const Result<Fleet> fleet = read_fleet(options.fleet);
   if (!fleet) return fleet.error();
-  const Result<std::vector<sim::SimSpeed>> speeds = sim::true_speeds(*fleet);
-  if (!speeds) return speeds.error();
-  Result<sim::Trace> trace = trace_of(options, nullptr);
+  Result<sim::Trace> trace = trace_of(options);
   if (!trace) return trace.error();
   if (trace->arrivals.empty()) {
     return Error{ErrorCode::bad_usage, "No request arrives in that time.", "Choose a higher --rate."};
   }
+  const Result<std::vector<sim::Seat>> seats = sim::seats_of(*fleet, *trace);
+  if (!seats) return seats.error();
+  const std::vector<sim::SimSpeed> speeds = sim::worker_speeds(*seats);
+  Result<std::vector<sim::Failure>> failures = failures_of(options, *fleet);
+  if (!failures) return failures.error();
   const Result<Config> config = read_config(context.paths.config_file);
   if (!config) return config.error();
   const auto script = script_of(context, *config);
@@ -288,10 +328,10 @@ Result<void> run_simulate(const Context& context) {
   const sim::Offered offered = sim::offered_by(*trace);
   double per_second = offered.per_second;
   if (options.load > 0 && offered.per_second > 0) {
-    per_second = options.load * sim::fleet_capacity(*speeds, offered);
+    per_second = options.load * sim::fleet_capacity(speeds, offered);
     sim::stretch(*trace, offered.per_second / per_second);
   }
-  const sim::Bound bound = sim::fluid_bound(*speeds, offered, per_second);
+  const sim::Bound bound = sim::fluid_bound(speeds, offered, per_second);
   std::vector<std::string> strategies = options.strategies;
   if (strategies.empty()) {
     for (const char* own : {"capability-aware", "fastest", "least-loaded"}) strategies.emplace_back(own);
@@ -307,7 +347,7 @@ Result<void> run_simulate(const Context& context) {
                           .speed_error = options.speed_error,
                           .seed = options.seed,
                           .script = *script,
-                          .failures = {},
+                          .failures = *failures,
                           .decision_clock = &context.clock,
                           .progress = {}};
     asked.progress = [&](std::size_t done, std::size_t of) {

@@ -79,8 +79,9 @@ struct Limits {
   // How long a hive's refusal of a load is believed while requests wait for that model.
   Milliseconds refusal_holds{10'000};
   // A model that was loaded stays so long, or two that do not fit together would put each other out with
-  // every request. A quarter of the longest wait: whoever waits for the other is still served in time.
-  Milliseconds least_stay{15'000};
+  // every request. A third of the longest wait: whoever waits for the other is still served in time, and a
+  // minute of two models by turns makes at most 4 loads.
+  Milliseconds least_stay{20'000};
 };
 
 struct RouterSettings {

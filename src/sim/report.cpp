@@ -55,6 +55,8 @@ Figures figures_of(const SimResult& result, const Trace& trace, const Bound& bou
   Figures figures;
   figures.strategy = result.strategy;
   figures.requests = result.requests.size();
+  figures.loads = result.loads;
+  figures.evictions = result.evictions;
   figures.bound = bound;
   figures.wait_by_quarter = {};
   std::array<double, 4> counts{};
@@ -97,6 +99,8 @@ Json to_json(std::span<const Figures> all) {
          {"requests", one.requests},
          {"completed", one.completed},
          {"refused", one.refused},
+         {"loads", one.loads},
+         {"evictions", one.evictions},
          {"ttft", spread_json(one.ttft)},
          {"latency", spread_json(one.latency)},
          {"wait_by_quarter", one.wait_by_quarter},

@@ -19,6 +19,7 @@ struct Figures {
   std::size_t requests = 0, completed = 0, refused = 0;
   Spread ttft, latency;                   // seconds
   std::array<double, 4> wait_by_quarter;  // mean wait for a slot, by quarters of the trace
+  std::size_t loads = 0, evictions = 0;
   double tokens_per_second = 0;
   std::vector<std::pair<std::string, double>> utilization;
   Bound bound;

@@ -25,13 +25,13 @@ SimWorker::SimWorker(SimSpeed speed)
 
 double SimWorker::rate() const {
   if (generating_.empty()) return 0;
-  const double ordinary = speed_.speed_of(static_cast<int>(generating_.size()));
-  return reading_.empty() ? ordinary : std::min(ordinary, speed_.prompt_speed / batch_tokens);
+  const double ordinary = speed_.speed_of(static_cast<int>(generating_.size())) * share_;
+  return reading_.empty() ? ordinary : std::min(ordinary, prompt_rate() / batch_tokens);
 }
 
 void SimWorker::plan() {
   next_s_ = never;
-  if (!reading_.empty()) next_s_ = now_s_ + reading_.front().left / speed_.prompt_speed;
+  if (!reading_.empty()) next_s_ = now_s_ + reading_.front().left / prompt_rate();
   if (!generating_.empty()) {
     next_s_ = std::min(next_s_, now_s_ + std::max(0.0, generating_.front().ends_at - made_) / rate());
   }
@@ -42,8 +42,15 @@ void SimWorker::advance(double now_s) {
   if (passed <= 0) return;
   made_ += passed * rate();
   busy_slot_s_ += passed * in_slots_;
-  if (!reading_.empty()) reading_.front().left -= passed * speed_.prompt_speed;
+  if (!reading_.empty()) reading_.front().left -= passed * prompt_rate();
   now_s_ = now_s;
+}
+
+void SimWorker::set_share(double now_s, double share) {
+  if (share == share_) return;
+  advance(now_s);
+  share_ = share;
+  plan();
 }
 
 double SimWorker::cached_tokens(const SimRequest& request) const {
@@ -71,7 +78,7 @@ void SimWorker::give(double now_s, const SimRequest& request) {
 }
 
 SimWorker::Event SimWorker::step() {
-  const bool reads = !reading_.empty() && now_s_ + reading_.front().left / speed_.prompt_speed <= next_s_;
+  const bool reads = !reading_.empty() && now_s_ + reading_.front().left / prompt_rate() <= next_s_;
   advance(next_s_);
   Event event;
   if (reads) {

@@ -53,6 +53,8 @@ class SimWorker {
   Event step();
   // Up to a time before next_s().
   void advance(double now_s);
+  // What it has of its device from now on: other engines of the same worker have the rest.
+  void set_share(double now_s, double share);
   // All its requests are lost, and its cache.
   std::vector<std::uint32_t> fail(double now_s);
 
@@ -89,10 +91,12 @@ class SimWorker {
   void take_slot(const SimRequest& request);
   void plan();
   [[nodiscard]] double rate() const;
+  [[nodiscard]] double prompt_rate() const { return speed_.prompt_speed * share_; }
 
   SimSpeed speed_;
   double now_s_ = 0;
   double next_s_ = never;
+  double share_ = 1;
   double made_ = 0;  // tokens that each generating request has made since the beginning of time
   int in_slots_ = 0;
   double tokens_in_flight_ = 0, tokens_in_slots_ = 0, busy_slot_s_ = 0;

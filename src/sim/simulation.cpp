@@ -1,53 +1,22 @@
 #include "sim/simulation.h"
 
 #include "base/text.h"
+#include "domain/model_name.h"
 #include "sim/agenda.h"
 #include "sim/chance.h"
 #include "sim/rivals.h"
+#include "sim/seats.h"
 
 #include <cmath>
 #include <map>
 #include <memory>
+#include <set>
 
 namespace rbee::sim {
 namespace {
 
 constexpr double usual_output_tokens = 200;  // before any answer has ended
 constexpr std::size_t progress_every = 10'000;
-
-struct Member {
-  std::size_t worker = 0;  // in the fleet
-  std::size_t model = 0;
-  std::size_t engine = 0;
-};
-
-std::vector<Member> members_of(const Fleet& fleet) {
-  std::vector<Member> members;
-  for (std::size_t w = 0; w < fleet.workers.size(); ++w) {
-    const FleetWorker& worker = fleet.workers[w];
-    if (worker.report.state != WorkerState::ready) continue;
-    for (std::size_t e = 0; e < fleet.engines.size(); ++e) {
-      const FleetEngine& engine = fleet.engines[e];
-      if (engine.worker != worker.report.name || engine.state != EngineState::ready) continue;
-      const auto file = std::ranges::find(worker.models, engine.model_id, &ModelFile::id);
-      if (file == worker.models.end()) continue;
-      members.push_back({w, static_cast<std::size_t>(file - worker.models.begin()), e});
-      break;
-    }
-  }
-  return members;
-}
-
-SimSpeed speed_of(const Fleet& fleet, const Member& member) {
-  const FleetWorker& worker = fleet.workers[member.worker];
-  const ModelSpeed known = member.model < worker.speeds.size() ? worker.speeds[member.model] : ModelSpeed{};
-  const ModelSpeed speed = routing::complete_speed(known, worker.report, worker.models[member.model]);
-  return {.prompt_speed = speed.prompt_speed,
-          .speed = speed.speed,
-          .batch_slowdown = speed.batch_slowdown.value_or(0),
-          .cache_tokens = static_cast<double>(speed.cache_tokens),
-          .slots = std::max(fleet.engines[member.engine].slots, 1)};
-}
 
 double normal(Chance& chance) {
   constexpr double two_pi = 6.283185307179586;
@@ -57,14 +26,15 @@ double normal(Chance& chance) {
 // What happens, in its order, to whoever decides.
 class World {
  public:
-  World(const Fleet& fleet, std::vector<Member> members, const Trace& trace, const SimOptions& options)
-      : fleet_(fleet),
-        members_(std::move(members)),
-        trace_(trace),
-        options_(options),
-        agenda_(members_.size()) {
-    for (const Member& member : members_) workers_.emplace_back(speed_of(fleet, member));
-    up_.assign(members_.size(), 1);
+  World(const Fleet& fleet, std::vector<Seat> seats, const Trace& trace, const SimOptions& options)
+      : fleet_(fleet), seats_(std::move(seats)), trace_(trace), options_(options), agenda_(seats_.size()) {
+    for (std::size_t i = 0; i < seats_.size(); ++i) {
+      workers_.emplace_back(seats_[i].speed);
+      const bool another = i == 0 || seats_[i - 1].worker != seats_[i].worker;
+      first_.push_back(another ? i : first_.back());
+      // Without a trace's models an engine that is there is all there is.
+      up_.push_back(seats_[i].engine ? 1 : 0);
+    }
     result_.strategy = options.strategy;
     result_.requests.resize(trace.arrivals.size());
     where_.assign(trace.arrivals.size(), 0);
@@ -87,10 +57,9 @@ class World {
   virtual void arrived(std::uint32_t index) = 0;
   virtual void first_token(std::uint32_t, std::size_t) {}
   virtual void ended(std::uint32_t, std::size_t, const SimWorker::Event&) {}
-  virtual void failed(std::size_t, const std::vector<std::uint32_t>& lost) {
-    for (const std::uint32_t index : lost) result_.requests[index].refused = true;
-  }
-  virtual void healed(std::size_t) {}
+  // A worker, by its first seat.
+  virtual void failed(std::size_t first, const std::vector<std::uint32_t>& lost, bool comes_back) = 0;
+  virtual void healed(std::size_t first) = 0;
   virtual double alarm_s() const { return SimWorker::never; }
   virtual void alarm() {}
 
@@ -105,14 +74,34 @@ class World {
     result_.requests[index].started_s = now_s_;
     where_[index] = worker;
     workers_[worker].give(now_s_, request(index));
-    agenda_.set(worker, workers_[worker].next_s());
+    changed(worker);
+  }
+  // Engines of one worker share its device: those with work have equal parts of it.
+  void changed(std::size_t seat) {
+    agenda_.set(seat, workers_[seat].next_s());
+    const std::size_t first = first_[seat];
+    std::size_t end = first + 1;
+    while (end < first_.size() && first_[end] == first) ++end;
+    if (end == first + 1) return;
+    int busy = 0;
+    for (std::size_t i = first; i < end; ++i) busy += workers_[i].in_slots() > 0 ? 1 : 0;
+    for (std::size_t i = first; i < end; ++i) {
+      workers_[i].set_share(now_s_, 1.0 / std::max(busy, 1));
+      agenda_.set(i, workers_[i].next_s());
+    }
+  }
+  void change_at(double at_s, std::function<void()> change) { changes_.emplace(at_s, std::move(change)); }
+  [[nodiscard]] std::string_view model_of(std::uint32_t index) const {
+    const std::uint32_t model = trace_.arrivals[index].model;
+    return model < trace_.models.size() ? std::string_view(trace_.models[model]) : std::string_view();
   }
   [[nodiscard]] std::vector<SimSpeed> believed() const {
     std::vector<SimSpeed> speeds;
     Chance chance(options_.seed * 7919 + 17);
-    for (const Member& member : members_) {
-      SimSpeed speed = speed_of(fleet_, member);
-      const double factor = std::exp(options_.speed_error * normal(chance));
+    double factor = 1;
+    for (std::size_t i = 0; i < seats_.size(); ++i) {
+      SimSpeed speed = seats_[i].speed;
+      if (first_[i] == i) factor = std::exp(options_.speed_error * normal(chance));
       speed.prompt_speed *= factor;
       speed.speed *= factor;
       speeds.push_back(speed);
@@ -128,11 +117,12 @@ class World {
   }
 
   const Fleet& fleet_;
-  const std::vector<Member> members_;
+  const std::vector<Seat> seats_;
   const Trace& trace_;
   const SimOptions& options_;
   std::vector<SimWorker> workers_;
-  std::vector<char> up_;
+  std::vector<std::size_t> first_;  // of the same worker
+  std::vector<char> up_;            // an engine is there, and lives
   std::vector<std::size_t> where_;
   SimResult result_;
   double now_s_ = 0;
@@ -142,12 +132,23 @@ class World {
  private:
   void plan_failures() {
     for (const Failure& failure : options_.failures) {
-      for (std::size_t i = 0; i < members_.size(); ++i) {
-        if (members_[i].worker != failure.worker) continue;
-        changes_.emplace(failure.at_s, std::pair(i, false));
-        changes_.emplace(failure.at_s + failure.for_s, std::pair(i, true));
+      for (std::size_t i = 0; i < seats_.size(); ++i) {
+        if (seats_[i].worker != failure.worker || first_[i] != i) continue;
+        change_at(failure.at_s,
+                  [this, i, comes_back = std::isfinite(failure.for_s)] { lose(i, comes_back); });
+        if (std::isfinite(failure.for_s)) change_at(failure.at_s + failure.for_s, [this, i] { healed(i); });
       }
     }
+  }
+  void lose(std::size_t first, bool comes_back) {
+    std::vector<std::uint32_t> lost;
+    for (std::size_t i = first; i < first_.size() && first_[i] == first; ++i) {
+      const std::vector<std::uint32_t> here = workers_[i].fail(now_s_);
+      lost.insert(lost.end(), here.begin(), here.end());
+      workers_[i].set_share(now_s_, 1);
+      agenda_.set(i, SimWorker::never);
+    }
+    failed(first, lost, comes_back);
   }
 
   // At one time: what workers do comes first, then failures, arrivals and the alarm.
@@ -165,9 +166,9 @@ class World {
     if (at == work) {
       work_of(*next);
     } else if (at == change) {
-      const auto [worker, comes_back] = changes_.begin()->second;
+      const std::function<void()> made = std::move(changes_.begin()->second);
       changes_.erase(changes_.begin());
-      change_worker(worker, comes_back);
+      made();
     } else if (at == arrival) {
       arrived(static_cast<std::uint32_t>(arrivals_++));
       if (options_.progress && arrivals_ % progress_every == 0) {
@@ -179,71 +180,91 @@ class World {
     return true;
   }
 
-  void work_of(std::size_t worker) {
-    const SimWorker::Event event = workers_[worker].step();
-    agenda_.set(worker, workers_[worker].next_s());
+  void work_of(std::size_t seat) {
+    const SimWorker::Event event = workers_[seat].step();
+    changed(seat);
     SimResult::One& one = result_.requests[event.request];
     if (event.what == SimWorker::What::first_token) {
       if (one.first_token_s < 0) one.first_token_s = now_s_;
-      first_token(event.request, worker);
+      first_token(event.request, seat);
     } else if (event.what == SimWorker::What::ended) {
       one.ended_s = now_s_;
       output_sum_ += trace_.arrivals[event.request].output_tokens;
       ++output_count_;
-      ended(event.request, worker, event);
-      agenda_.set(worker, workers_[worker].next_s());
+      ended(event.request, seat, event);
+      changed(seat);
     }
-  }
-
-  void change_worker(std::size_t worker, bool comes_back) {
-    if (comes_back == (up_[worker] != 0)) return;
-    up_[worker] = comes_back ? 1 : 0;
-    if (comes_back) return healed(worker);
-    const std::vector<std::uint32_t> lost = workers_[worker].fail(now_s_);
-    agenda_.set(worker, SimWorker::never);
-    failed(worker, lost);
   }
 
   void finish(double end_s) {
     const double begin_s = trace_.arrivals.front().at_s;
     result_.span_s = end_s - begin_s;
-    for (std::size_t i = 0; i < members_.size(); ++i) {
-      result_.workers.push_back(fleet_.workers[members_[i].worker].report.name);
-      const double slots_s = result_.span_s * workers_[i].speed().slots;
-      result_.busy_share.push_back(slots_s > 0 ? workers_[i].busy_slot_seconds() / slots_s : 0);
+    for (std::size_t i = 0; i < seats_.size();) {
+      const std::size_t first = i;
+      double busy = 0;
+      int slots = 1;
+      for (; i < seats_.size() && first_[i] == first; ++i) {
+        busy += workers_[i].busy_slot_seconds();
+        slots = std::max(slots, workers_[i].speed().slots);
+      }
+      result_.workers.push_back(fleet_.workers[seats_[first].worker].report.name);
+      const double slots_s = result_.span_s * slots;
+      result_.busy_share.push_back(slots_s > 0 ? busy / slots_s : 0);
     }
   }
 
   Agenda agenda_;
-  std::multimap<double, std::pair<std::size_t, bool>> changes_;
+  std::multimap<double, std::function<void()>> changes_;  // of one time, in the order of their planning
   std::size_t arrivals_ = 0;
 };
 
 class RivalWorld final : public World {
  public:
-  RivalWorld(const Fleet& fleet, std::vector<Member> members, const Trace& trace, const SimOptions& options,
+  RivalWorld(const Fleet& fleet, std::vector<Seat> seats, const Trace& trace, const SimOptions& options,
              Rival rival)
-      : World(fleet, std::move(members), trace, options), rule_(rival, believed(), options.seed) {}
+      : World(fleet, std::move(seats), trace, options), rule_(rival, believed(), options.seed) {}
 
  private:
   void arrived(std::uint32_t index) override {
+    const std::vector<char>& may_serve = trace_.models.empty() ? up_ : holders(index);
+    if (std::ranges::find(may_serve, 1) == may_serve.end()) {
+      result_.requests[index].refused = true;
+      return;
+    }
     std::size_t worker = 0;
     timed([&] {
       const double mean = output_count_ > 0 ? output_sum_ / output_count_ : usual_output_tokens;
-      worker = rule_.choose(workers_, up_, now_s_, request(index), mean);
+      worker = rule_.choose(workers_, may_serve, now_s_, request(index), mean);
     });
     give(worker, index);
   }
+  const std::vector<char>& holders(std::uint32_t index) {
+    holders_ = up_;
+    for (std::size_t i = 0; i < seats_.size(); ++i) {
+      if (!answers_to(fleet_.workers[seats_[i].worker].models[seats_[i].file], model_of(index)))
+        holders_[i] = 0;
+    }
+    return holders_;
+  }
+  void failed(std::size_t first, const std::vector<std::uint32_t>& lost, bool) override {
+    for (const std::uint32_t index : lost) result_.requests[index].refused = true;
+    for (std::size_t i = first; i < first_.size() && first_[i] == first; ++i) up_[i] = 0;
+  }
+  void healed(std::size_t first) override {
+    for (std::size_t i = first; i < first_.size() && first_[i] == first; ++i)
+      up_[i] = seats_[i].engine ? 1 : 0;
+  }
 
   RivalRule rule_;
+  std::vector<char> holders_;
 };
 
 // The scheduler's actions carried out as the keeper does, but at once.
 class RouterWorld final : public World {
  public:
-  RouterWorld(const Fleet& fleet, std::vector<Member> members, const Trace& trace, const SimOptions& options,
+  RouterWorld(const Fleet& fleet, std::vector<Seat> seats, const Trace& trace, const SimOptions& options,
               routing::Strategy strategy)
-      : World(fleet, std::move(members), trace, options),
+      : World(fleet, std::move(seats), trace, options),
         router_(settings(options, strategy)),
         script_(options.script) {}
 
@@ -259,28 +280,49 @@ class RouterWorld final : public World {
 
   void begin() override {
     const std::vector<SimSpeed> speeds = believed();
-    for (std::size_t i = 0; i < members_.size(); ++i) {
-      const Member& member = members_[i];
-      FleetWorker worker = fleet_.workers[member.worker];
-      worker.models = {worker.models[member.model]};
-      ModelSpeed speed{.prompt_speed = speeds[i].prompt_speed,
-                       .speed = speeds[i].speed,
-                       .batch_slowdown = speeds[i].batch_slowdown,
-                       .cache_tokens = static_cast<std::uint64_t>(speeds[i].cache_tokens)};
-      worker.speeds = {speed};
-      if (model_.empty()) model_ = worker.models[0].name;
-      FleetEngine engine = fleet_.engines[member.engine];
+    for (std::size_t i = 0; i < seats_.size(); ++i) {
+      const Seat& seat = seats_[i];
+      const FleetWorker& from = fleet_.workers[seat.worker];
+      if (first_[i] == i) {
+        FleetWorker worker = from;
+        worker.models.clear();
+        worker.speeds.clear();
+        seen_.workers.push_back(std::move(worker));
+      }
+      FleetWorker& worker = seen_.workers.back();
+      worker.models.push_back(from.models[seat.file]);
+      worker.speeds.push_back({.prompt_speed = speeds[i].prompt_speed,
+                               .speed = speeds[i].speed,
+                               .batch_slowdown = speeds[i].batch_slowdown,
+                               .cache_tokens = static_cast<std::uint64_t>(speeds[i].cache_tokens),
+                               .load_seconds = seat.load_s,
+                               .need_bytes = seat.need_bytes});
+      shown_.push_back(seen_.workers.size() - 1);
+      states_.push_back(seat.engine ? EngineState::ready : EngineState::failed);
+      FleetEngine engine = seat.engine ? fleet_.engines[*seat.engine] : not_loaded(seat, from);
       places_.emplace(engine.id, i);
-      seen_.workers.push_back(std::move(worker));
-      seen_.engines.push_back(std::move(engine));
+      engines_.push_back(std::move(engine));
     }
+    if (model_.empty()) model_ = seen_.workers[0].models[0].name;
     tell_fleet();
+  }
+  static FleetEngine not_loaded(const Seat& seat, const FleetWorker& on) {
+    FleetEngine engine;
+    engine.hive = on.report.hive;
+    engine.worker = on.report.name;
+    engine.model_id = on.models[seat.file].id;
+    engine.id = cat(engine.worker, "/", engine.model_id);
+    engine.slots = seat.speed.slots;
+    return engine;
   }
   void arrived(std::uint32_t index) override {
     const SimRequest asked = request(index);
     Request made;
     made.id = index + 1;
-    made.model = model_;
+    made.model = trace_.models.empty() ? std::string_view(model_) : model_of(index);
+    if (const std::uint32_t session = trace_.arrivals[index].session; session < trace_.sessions.size()) {
+      made.session = trace_.sessions[session];
+    }
     made.prompt_tokens = asked.prompt_tokens;
     made.prefix.assign(asked.blocks.begin(), asked.blocks.end());
     // The cache's blocks are numbered from 0, and 0 is a block like any other.
@@ -304,17 +346,74 @@ class RouterWorld final : public World {
                                .output_seconds = event.output_seconds};
     obey(router_.on_done(instant(), index + 1, spent));
   }
-  void failed(std::size_t worker, const std::vector<std::uint32_t>& lost) override {
-    seen_.engines[worker].state = EngineState::starting;
-    ++seen_.engines[worker].incarnation;
+  // Its hive starts its engines again when it is back, or is gone for good.
+  void failed(std::size_t first, const std::vector<std::uint32_t>& lost, bool comes_back) override {
+    for (std::size_t i = first; i < first_.size() && first_[i] == first; ++i) {
+      up_[i] = 0;
+      if (states_[i] == EngineState::failed) continue;
+      states_[i] = comes_back ? EngineState::starting : EngineState::failed;
+      ++engines_[i].incarnation;
+    }
+    if (!comes_back) seen_.workers[shown_[first]].report.state = WorkerState::gone;
+    down_.insert(first);
     tell_fleet();
     for (const std::uint32_t index : lost) {
       obey(router_.on_returned(instant(), index + 1, routing::Returned::lost));
     }
   }
-  void healed(std::size_t worker) override {
-    seen_.engines[worker].state = EngineState::ready;
+  void healed(std::size_t first) override {
+    down_.erase(first);
+    for (std::size_t i = first; i < first_.size() && first_[i] == first; ++i) {
+      if (states_[i] == EngineState::starting) start(i);
+    }
     tell_fleet();
+  }
+  void start(std::size_t seat) {
+    states_[seat] = EngineState::ready;
+    up_[seat] = 1;
+  }
+  // As a hive does: it loads what fits, and says what does not.
+  void load(const routing::Load& asked) {
+    const auto at = places_.find(cat(asked.worker, "/", asked.model_id));
+    if (at == places_.end() || states_[at->second] != EngineState::failed) return;
+    const std::size_t seat = at->second;
+    const std::uint64_t need = seats_[seat].need_bytes;
+    const std::uint64_t free = free_bytes(first_[seat]);
+    if (need > free || down_.contains(first_[seat])) {
+      const ErrorCode code = need > free ? ErrorCode::does_not_fit : ErrorCode::unreachable;
+      Error error{code, cat("'", asked.model_id, "' needs ", need, " bytes, ", free, " are free.")};
+      return obey(router_.on_load_refused(instant(), asked.worker, asked.model_id, std::move(error)));
+    }
+    ++result_.loads;
+    states_[seat] = EngineState::starting;
+    const std::uint64_t incarnation = ++engines_[seat].incarnation;
+    change_at(now_s_ + seats_[seat].load_s, [this, seat, incarnation] {
+      // It failed meanwhile, or was put out.
+      if (engines_[seat].incarnation != incarnation || states_[seat] != EngineState::starting) return;
+      start(seat);
+      tell_fleet();
+    });
+    tell_fleet();
+  }
+  void unload(const std::string& engine) {
+    const std::size_t seat = places_.at(engine);
+    if (states_[seat] == EngineState::failed) return;
+    ++result_.evictions;
+    states_[seat] = EngineState::failed;
+    up_[seat] = 0;
+    // Nothing is in flight there: the scheduler's promise. What it broke would show as a request that is
+    // lost.
+    for (const std::uint32_t index : workers_[seat].fail(now_s_)) result_.requests[index].refused = true;
+    changed(seat);
+    tell_fleet();
+  }
+  [[nodiscard]] std::uint64_t free_bytes(std::size_t first) const {
+    std::uint64_t used = 0;
+    for (std::size_t i = first; i < first_.size() && first_[i] == first; ++i) {
+      if (states_[i] != EngineState::failed) used += seats_[i].need_bytes;
+    }
+    const std::uint64_t all = seen_.workers[shown_[first]].report.memory_bytes;
+    return all > used ? all - used : 0;
   }
   double alarm_s() const override { return alarm_s_; }
   void alarm() override {
@@ -322,6 +421,15 @@ class RouterWorld final : public World {
     obey(router_.on_timer(instant()));
   }
   void tell_fleet() {
+    seen_.engines.clear();
+    for (std::size_t i = 0; i < seats_.size(); ++i) {
+      if (first_[i] == i && !trace_.models.empty()) {
+        seen_.workers[shown_[i]].report.free_memory_bytes = free_bytes(i);
+      }
+      if (states_[i] == EngineState::failed) continue;
+      seen_.engines.push_back(engines_[i]);
+      seen_.engines.back().state = states_[i];
+    }
     const routing::Actions actions = router_.on_fleet(instant(), seen_);
     if (script_) told_ = std::make_shared<Fleet>(router_.fleet());
     obey(actions);
@@ -332,6 +440,8 @@ class RouterWorld final : public World {
     if (result_.script_failure.empty()) result_.script_failure = made.script.failure;
   }
   void obey(const routing::Actions& actions) {
+    // After the rest: what they lead to sets alarms of its own.
+    std::vector<routing::Action> hives;
     for (const routing::Action& action : actions) {
       if (const auto* send = std::get_if<routing::Send>(&action)) {
         give(places_.at(send->engine->id), static_cast<std::uint32_t>(send->request - 1));
@@ -341,7 +451,13 @@ class RouterWorld final : public World {
         // A millisecond late rather than early: the scheduler's clock has whole ones.
         const double at = static_cast<double>(wake->time.time_since_epoch().count() + 1) / 1000;
         alarm_s_ = at < far_away_s ? at : SimWorker::never;
+      } else {
+        hives.push_back(action);
       }
+    }
+    for (const routing::Action& action : hives) {
+      if (const auto* asked = std::get_if<routing::Load>(&action)) load(*asked);
+      if (const auto* asked = std::get_if<routing::Unload>(&action)) unload(asked->engine_id);
     }
   }
 
@@ -350,7 +466,11 @@ class RouterWorld final : public World {
   Fleet seen_;
   std::shared_ptr<const routing::ScriptPolicy> script_;
   std::shared_ptr<const Fleet> told_ = {};
-  std::map<std::string, std::size_t> places_;
+  std::vector<FleetEngine> engines_;  // of each seat, whether it runs or not
+  std::vector<EngineState> states_;   // of each seat; failed: not there
+  std::vector<std::size_t> shown_;    // in seen_.workers
+  std::set<std::size_t> down_;        // by first seats
+  std::map<std::string, std::size_t, std::less<>> places_;
   std::string model_;
   double alarm_s_ = SimWorker::never;
 };
@@ -368,26 +488,15 @@ routing::Limits no_limits() {
   return limits;
 }
 
-Result<std::vector<SimSpeed>> true_speeds(const Fleet& fleet) {
-  std::vector<SimSpeed> speeds;
-  for (const Member& member : members_of(fleet)) speeds.push_back(speed_of(fleet, member));
-  if (speeds.empty()) {
-    return Error{ErrorCode::bad_request, "No worker of the fleet is in service and has a model loaded.",
-                 "Set \"loaded\": true for a model of each worker that is to take part."};
-  }
-  return speeds;
-}
-
 Result<SimResult> simulate(const Fleet& fleet, const Trace& trace, const SimOptions& options) {
-  const Result<std::vector<SimSpeed>> speeds = true_speeds(fleet);
-  if (!speeds) return speeds.error();
   if (trace.arrivals.empty()) return Error{ErrorCode::bad_request, "The trace has no request."};
-  std::vector<Member> members = members_of(fleet);
+  Result<std::vector<Seat>> seats = seats_of(fleet, trace);
+  if (!seats) return seats.error();
   const Result<routing::Strategy> own = routing::parse_strategy(options.strategy);
   // Two names are both: the keeper's, with its queues, unless only the rule is known by it.
-  if (own) return RouterWorld(fleet, std::move(members), trace, options, *own).run();
+  if (own) return RouterWorld(fleet, std::move(*seats), trace, options, *own).run();
   if (const std::optional<Rival> rival = rival_of(options.strategy)) {
-    return RivalWorld(fleet, std::move(members), trace, options, *rival).run();
+    return RivalWorld(fleet, std::move(*seats), trace, options, *rival).run();
   }
   std::vector<std::string> names(rival_names().begin(), rival_names().end());
   for (const char* name : {"capability-aware", "fastest", "least-loaded", "script"}) names.emplace_back(name);

@@ -17,7 +17,7 @@ namespace rbee::sim {
 struct Failure {
   double at_s = 0;
   std::size_t worker = 0;  // in the fleet's order
-  double for_s = 0;        // then it comes back, with an empty cache
+  double for_s = 0;        // then it comes back, with an empty cache; infinite: never
 };
 
 struct SimOptions {
@@ -47,15 +47,14 @@ struct SimResult {
   std::vector<std::string> workers;  // names
   std::vector<double> busy_share;    // of their slots, over the run
   double span_s = 0;                 // first arrival to last end
+  std::size_t loads = 0, evictions = 0;
   std::vector<std::int64_t> decision_us = {};
   std::string script_failure = {};  // the first
 };
 
-// Every worker of the fleet that is in service and has a model loaded takes part, with the first such. Fails
-// with bad_usage (no such strategy) or bad_request (no worker, no speed).
+// Who takes part is said by seats_of(). Fails with bad_usage (no such strategy) or bad_request (no worker).
+// Of a trace that names models the keeper's scheduler loads and puts out what it likes, within the memory of
+// the workers; the rules to compare with know of no loads, and have what the fleet has loaded to choose from.
 [[nodiscard]] Result<SimResult> simulate(const Fleet& fleet, const Trace& trace, const SimOptions& options);
-
-// The true speeds of those who take part, in the fleet's order. Fails as simulate() does.
-[[nodiscard]] Result<std::vector<SimSpeed>> true_speeds(const Fleet& fleet);
 
 }  // namespace rbee::sim

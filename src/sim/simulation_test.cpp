@@ -5,6 +5,7 @@
 #include "routing/fleet_json.h"
 #include "sim/bound.h"
 #include "sim/report.h"
+#include "sim/seats.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -75,6 +76,47 @@ TEST(Simulation, AFailedWorkersRequestsAreServedByTheOther) {
   for (const SimResult::One& one : result->requests) EXPECT_FALSE(one.refused);
 }
 
+// Two models of which the worker's memory holds one.
+Fleet one_at_a_time() {
+  const auto model = [](const char* name, bool loaded) {
+    return Json{{"name", name},           {"quant", "Q4_K_M"}, {"params", 8'000'000'000},
+                {"bytes", 4'900'000'000}, {"loaded", loaded},  {"need_memory", 12},
+                {"prompt_speed", 5000},   {"speed", 100},      {"load_seconds", 4}};
+  };
+  return *routing::fleet_from_json({{"workers",
+                                     {{{"name", "pc"},
+                                       {"backend", "CUDA"},
+                                       {"vram", 24},
+                                       {"memory", 22},
+                                       {"free_memory", 22},
+                                       {"slots", 4},
+                                       {"models", {model("a", true), model("b", false)}}}}}});
+}
+
+TEST(Simulation, AMinuteOfTwoModelsByTurnsMakesFewLoadsAndServesAll) {
+  std::string csv = "arrival_s,prompt_tokens,output_tokens,model,session\n";
+  for (int second = 0; second < 60; ++second)
+    csv += cat(second, ",100,50,", second % 2 == 0 ? "a" : "b", ",s", second % 3, "\n");
+  const Trace trace = *parse_trace(csv);
+  const Result<SimResult> result = simulate(one_at_a_time(), trace, {.strategy = "capability-aware"});
+  ASSERT_TRUE(result) << result.error().message;
+  const Figures figures = figures_of(*result, trace, {});
+  EXPECT_EQ(figures.completed, 60u);
+  EXPECT_GE(figures.loads, 1u);
+  EXPECT_LE(figures.loads, 4u);
+}
+
+TEST(Simulation, AWorkerThatComesBackLoadsAgainAndServesWhatWaited) {
+  const Trace trace = *parse_trace("arrival_s,prompt_tokens,output_tokens,model\n0,100,50,a\n6,100,50,a\n");
+  SimOptions options{.strategy = "capability-aware"};
+  options.failures = {{.at_s = 5, .worker = 0, .for_s = 10}};
+  const Result<SimResult> result = simulate(one_at_a_time(), trace, options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(figures_of(*result, trace, {}).completed, 2u);
+  EXPECT_GE(result->requests.back().started_s, 15);
+  EXPECT_EQ(result->evictions, 0u);
+}
+
 TEST(Simulation, ALimitOnTheQueueRefusesUnderOverload) {
   const Trace trace = synthetic_trace(30, 60, 5);
   SimOptions options{.strategy = "capability-aware", .policy = {}, .limits = {}};
@@ -137,7 +179,7 @@ TEST_P(PublishedFigures, AreReproducedWithinFivePercent) {
   const Fleet fleet = *routing::fleet_from_json(*parse_json(*fleet_text));
   Trace trace = *parse_trace(*trace_text);
   const Offered offered = offered_by(trace);
-  const double per_second = GetParam().load * fleet_capacity(*true_speeds(fleet), offered);
+  const double per_second = GetParam().load * fleet_capacity(worker_speeds(*seats_of(fleet, trace)), offered);
   stretch(trace, offered.per_second / per_second);
   SimOptions options{.strategy = GetParam().strategy, .policy = {}, .limits = no_limits()};
   const double mean = mean_latency(*simulate(fleet, trace, options), trace);

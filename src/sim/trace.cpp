@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <unordered_set>
 
@@ -12,7 +13,7 @@ namespace rbee::sim {
 namespace {
 
 struct Columns {
-  std::optional<std::size_t> at, prompt, output, blocks;
+  std::optional<std::size_t> at, prompt, output, blocks, model, session;
 };
 
 std::optional<Columns> columns_of(std::string_view header) {
@@ -24,6 +25,8 @@ std::optional<Columns> columns_of(std::string_view header) {
     if (name == "prompt_tokens") found.prompt = i;
     if (name == "output_tokens") found.output = i;
     if (name == "prefix_blocks512") found.blocks = i;
+    if (name == "model") found.model = i;
+    if (name == "session") found.session = i;
   }
   if (!found.at || !found.prompt || !found.output) return std::nullopt;
   return found;
@@ -49,9 +52,30 @@ bool add_blocks(Trace& trace, Arrival& arrival, std::string_view cell) {
   return true;
 }
 
+// Words of a column, each numbered when it comes first.
+class Words {
+ public:
+  explicit Words(std::vector<std::string>& words) : words_(words) {}
+  std::uint32_t number(const std::vector<std::string_view>& cells, std::optional<std::size_t> column) {
+    if (!column || *column >= cells.size()) return Arrival::none;
+    const std::string_view word = trim(cells[*column]);
+    if (word.empty()) return Arrival::none;
+    const auto known = numbers_.find(word);
+    if (known != numbers_.end()) return known->second;
+    const auto number = static_cast<std::uint32_t>(words_.size());
+    words_.emplace_back(word);
+    numbers_.emplace(word, number);
+    return number;
+  }
+
+ private:
+  std::vector<std::string>& words_;
+  std::map<std::string, std::uint32_t, std::less<>> numbers_;
+};
+
 Error bad_line(std::size_t line, std::string_view what) {
   return Error{ErrorCode::bad_request, cat("Line ", line, " of the trace: ", what, "."),
-               "Columns: arrival_s,prompt_tokens,output_tokens[,prefix_blocks512]."};
+               "Columns: arrival_s,prompt_tokens,output_tokens[,prefix_blocks512][,model][,session]."};
 }
 
 // The normal distribution by Box and Muller: libraries differ in theirs, and a seed must mean the same bytes.
@@ -65,6 +89,7 @@ double normal(Chance& chance) {
 Result<Trace> parse_trace(std::string_view csv) {
   Trace trace;
   std::optional<Columns> columns;
+  Words models(trace.models), sessions(trace.sessions);
   std::size_t number = 0;
   for (const std::string_view line : split(csv, '\n')) {
     ++number;
@@ -88,6 +113,12 @@ Result<Trace> parse_trace(std::string_view csv) {
     if (columns->blocks && *columns->blocks < cells.size() &&
         !add_blocks(trace, arrival, cells[*columns->blocks])) {
       return bad_line(number, "the ids of blocks are whole numbers with spaces between");
+    }
+    arrival.model = models.number(cells, columns->model);
+    arrival.session = sessions.number(cells, columns->session);
+    const bool first = trace.arrivals.empty() || trace.arrivals.back().model == Arrival::none;
+    if (!trace.arrivals.empty() && first != (arrival.model == Arrival::none)) {
+      return bad_line(number, "all requests name a model or none does");
     }
     trace.arrivals.push_back(arrival);
   }

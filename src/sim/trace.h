@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,11 +21,17 @@ struct Arrival {
   double output_tokens = 0;
   std::uint32_t blocks_at = 0;  // into Trace::blocks
   std::uint32_t blocks = 0;
+  std::uint32_t model = none;    // into Trace::models
+  std::uint32_t session = none;  // into Trace::sessions
+
+  static constexpr std::uint32_t none = 0xffff'ffff;
 };
 
 struct Trace {
   std::vector<Arrival> arrivals;
-  std::vector<std::uint64_t> blocks;  // ids of blocks of 512 tokens; the same id is the same text
+  std::vector<std::uint64_t> blocks;       // ids of blocks of 512 tokens; the same id is the same text
+  std::vector<std::string> models = {};    // each once; none: the fleet's own
+  std::vector<std::string> sessions = {};  // each once
 };
 
 struct Offered {
@@ -34,8 +41,9 @@ struct Offered {
   double per_second = 0;
 };
 
-// Columns arrival_s, prompt_tokens, output_tokens[, prefix_blocks512], by name and in any order. Fails with
-// bad_request naming the line, for numbers that are none, negative, or go back in time.
+// Columns arrival_s, prompt_tokens, output_tokens[, prefix_blocks512][, model][, session], by name and in any
+// order. Fails with bad_request naming the line, for numbers that are none, negative, or go back in time, and
+// for a request without a model where others have one.
 [[nodiscard]] Result<Trace> parse_trace(std::string_view csv);
 // Poisson arrivals with prompts and outputs spread as conversations' are.
 [[nodiscard]] Trace synthetic_trace(double per_second, double duration_s, std::uint64_t seed);
