@@ -135,6 +135,78 @@ TEST(Simulation, SpeedsThatAreBelievedWronglyAreLearned) {
   EXPECT_LT(mean_latency(*simulate(small_fleet(), trace, wrong), trace), 1.08 * exact);
 }
 
+// A worker that has `a` loaded and holds `b`, each of 10 GB.
+Fleet two_models(double memory_gb) {
+  const auto model = [](const char* name, bool loaded) {
+    return Json{{"name", name},         {"params", 8000000000},  {"loaded", loaded},
+                {"prompt_speed", 5000}, {"speed", 100},          {"batch_slowdown", 0.1},
+                {"need_memory", 10},    {"cache_tokens", 60000}, {"load_seconds", 5}};
+  };
+  const auto worker = [&](const char* name, double memory) {
+    return Json{{"name", name},     {"backend", "CUDA"}, {"vram", 24},
+                {"memory", memory}, {"slots", 2},        {"models", {model("a", true), model("b", false)}}};
+  };
+  return *routing::fleet_from_json({{"workers", {worker("w", memory_gb)}}});
+}
+
+Trace alternating(std::size_t count) {
+  std::string csv = "session,model,arrival_s,prompt_tokens,output_tokens\n";
+  for (std::size_t i = 0; i < count; ++i)
+    csv += cat("s", i % 3, ",", i % 2 == 0 ? "a" : "b", ",", i, ",100,20\n");
+  return *parse_trace(csv);
+}
+
+TEST(Simulation, AModelThatFitsBesideAnotherIsLoadedOnce) {
+  const Trace trace = alternating(60);
+  SimOptions options{.strategy = "capability-aware", .policy = {}, .limits = no_limits()};
+  const SimResult result = *simulate(two_models(22), trace, options);
+  EXPECT_EQ(result.loads, 1u);
+  EXPECT_EQ(result.evictions, 0u);
+  EXPECT_EQ(figures_of(result, trace, {}).completed, 60u);
+  // The first for `b` waits for the load.
+  EXPECT_NEAR(result.requests[1].started_s, 1 + 5, 0.01);
+}
+
+TEST(Simulation, ModelsThatDoNotFitTogetherTakeTurnsAndNobodyIsLost) {
+  const Trace trace = alternating(60);
+  SimOptions options{.strategy = "capability-aware", .policy = {}, .limits = {}};
+  const SimResult result = *simulate(two_models(12), trace, options);
+  EXPECT_EQ(figures_of(result, trace, {}).completed, 60u);
+  EXPECT_GE(result.evictions, 1u);
+  EXPECT_LE(result.loads, 5u);  // of a minute, and what its end leaves
+}
+
+TEST(Simulation, TheRulesToCompareWithHaveOnlyWhatIsLoaded) {
+  const Trace trace = alternating(10);
+  SimOptions options{.strategy = "least-connections", .policy = {}, .limits = no_limits()};
+  const Figures figures = figures_of(*simulate(two_models(22), trace, options), trace, {});
+  EXPECT_EQ(figures.completed, 5u);
+  EXPECT_EQ(figures.refused, 5u);
+}
+
+TEST(Simulation, AWorkerThatNeverComesBackLeavesItsWorkToTheOther) {
+  const Trace trace = synthetic_trace(0.1, 300, 5);
+  for (const char* name : {"capability-aware", "least-connections"}) {
+    SimOptions options{.strategy = name, .policy = {}, .limits = no_limits()};
+    options.failures = {{60, 0, std::numeric_limits<double>::infinity()}};
+    const SimResult result = *simulate(small_fleet(), trace, options);
+    EXPECT_LT(result.busy_share[0], result.busy_share[1]) << name;
+    const Figures figures = figures_of(result, trace, {});
+    EXPECT_LE(figures.refused, 1u) << name;  // a rule that pushes loses what ran there
+  }
+}
+
+TEST(Trace, ModelsAndSessionsAreColumns) {
+  const Trace trace = alternating(4);
+  EXPECT_EQ(trace.models, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(trace.sessions, (std::vector<std::string>{"s0", "s1", "s2"}));
+  EXPECT_EQ(trace.arrivals[3].model, 1u);
+  EXPECT_EQ(trace.arrivals[3].session, 0u);
+  const Result<Trace> half = parse_trace("arrival_s,prompt_tokens,output_tokens,model\n0,1,1,a\n1,1,1,\n");
+  ASSERT_FALSE(half);
+  EXPECT_NE(half.error().message.find("Line 3"), std::string::npos);
+}
+
 TEST(Simulation, UnknownStrategiesNameTheNearest) {
   SimOptions options{.strategy = "least-conections"};
   const Result<SimResult> result = simulate(small_fleet(), synthetic_trace(1, 10, 1), options);

@@ -21,7 +21,7 @@ const load = 0.4;
 // What the demo's tokenizer knows.
 const words = ['who', 'is', 'the', 'king', 'of', 'a', 'red', 'tree', 'and', 'what', 'does', 'he', 'eat'];
 // The engine's work is to be a hundred times what client and keeper add. llvmpipe is far slower than the
-// same core, so it has the demo: its prompts and answers are short, or the test would last for minutes.
+// same core, so its model, prompts and answers are small, or the test would last for minutes.
 const cases = [
   { backend: 'CPU', model: 'random', count: 32, words: 80, output: 24 },
   { backend: 'Vulkan', model: 'small', count: 24, words: 12, output: 8 },
