@@ -6,9 +6,8 @@ namespace rbee::keeper {
 namespace {
 
 TEST(TooLong, TheEnginesOwnCountIsRead) {
-  const auto told = too_long(
-      R"({"error":{"code":400,"message":"...","type":"exceed_context_size_error",)"
-      R"("n_prompt_tokens":1405,"n_ctx":512}})");
+  const auto told = too_long(R"({"error":{"code":400,"message":"...","type":"exceed_context_size_error",)"
+                             R"("n_prompt_tokens":1405,"n_ctx":512}})");
   ASSERT_TRUE(told);
   EXPECT_EQ(told->prompt_tokens, 1405u);
   EXPECT_EQ(told->context, 512u);

@@ -127,13 +127,12 @@ TEST(AdminJson, ListsHaveTheFieldsOfTheContract) {
   EXPECT_EQ(
       dump_json(hives_json(snapshot, at(220))),
       R"([{"name":"box","address":"unix:/x","state":"up","version":"0.1","last_seen_ms":120,"workers":1}])");
-  EXPECT_EQ(
-      dump_json(workers_json(snapshot, {})),
-      R"([{"name":"worker-box","hive":"box","backend":"Vulkan","device":"","state":"ready",)"
-      R"("reason":"","vram":24.0,"free_vram":12.0,"slots":4,"busy":0,"queue":0,"models":[)"
-      R"({"name":"llama-q8","quant":"","loaded":false,"offload":null,"context":null,"speed":null,)"
+  EXPECT_EQ(dump_json(workers_json(snapshot, {})),
+            R"([{"name":"worker-box","hive":"box","backend":"Vulkan","device":"","state":"ready",)"
+            R"("reason":"","vram":24.0,"free_vram":12.0,"slots":4,"busy":0,"queue":0,"models":[)"
+            R"({"name":"llama-q8","quant":"","loaded":false,"offload":null,"context":null,"speed":null,)"
             R"("expected_speed":null},)"
-      R"({"name":"llama-q4","quant":"","loaded":true,"offload":1.0,"context":512,"speed":null,)"
+            R"({"name":"llama-q4","quant":"","loaded":true,"offload":1.0,"context":512,"speed":null,)"
             R"("expected_speed":null}]}])");
   EXPECT_EQ(dump_json(models_json(snapshot)[0]),
             R"({"name":"llama","quant":"","params":0,"bytes":0,"sha256":"","projector_bytes":null,)"
