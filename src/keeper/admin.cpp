@@ -183,13 +183,10 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
   }
   net::ClientRequest request{.method = exchange.head().method, .target = errand->target, .body = *body};
   if (!body->empty()) request.headers.add("Content-Type", "application/json");
-  net::Task<Result<net::ClientExchange>> beginning = HiveConnections::begin(
-      core->hives, exchange.loop(), errand->hive, std::move(request), hive_connects_within);
-  Result<net::ClientExchange> from = co_await beginning;
-  if (from) {
-    const Result<void> head = co_await from->read_head(hive_answers_within);
-    if (!head) from = head.error();
-  }
+  net::Task<Result<net::ClientExchange>> asking =
+      HiveConnections::ask(core->hives, exchange.loop(), errand->hive, std::move(request),
+                           hive_connects_within, hive_answers_within);
+  Result<net::ClientExchange> from = co_await asking;
   Error lost{
       ErrorCode::unreachable, cat("Hive '", errand->hive, "' went away before it had answered."), {}, {}};
   if (!from) {

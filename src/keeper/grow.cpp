@@ -72,10 +72,7 @@ net::Task<bool> ask_more_context(std::shared_ptr<Core> core, net::Loop& loop, Fl
   const Result<net::ClientResponse> response = co_await fetching;
   const bool taken = response && response->status < 300;
   std::string why = "its hive does not answer";
-  if (response && !taken) {
-    const Result<Json> json = parse_json(response->body);
-    why = json ? error_from_json(*json).message : json.error().message;
-  }
+  if (response && !taken) why = error_of_hive(response->body).message;
   const std::string what = cat("Engine '", engine.id, "' has a context of ", engine.context,
                                " tokens and a request needs ", tokens);
   core->log->info(taken ? cat(what, ": it starts anew with more.")

@@ -1,6 +1,9 @@
 #include "keeper/hive_connections.h"
 
+#include "base/json.h"
 #include "base/text.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <list>
@@ -68,12 +71,7 @@ void HiveConnections::remove(const std::string& hive) {
     const std::scoped_lock lock(mutex_);
     ways_.erase(hive);
   }
-  for (std::size_t i = 0; i < loops_.size(); ++i) {
-    loops_[i]->post([self = shared_from_this(), i, hive]() mutable {
-      self->pools_[i]->idle.erase(hive);
-      self.reset();
-    });
-  }
+  on_each_pool([hive](Pool& pool) { pool.idle.erase(hive); });
 }
 
 HiveWay HiveConnections::way(const std::string& hive) const {
@@ -82,36 +80,59 @@ HiveWay HiveConnections::way(const std::string& hive) const {
   return found == ways_.end() ? HiveWay{.is_known = false} : found->second;
 }
 
+bool HiveConnections::is_own(const std::string& hive) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = ways_.find(hive);
+  return found != ways_.end() && found->second.endpoint.is_unix();
+}
+
+// On the pool's own loop.
+void HiveConnections::on_each_pool(std::function<void(Pool&)> change) {
+  for (const std::unique_ptr<Pool>& pool : pools_) {
+    pool->loop.post([self = shared_from_this(), at = pool.get(), change]() mutable {
+      change(*at);
+      self.reset();
+    });
+  }
+}
+
 HiveConnections::Pool& HiveConnections::pool_of(net::Loop& loop) {
   const auto at = std::ranges::find(loops_, &loop);
   return *pools_.at(static_cast<std::size_t>(at - loops_.begin()));
-}
-
-net::Task<Result<net::Stream>> HiveConnections::open(std::shared_ptr<HiveConnections> self, net::Loop& loop,
-                                                     std::string hive, Milliseconds within) {
-  net::Stream kept = self->pool_of(loop).take(hive, loop.clock().now());
-  if (kept.is_open()) co_return std::move(kept);
-  const HiveWay way = self->way(hive);
-  if (!way.is_known) co_return no_way(hive);
-  net::Endpoint to = way.endpoint;
-  net::Secure secure = way.secure;
-  net::Task<Result<net::Stream>> opening =
-      net::connect_secure(loop, std::move(to), std::move(secure), within);
-  Result<net::Stream> stream = co_await opening;
-  co_return std::move(stream);
 }
 
 net::Task<Result<net::ClientExchange>> HiveConnections::begin(std::shared_ptr<HiveConnections> self,
                                                               net::Loop& loop, std::string hive,
                                                               net::ClientRequest request,
                                                               Milliseconds within) {
-  net::Task<Result<net::Stream>> opening = open(self, loop, hive, within);
-  Result<net::Stream> stream = co_await opening;
-  if (!stream) co_return stream.error();
-  net::Endpoint to = self->way(hive).endpoint;
+  net::Stream stream = self->pool_of(loop).take(hive, loop.clock().now());
+  const HiveWay way = self->way(hive);
+  net::Endpoint to = way.endpoint;
+  if (!stream.is_open()) {
+    if (!way.is_known) co_return no_way(hive);
+    net::Secure secure = way.secure;
+    net::Task<Result<net::Stream>> connecting = net::connect_secure(loop, to, std::move(secure), within);
+    Result<net::Stream> connected = co_await connecting;
+    if (!connected) co_return connected.error();
+    stream = std::move(*connected);
+  }
   net::Task<Result<net::ClientExchange>> beginning =
-      net::ClientExchange::begin_on(std::move(*stream), std::move(to), std::move(request), within);
+      net::ClientExchange::begin_on(std::move(stream), std::move(to), std::move(request), within);
   Result<net::ClientExchange> exchange = co_await beginning;
+  co_return std::move(exchange);
+}
+
+net::Task<Result<net::ClientExchange>> HiveConnections::ask(std::shared_ptr<HiveConnections> self,
+                                                            net::Loop& loop, std::string hive,
+                                                            net::ClientRequest request,
+                                                            Milliseconds begun_within,
+                                                            Milliseconds head_within) {
+  net::Task<Result<net::ClientExchange>> beginning =
+      begin(self, loop, hive, std::move(request), begun_within);
+  Result<net::ClientExchange> exchange = co_await beginning;
+  if (!exchange) co_return exchange.error();
+  const Result<void> head = co_await exchange->read_head(head_within);
+  if (!head) co_return head.error();
   co_return std::move(exchange);
 }
 
@@ -142,17 +163,17 @@ void HiveConnections::give_back(net::Loop& loop, const std::string& hive, net::C
   keep_idle(idle, std::move(*stream), loop.clock().now());
 }
 
+Error error_of_hive(std::string_view body) {
+  const Result<Json> json = parse_json(body);
+  return json ? error_from_json(*json) : json.error();
+}
+
 void HiveConnections::stop() {
   {
     const std::scoped_lock lock(mutex_);
     ways_.clear();
   }
-  for (std::size_t i = 0; i < loops_.size(); ++i) {
-    loops_[i]->post([self = shared_from_this(), i]() mutable {
-      self->pools_[i]->idle.clear();
-      self.reset();
-    });
-  }
+  on_each_pool([](Pool& pool) { pool.idle.clear(); });
 }
 
 }  // namespace rbee::keeper

@@ -9,6 +9,7 @@
 #include "net/client.h"
 #include "net/loop.h"
 
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -43,13 +44,17 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   void remove(const std::string& hive);
   [[nodiscard]] HiveWay way(const std::string& hive) const;
   // On this machine and of this home: its engines' sockets are at hand.
-  [[nodiscard]] bool is_own(const std::string& hive) const { return way(hive).endpoint.is_unix(); }
+  [[nodiscard]] bool is_own(const std::string& hive) const;
 
   // Connects or takes a kept connection, and sends. Fails with unknown_name, unreachable, wrong_key or
   // timed_out.
   static net::Task<Result<net::ClientExchange>> begin(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                       std::string hive, net::ClientRequest request,
                                                       Milliseconds within);
+  // The same, and waits for the answer's head. Fails as read_head too.
+  static net::Task<Result<net::ClientExchange>> ask(std::shared_ptr<HiveConnections> self, net::Loop& loop,
+                                                    std::string hive, net::ClientRequest request,
+                                                    Milliseconds begun_within, Milliseconds head_within);
   // Keeps the connection of an answer that was read to its end, where the other end keeps it too. On the
   // loop that began it.
   void give_back(net::Loop& loop, const std::string& hive, net::ClientExchange& exchange);
@@ -65,13 +70,15 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   static void keep_idle(std::list<Idle>& idle, net::Stream stream, Instant now);
   struct Pool;  // of one loop, touched on it only
   [[nodiscard]] Pool& pool_of(net::Loop& loop);
-  static net::Task<Result<net::Stream>> open(std::shared_ptr<HiveConnections> self, net::Loop& loop,
-                                             std::string hive, Milliseconds within);
+  void on_each_pool(std::function<void(Pool&)> change);
 
   std::vector<net::Loop*> loops_;
   std::vector<std::unique_ptr<Pool>> pools_;  // by loop
   mutable std::mutex mutex_;
   std::map<std::string, HiveWay> ways_;
 };
+
+// What a hive's refusal says.
+[[nodiscard]] Error error_of_hive(std::string_view body);
 
 }  // namespace rbee::keeper

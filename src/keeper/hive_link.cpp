@@ -58,24 +58,16 @@ net::Task<void> HiveLink::follow(std::shared_ptr<HiveLink> self) {
 // Reads events until the stream breaks. Whether a report came.
 net::Task<bool> HiveLink::listen_once() {
   net::ClientRequest request{.method = "GET", .target = "/events"};
-  net::Task<Result<net::ClientExchange>> beginning =
-      HiveConnections::begin(connections_, loop_, hive_, std::move(request), longest_silence);
-  Result<net::ClientExchange> exchange = co_await beginning;
-  Result<void> head = Result<void>{};
-  if (exchange) {
-    net::Task<Result<void>> reading = exchange->read_head(longest_silence);
-    head = co_await reading;
-  } else {
-    head = exchange.error();
-  }
-  if (!head) {
-    tell_why(head.error());
+  net::Task<Result<net::ClientExchange>> asking =
+      HiveConnections::ask(connections_, loop_, hive_, std::move(request), longest_silence, longest_silence);
+  Result<net::ClientExchange> exchange = co_await asking;
+  if (!exchange) {
+    tell_why(exchange.error());
     co_return false;
   }
   if (exchange->head().status != 200) {
     const Result<std::string> text = co_await exchange->read_all(largest_refusal_bytes, longest_silence);
-    const Result<Json> json = text ? parse_json(*text) : text.error();
-    tell_why(json ? error_from_json(*json) : json.error());
+    tell_why(text ? error_of_hive(*text) : text.error());
     co_return false;
   }
   current_ = &*exchange;

@@ -85,10 +85,7 @@ net::Task<void> ask_load(std::shared_ptr<Core> core, net::Loop& loop, routing::L
     co_return;
   }
   Error error{ErrorCode::unreachable, cat("Hive '", load.hive, "' does not answer."), {}, {}};
-  if (response) {
-    const Result<Json> json = parse_json(response->body);
-    error = json ? error_from_json(*json) : json.error();
-  }
+  if (response) error = error_of_hive(response->body);
   core->log->warning(
       cat("Model '", load.model_id, "' cannot be loaded on worker '", load.worker, "': ", error.message));
   core->placing->on_load_refused(load.worker, load.model_id, std::move(error));

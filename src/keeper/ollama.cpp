@@ -177,21 +177,15 @@ net::Task<Result<net::ClientExchange>> ask_hive(std::shared_ptr<Core> core, net:
                                                 std::string method, std::string target, std::string body) {
   net::ClientRequest request{.method = std::move(method), .target = std::move(target), .body = body};
   if (!body.empty()) request.headers.add("Content-Type", "application/json");
-  net::Task<Result<net::ClientExchange>> beginning =
-      HiveConnections::begin(core->hives, loop, hive, std::move(request), hive_answers_within);
-  Result<net::ClientExchange> sent = co_await beginning;
-  if (sent) {
-    const Result<void> head = co_await sent->read_head(hive_answers_within);
-    if (!head) sent = head.error();
-  }
+  net::Task<Result<net::ClientExchange>> asking = HiveConnections::ask(
+      core->hives, loop, hive, std::move(request), hive_answers_within, hive_answers_within);
+  Result<net::ClientExchange> sent = co_await asking;
   if (!sent) co_return Error{ErrorCode::unreachable, "The hive does not answer.", {}, {}};
   if (sent->head().status < 400) co_return sent;
   constexpr std::size_t largest_error_bytes = 65536;
   net::Task<Result<std::string>> reading = sent->read_all(largest_error_bytes, hive_answers_within);
   const Result<std::string> text = co_await reading;
-  const Result<Json> json = text ? parse_json(*text) : text.error();
-  if (!json) co_return json.error();
-  co_return error_from_json(*json);
+  co_return text ? error_of_hive(*text) : text.error();
 }
 
 // A name without a colon or a slash may be the catalog's; "llama3.2:1b" is Ollama's own where it is not.

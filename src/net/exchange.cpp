@@ -20,7 +20,6 @@ void add_connection(Headers& headers, const Exchange::Impl& impl) {
 const RequestHead& Exchange::head() const { return impl_.head; }
 Loop& Exchange::loop() { return impl_.loop; }
 std::string Exchange::peer_key() const { return impl_.stream.peer_key(); }
-bool Exchange::is_secure() const { return impl_.stream.is_secure(); }
 bool Exchange::started() const { return impl_.answer_started; }
 
 Task<Result<std::string_view>> Exchange::read_body() {

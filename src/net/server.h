@@ -39,7 +39,6 @@ class Exchange {
   [[nodiscard]] Loop& loop();
   // The print of the key that the client proved to have; empty: none, or no TLS.
   [[nodiscard]] std::string peer_key() const;
-  [[nodiscard]] bool is_secure() const;
   // The whole body, kept until the exchange ends. Fails with body_too_large, request_timeout, bad_request
   // (cut or badly framed) or cancelled. Answers "100-continue" first where it was asked for.
   Task<Result<std::string_view>> read_body();

@@ -49,7 +49,6 @@ class Stream {
                             std::string resume_as, Milliseconds within, std::string_view got = {});
   // The print of the key that the other end proved to have; empty: none, or no TLS.
   [[nodiscard]] std::string peer_key() const;
-  [[nodiscard]] bool is_secure() const;
 
   // Up to `size` bytes; 0 when the other end has finished. Fails with cancelled (close() here), timed_out
   // (expire_after) or unreachable (reset).
