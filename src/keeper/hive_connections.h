@@ -26,7 +26,7 @@ struct HiveWay {
 };
 
 // What HiveConnections calls the hive of the same home, whose own name only its report tells.
-inline constexpr std::string_view own_hive = "";
+inline constexpr std::string_view own_hive;
 
 class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
  public:
