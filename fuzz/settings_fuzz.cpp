@@ -2,7 +2,9 @@
 // which. An answer or an error that says something, and nothing that throws.
 #include "base/json.h"
 #include "cli/config.h"
+#include "cli/known_keepers.h"
 #include "keeper/api_keys.h"
+#include "keeper/host_check.h"
 #include "keeper/request_head.h"
 #include "routing/fleet_json.h"
 #include "routing/policy.h"
@@ -44,6 +46,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       expect_words(cli::parse_duration(text));
       expect_words(routing::parse_size_range(text));
       static_cast<void>(keeper::parse_keep_alive(text));
+      expect_words(cli::parse_known_keepers(text));
+      static_cast<void>(keeper::presented_key(text, ""));
+      expect_words(
+          keeper::page_of({.headers = {{"Host", std::string(text)}, {"Origin", std::string(text)}}}, {}));
   }
   return 0;
 }

@@ -3,6 +3,7 @@
 // understood is understood again from what is written of it.
 #include "base/json.h"
 #include "domain/hive_token.h"
+#include "domain/link_request.h"
 #include "domain/machine.h"
 #include "domain/report.h"
 #include "engine/devices.h"
@@ -39,6 +40,8 @@ void read_trust(std::string_view text) {
     expect(token_text(*parse_token_record(token_text(*token))) == token_text(*token));
   static_cast<void>(parse_pair_request(text, "print"));
   static_cast<void>(parse_token(text));
+  if (const auto link = parse_link_request(text))
+    expect(link_request_text(*parse_link_request(link_request_text(*link))) == link_request_text(*link));
 }
 
 void read_kept_machine(std::string_view text) {

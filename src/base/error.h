@@ -36,6 +36,8 @@ enum class ErrorCode {
   already_running,
   address_taken,
   not_allowed,
+  invalid_api_key,
+  rate_limited,
   wrong_key,
   unreachable,
   bad_usage,

@@ -36,9 +36,9 @@ ErrorCode code_of_status(int status) {
 
 }  // namespace
 
-Error describe_failure(const net::Endpoint& keeper, Error error) {
+Error describe_failure(const std::string& url, Error error) {
   if (error.code != ErrorCode::unreachable) return error;
-  return Error{ErrorCode::unreachable, cat("No keeper answers at http://", keeper.text(), "."),
+  return Error{ErrorCode::unreachable, cat("No keeper answers at ", url, "."),
                "`rbee up` starts keeper and hive on this machine; --keeper names another one.",
                error.message};
 }
@@ -61,8 +61,29 @@ Error error_of_answer(int status, std::string_view body) {
   return Error{code_of_status(status), cat("The keeper answered with status ", status, ".")};
 }
 
-AdminClient::AdminClient(net::Loop& loop, net::Endpoint keeper, std::string key)
-    : loop_(loop), keeper_(std::move(keeper)), key_(std::move(key)) {}
+AdminClient::AdminClient(net::Loop& loop, net::Endpoint keeper, std::string key, net::Secure secure,
+                         std::string url)
+    : loop_(loop),
+      keeper_(std::move(keeper)),
+      key_(std::move(key)),
+      secure_(std::move(secure)),
+      url_(url.empty() ? cat("http://", keeper_.text()) : std::move(url)) {}
+
+Task<Result<net::ClientExchange>> AdminClient::open(net::ClientRequest request, Milliseconds connect_within,
+                                                    Milliseconds head_within) {
+  net::Task<Result<net::Stream>> connecting = net::connect_secure(loop_, keeper_, secure_, connect_within);
+  Result<net::Stream> stream = co_await connecting;
+  if (!stream) co_return stream.error();
+  request.headers.add("Connection", "close");
+  net::Task<Result<net::ClientExchange>> beginning =
+      net::ClientExchange::begin_on(std::move(*stream), keeper_, std::move(request), connect_within);
+  Result<net::ClientExchange> exchange = co_await beginning;
+  if (!exchange) co_return exchange.error();
+  net::Task<Result<void>> reading = exchange->read_head(head_within);
+  const Result<void> head = co_await reading;
+  if (!head) co_return head.error();
+  co_return std::move(*exchange);
+}
 
 net::Headers AdminClient::headers() const {
   net::Headers headers;
@@ -79,9 +100,9 @@ Task<Result<net::ClientExchange>> AdminClient::send(std::string method, std::str
   request.headers = headers();
   if (!body.empty()) request.headers.add("Content-Type", "application/json");
   request.body = body;
-  Result<net::ClientExchange> sent =
-      co_await net::ClientExchange::send(loop_, keeper_, std::move(request), connect_within, head_within);
-  if (!sent) co_return describe_failure(keeper_, sent.error());
+  net::Task<Result<net::ClientExchange>> opening = open(std::move(request), connect_within, head_within);
+  Result<net::ClientExchange> sent = co_await opening;
+  if (!sent) co_return describe_failure(url_, sent.error());
   const int status = sent->head().status;
   if (status < 400) co_return sent;
   const Result<std::string> answer = co_await sent->read_all(largest_answer_bytes, head_within);
@@ -93,7 +114,7 @@ Task<Result<Json>> AdminClient::call(std::string method, std::string target, std
   Result<net::ClientExchange> sent = co_await send(std::move(method), std::move(target), std::move(body));
   if (!sent) co_return sent.error();
   const Result<std::string> answer = co_await sent->read_all(largest_answer_bytes, head_within);
-  if (!answer) co_return describe_failure(keeper_, answer.error());
+  if (!answer) co_return describe_failure(url_, answer.error());
   co_return parse_json(*answer);
 }
 
@@ -105,7 +126,7 @@ Task<Result<Json>> AdminClient::call_with_progress(std::string target, std::stri
   net::SseReader reader;
   while (true) {
     const Result<std::string_view> bytes = co_await sent->read_some(no_limit);
-    if (!bytes) co_return describe_failure(keeper_, bytes.error());
+    if (!bytes) co_return describe_failure(url_, bytes.error());
     if (bytes->empty()) break;
     const Result<void> fed = reader.feed(*bytes);
     if (!fed) co_return fed.error();
@@ -131,7 +152,7 @@ Task<Result<void>> AdminClient::read_text(std::string target, OnText on_text) {
   if (!sent) co_return sent.error();
   while (true) {
     const Result<std::string_view> bytes = co_await sent->read_some(no_limit);
-    if (!bytes) co_return describe_failure(keeper_, bytes.error());
+    if (!bytes) co_return describe_failure(url_, bytes.error());
     if (bytes->empty()) co_return Result<void>();
     on_text(*bytes);
   }

@@ -16,8 +16,9 @@ using OnText = std::function<void(std::string_view text)>;
 
 class AdminClient {
  public:
-  // All tasks run on `loop`, which must outlive it.
-  AdminClient(net::Loop& loop, net::Endpoint keeper, std::string key);
+  // All tasks run on `loop`, which must outlive it. `url`: what the user is told of the keeper.
+  AdminClient(net::Loop& loop, net::Endpoint keeper, std::string key, net::Secure secure = {},
+              std::string url = {});
 
   // All fail with unreachable, naming the address, where no keeper answers, or with the keeper's own error.
   net::Task<Result<Json>> call(std::string method, std::string target, std::string body);
@@ -32,18 +33,23 @@ class AdminClient {
   [[nodiscard]] Result<Json> remove(std::string target);
 
   [[nodiscard]] net::Loop& loop() { return loop_; }
-  [[nodiscard]] const net::Endpoint& keeper() const { return keeper_; }
+  [[nodiscard]] const std::string& url() const { return url_; }
   [[nodiscard]] net::Headers headers() const;
+  // As ClientExchange::send, to this keeper.
+  net::Task<Result<net::ClientExchange>> open(net::ClientRequest request, Milliseconds connect_within,
+                                              Milliseconds head_within);
 
  private:
   net::Task<Result<net::ClientExchange>> send(std::string method, std::string target, std::string body);
   net::Loop& loop_;
   net::Endpoint keeper_;
   std::string key_;
+  net::Secure secure_;
+  std::string url_;
 };
 
-// Where nobody answers at `keeper`, the sentence for the user; any other error as it is.
-[[nodiscard]] Error describe_failure(const net::Endpoint& keeper, Error error);
+// Where nobody answers at `url`, the sentence for the user; any other error as it is.
+[[nodiscard]] Error describe_failure(const std::string& url, Error error);
 // The error in an answer's body, in rbee's form or OpenAI's; by the status where the body has none.
 [[nodiscard]] Error error_of_answer(int status, std::string_view body);
 

@@ -49,6 +49,7 @@ class Grammar {
     root_.footer("Example: rbee up --demo");
     add_common(root_);
     add_daemons();
+    add_keys();
     add_workers();
     add_models();
     add_questions();
@@ -132,11 +133,38 @@ class Grammar {
     CLI::App& remove = command(hive, Command::hive_remove, "remove", "Let a hive out of this system",
                                "hive remove gaming-pc");
     remove.add_option("NAME", o_.hive, "The hive")->required();
+    CLI::App& join = command(hive, Command::hive_join, "join",
+                             "On the hive's machine: ask a keeper to be let in, and dial it",
+                             "hive join 192.168.1.5 --name laptop");
+    join.add_option("KEEPER", o_.source, "Its address; with #KEY the key that it must have")->required();
+    join.add_option("--name", o_.name, "What this hive is to be called (its name now)")->type_name("N");
+    CLI::App& approve = command(hive, Command::hive_approve, "approve", "Let in a hive that has asked",
+                                "hive approve laptop");
+    approve.add_option("NAME", o_.hive, "The hive")->required();
     CLI::App& token = command(hive, Command::hive_token, "token",
                               "On the hive's machine: print what lets a keeper in, once", "hive token");
     token.add_flag("--rotate", o_.rotate,
                    "Also where a keeper is known already, which the next one replaces");
     token.add_flag("--revoke", o_.revoke, "Forget the token and the keeper: nobody is let in");
+  }
+
+  void add_keys() {
+    CLI::App& key = group("key", "API keys of this home's keeper", "key list");
+    CLI::App& add = command(key, Command::key_add, "add", "Make a key and print it, once",
+                            "key add ann --requests-per-minute 60");
+    add.add_option("NAME", o_.name, "Whose it is")->required();
+    add.add_option("--requests-per-minute", o_.requests_per_minute, "At most so many (no limit)")
+        ->type_name("N")
+        ->check(CLI::Range(1u, 1u << 24).description(""));
+    add.add_option("--tokens-per-minute", o_.tokens_per_minute, "Of prompts and answers (no limit)")
+        ->type_name("N")
+        ->check(CLI::Range(1u, 1u << 31).description(""));
+    add.add_option("--models", o_.models, "Only these, with * for any part of a name (all)")
+        ->type_name("M,...");
+    add.add_flag("--admin", o_.admin, "Also opens the admin API, which these commands use");
+    command(key, Command::key_list, "list", "List the keys", "key list");
+    CLI::App& remove = command(key, Command::key_remove, "remove", "Remove a key", "key remove ann");
+    remove.add_option("NAME", o_.name, "Whose it is")->required();
   }
 
   void add_deploy_options(CLI::App& app) {

@@ -45,8 +45,12 @@ struct Context {
 // Without a keeper it prints what the log of this home has.
 [[nodiscard]] Result<void> run_logs(const Context& context, AdminClient& client);
 
-// Who may come in: it changes this home's files.
+// Who may come in: they change this home's files.
 [[nodiscard]] Result<void> run_hive_token(const Context& context);
+[[nodiscard]] Result<void> run_hive_join(const Context& context);
+[[nodiscard]] Result<void> run_key_add(const Context& context);
+[[nodiscard]] Result<void> run_key_list(const Context& context);
+[[nodiscard]] Result<void> run_key_remove(const Context& context);
 
 [[nodiscard]] Result<void> run_route_check(const Context& context);
 // With --fleet; else the live fleet is asked about.
@@ -62,6 +66,7 @@ struct Context {
 [[nodiscard]] Result<void> run_hive_add(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_hive_info(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_hive_remove(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_hive_approve(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_worker_deploy(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_worker_start(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_worker_list(const Context& context, AdminClient& client);

@@ -89,9 +89,9 @@ net::Task<Result<Answer>> ask(AdminClient& client, const Clock& clock, Question 
   request.headers.add("Content-Type", "application/json");
   if (!question.worker.empty()) request.headers.add("x-rbee-worker", question.worker);
   request.body = question.body;
-  const net::Endpoint keeper = client.keeper();
-  Result<net::ClientExchange> sent =
-      co_await net::ClientExchange::send(client.loop(), keeper, std::move(request), connect_within, no_limit);
+  const std::string keeper = client.url();
+  net::Task<Result<net::ClientExchange>> opening = client.open(std::move(request), connect_within, no_limit);
+  Result<net::ClientExchange> sent = co_await opening;
   if (!sent) co_return describe_failure(keeper, sent.error());
   const int status = sent->head().status;
   if (status != 200) {

@@ -23,7 +23,11 @@ constexpr std::size_t largest_file_bytes = 1u << 20;
 
 constexpr auto keys = std::to_array<ConfigKey>({
     {"keeper.listen", text, "127.0.0.1:7833", "", "Address and port for clients.", true},
-    {"keeper.tls", text, "auto", "", "Off loopback: a certificate of its own; \"off\" is plain.", false},
+    {"keeper.tls", KeyType::tls, "auto", "",
+     "Off loopback: \"auto\", a certificate of its own; { cert, key }, the files of yours; \"off\", plain.",
+     true},
+    {"keeper.allow_origins", texts, "", "", "Web pages that may ask: \"https://chat.example\", or \"*\".",
+     true},
     {"keeper.hive_gone_after", duration, "2s", "time", "Silence after which a hive counts as gone.", false},
     {"hive.yield", text, "auto", "", "Give way to other programs that take the device; or \"never\".", false},
     {"hive.yield_after", duration, "30s", "time", "How long another program must hold the device.", false},
@@ -98,6 +102,13 @@ bool is_one_of(const toml::node& node, std::string_view first, std::string_view 
   return value == first || value == second;
 }
 
+bool is_tls(const toml::node& node) {
+  const toml::table* files = node.as_table();
+  if (files == nullptr) return is_one_of(node, "auto", "off");
+  return files->size() == 2 && files->get_as<std::string>("cert") != nullptr &&
+         files->get_as<std::string>("key") != nullptr;
+}
+
 bool has_type(const toml::node& node, KeyType type) {
   switch (type) {
     case text:
@@ -110,6 +121,7 @@ bool has_type(const toml::node& node, KeyType type) {
     case texts: return all_texts(node);
     case KeyType::cache_type: return is_one_of(node, "f16", "q8_0");
     case offload: return is_one_of(node, "auto", "never");
+    case KeyType::tls: return is_tls(node);
     case KeyType::keep_alive: return is_one_of(node, "forever", "") || has_type(node, duration);
   }
   return false;
@@ -180,6 +192,15 @@ std::vector<std::string> texts_of(const toml::array* list) {
   return texts;
 }
 
+keeper::KeeperTls tls_of(const toml::table& table) {
+  using Mode = keeper::KeeperTls::Mode;
+  const auto node = table.at_path("keeper.tls");
+  if (!node.is_table()) return {.mode = node.value_or(std::string("auto")) == "off" ? Mode::off : Mode::own};
+  return {.mode = Mode::files,
+          .certificate_file = node["cert"].value_or(std::string()),
+          .key_file = node["key"].value_or(std::string())};
+}
+
 ModelSettings model_settings(const toml::table& table) {
   const auto number = [&table](std::string_view key) {
     return std::min(table[key].value_or(std::int64_t{0}), largest_setting);
@@ -237,6 +258,8 @@ Result<void> check_aliases(const ModelSettingsByName& models, const toml::table&
 Result<Config> take_values(const toml::table& table, std::string_view file) {
   Config config;
   config.keeper_listen = table.at_path("keeper.listen").value_or(config.keeper_listen);
+  config.keeper_tls = tls_of(table);
+  config.allow_origins = texts_of(table.at_path("keeper.allow_origins").as_array());
   Result<routing::RouterSettings> routing = take_routing(table, file);
   if (!routing) return routing.error();
   config.routing = std::move(*routing);
@@ -270,6 +293,7 @@ std::string_view key_type_name(KeyType type) {
     case texts: return "a list of texts";
     case KeyType::cache_type: return "\"f16\" or \"q8_0\"";
     case offload: return "\"auto\" or \"never\"";
+    case KeyType::tls: return "\"auto\", \"off\", or { cert = \"...\", key = \"...\" }";
     case KeyType::keep_alive: return "a duration like \"10m\", or \"forever\"";
   }
   return "";

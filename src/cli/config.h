@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "domain/model_settings.h"
+#include "keeper/keeper.h"
 #include "routing/rhai_policy.h"
 #include "routing/scheduler.h"
 
@@ -11,11 +12,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rbee::cli {
 
 struct Config {
   std::string keeper_listen = "127.0.0.1:7833";
+  keeper::KeeperTls keeper_tls = {};
+  std::vector<std::string> allow_origins = {};
   ModelSettingsByName models = {};
   routing::RouterSettings routing = {};
   routing::ScriptLimits script = {};
@@ -32,7 +36,8 @@ enum class KeyType {
   texts,
   cache_type,
   offload,
-  keep_alive
+  keep_alive,
+  tls
 };
 [[nodiscard]] std::string_view key_type_name(KeyType type);
 

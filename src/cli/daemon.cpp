@@ -93,6 +93,10 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
   keeper_runtime_.emplace(context_.clock, std::clamp(cores, 1, net::Runtime::most_loops));
   keeper::KeeperOptions options;
   options.listen = plan.listen;
+  options.tls = config.keeper_tls;
+  options.allow_origins = config.allow_origins;
+  options.hostname = context_.environment.hostname;
+  options.local_socket = context_.paths.keeper_socket.string();
   options.state_folder = context_.paths.keeper_folder;
   options.version = version;
   options.own_hive_socket = context_.paths.hive_socket.string();
@@ -121,6 +125,7 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
            [keeper](const Config& changed) {
              keeper->set_routing(changed.routing);
              keeper->set_models(changed.models);
+             keeper->set_origins(changed.allow_origins);
            },
        .on_script = [keeper](ConfigWatch::Script changed) { keeper->set_script(std::move(changed)); }});
   keeper_runtime_->start();
@@ -146,6 +151,13 @@ void Daemon::stop() {
   hive_.reset();
 }
 
-net::Endpoint Daemon::endpoint() const { return keeper_->endpoint(); }
+net::Endpoint Daemon::endpoint() const {
+  const net::Endpoint listens = keeper_->endpoint();
+  if (net::is_loopback(listens)) return listens;
+  return {.unix_path = context_.paths.keeper_socket.string()};
+}
+
+std::string Daemon::url() const { return keeper_->url(); }
+const std::string& Daemon::key_print() const { return keeper_->key_print(); }
 
 }  // namespace rbee::cli

@@ -42,8 +42,11 @@ class Daemon {
   // Blocks until clients are let go and all engines have ended: some 7 s at most.
   void stop();
 
-  // Of the keeper, with the port that 0 became.
+  // Where this process asks the keeper: its port on loopback, else its socket.
   [[nodiscard]] net::Endpoint endpoint() const;
+  // Of the keeper, with the port that 0 became.
+  [[nodiscard]] std::string url() const;
+  [[nodiscard]] const std::string& key_print() const;
 
  private:
   [[nodiscard]] Result<void> start_hive(const DaemonPlan& plan);

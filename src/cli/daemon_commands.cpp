@@ -86,10 +86,10 @@ Result<void> run_up(const Context& context) {
   const Result<void> started = daemon.start(plan, *config);
   if (!started) return started;
   const KeeperFile keeper_file(context.paths.keeper_json);
-  const Result<void> announced = announce(*lock, keeper_file, cat("http://", daemon.endpoint().text()));
+  const Result<void> announced = announce(*lock, keeper_file, daemon.url());
   if (!announced) return announced;
 
-  AdminClient client(main_loop, daemon.endpoint(), "");
+  AdminClient client(main_loop, daemon.endpoint(), "", {}, daemon.url());
   Result<void> outcome;
   main_loop.spawn(introduce_or_end(context, client, std::move(introduction), outcome));
   main_loop.run();
@@ -115,12 +115,15 @@ Result<void> run_keeper(const Context& context) {
   Daemon daemon(context, *log);
   const Result<void> started = daemon.start({.keeper = true, .listen = *listen}, *config);
   if (!started) return started;
-  const std::string address = cat("http://", daemon.endpoint().text());
+  const std::string address = daemon.url();
   const KeeperFile keeper_file(context.paths.keeper_json);
   const Result<void> announced = announce(*lock, keeper_file, address);
   if (!announced) return announced;
-  context.out.document(Json{{"address", address}, {"pid", getpid()}});
+  context.out.document(Json{{"address", address}, {"pid", getpid()}, {"key", daemon.key_print()}});
   context.out.line(cat("The keeper listens at ", address));
+  if (address.starts_with("https://"))
+    context.out.note(cat("Its key is ", daemon.key_print(), ": `rbee --keeper '", address, "#",
+                         daemon.key_print(), "' status` on another machine."));
   main_loop.run();
   say_ending(context);
   return {};

@@ -1,6 +1,7 @@
 #include "cli/doctor.h"
 
 #include "base/text.h"
+#include "keeper/listening.h"
 
 #include <nlohmann/json.hpp>
 
@@ -127,6 +128,13 @@ void check_house(const DoctorFacts& facts, Findings& findings) {
                         .broken = false,
                         .why = cat(*facts.port_owner, " listens there"),
                         .cure = "End it, or take another port: `rbee up --port N`."});
+  }
+  if (!facts.plain_address.empty()) {
+    findings.push_back(
+        {.what = "the keeper is configured to be plain",
+         .broken = false,
+         .why = keeper::plain_warning(facts.plain_address),
+         .cure = "tls = \"auto\" under [keeper] in rbee.toml; or a proxy in front that speaks TLS."});
   }
   if (facts.unix_ms < earliest_unix_ms) {
     findings.push_back({.what = "the clock is wrong",

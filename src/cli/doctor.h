@@ -22,6 +22,7 @@ struct DoctorFacts {
   Machine machine;
   std::vector<engine::PackInfo> packs;
   std::vector<DiskSpace> disks;
+  std::string plain_address = {};  // where the keeper's configuration has it speak plainly with others
   std::optional<std::string> port_owner = {};  // who has the keeper's port, where it is not this home's
   std::int64_t unix_ms = 0;
 };

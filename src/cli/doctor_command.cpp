@@ -1,6 +1,7 @@
 // doctor: what is wrong on this machine and how to mend it.
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/doctor.h"
 #include "cli/home_lock.h"
 #include "cli/port_owner.h"
@@ -28,6 +29,14 @@ DiskSpace space_at(std::filesystem::path folder) {
   return disk;
 }
 
+// Empty where it speaks TLS, or with this machine only.
+std::string plain_address_of(const Context& context) {
+  const Result<Config> config = read_config(context.paths.config_file);
+  if (!config || config->keeper_tls.mode != keeper::KeeperTls::Mode::off) return {};
+  const Result<net::Endpoint> listen = net::parse_endpoint(config->keeper_listen, usual_port);
+  return listen && !net::is_loopback(*listen) ? listen->text() : std::string();
+}
+
 }  // namespace
 
 Result<void> run_doctor(const Context& context) {
@@ -37,6 +46,7 @@ Result<void> run_doctor(const Context& context) {
   facts.packs = engine::list_packs(context.paths.engines, settings.server_on_path);
   facts.disks = {space_at(context.paths.state), space_at(context.paths.engines)};
   if (!find_holder(context.paths.lock)) facts.port_owner = find_port_owner(usual_port);
+  facts.plain_address = plain_address_of(context);
   facts.unix_ms = context.clock.unix_ms();
   const std::vector<Finding> findings = diagnose(facts);
   context.out.document(findings_json(findings));

@@ -64,6 +64,9 @@ TEST(Doctor, FullDiskWrongClockAndTakenPortAreTold) {
   facts.unix_ms = 0;
   check(facts, true, "clock");
   facts = healthy();
+  facts.plain_address = "0.0.0.0:7833";
+  check(facts, false, "tls = \"off\"");
+  facts = healthy();
   facts.port_owner = "python3 (pid 7)";
   check(facts, false, "python3 (pid 7)");
 }

@@ -41,6 +41,18 @@ Result<void> run_hive_info(const Context& context, AdminClient& client) {
   return {};
 }
 
+Result<void> run_hive_approve(const Context& context, AdminClient& client) {
+  const Result<Json> approved = client.post(cat(target_of(context.options.hive), "/approve"), Json::object());
+  if (!approved) return approved.error();
+  context.out.document(*approved);
+  context.out.line(cat("Hive '", context.options.hive, "' belongs to this system now; its key is ",
+                       approved->value("key", ""), "."));
+  if (approved->value("state", "") != "up")
+    context.out.note("It has not come back yet: it does by itself once `rbee hive` runs there.");
+  context.out.note(cat("Next: rbee worker deploy --hive ", context.options.hive));
+  return {};
+}
+
 Result<void> run_hive_remove(const Context& context, AdminClient& client) {
   const Result<Json> removed = client.remove(target_of(context.options.hive));
   if (!removed) return removed.error();

@@ -29,8 +29,8 @@ class HomeLockTest : public testing::Test {
   ~HomeLockTest() override { fs::remove_all(folder_); }
 
   std::string keeper(const Options& options = {}) {
-    const Result<net::Endpoint> found = find_keeper(options, environment_, paths_);
-    return found ? found->text() : found.error().message;
+    const Result<KeeperAddress> found = find_keeper(options, environment_, paths_);
+    return found ? found->endpoint.text() : found.error().message;
   }
 
   fs::path folder_;

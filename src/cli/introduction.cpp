@@ -81,7 +81,7 @@ Task<Result<void>> introduce(const Context& context, AdminClient& client, Introd
         co_await put_demo_in_service(context, client, what.hive, what.demo_model_path);
     if (!in_service) co_return in_service.error();
   }
-  const std::string address = cat("http://", client.keeper().text());
+  const std::string& address = client.url();
   context.out.document(Json{{"address", address}, {"pid", getpid()}, {"demo", demo}});
   context.out.text(greeting(address, demo));
   co_return Result<void>();

@@ -18,6 +18,11 @@ enum class Command {
   hive_add,
   hive_info,
   hive_remove,
+  hive_join,
+  hive_approve,
+  key_add,
+  key_list,
+  key_remove,
   status,
   worker_deploy,
   worker_start,
@@ -118,6 +123,12 @@ struct Options {
   bool rotate = false;
   bool revoke = false;
   std::string token;
+
+  // key add, key remove: `name` is the key's
+  std::uint64_t requests_per_minute = 0;
+  std::uint64_t tokens_per_minute = 0;
+  std::string models;
+  bool admin = false;
 
   // route explain, simulate: `model` and `max_tokens` as above, `source` is the file of route check and of
   // rhai run

@@ -44,6 +44,8 @@ Result<Paths> find_paths(const Environment& environment) {
   paths.lock = paths.state / "up.lock";
   paths.keeper_json = paths.state / "keeper.json";
   paths.keeper_folder = paths.state / "keeper";
+  paths.keeper_socket = paths.keeper_folder / "keeper.sock";
+  paths.known_keepers = paths.state / "known_keepers.json";
   paths.hive_folder = paths.state / "hive";
   paths.hive_socket = paths.hive_folder / "hive.sock";
   paths.models = paths.state / "models";

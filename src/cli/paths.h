@@ -16,6 +16,8 @@ struct Paths {
   std::filesystem::path lock;           // held by the `up` or `keeper` of this home
   std::filesystem::path keeper_json;    // {"pid", "address", "version"} of the keeper that runs
   std::filesystem::path keeper_folder;  // its SQLite
+  std::filesystem::path keeper_socket;  // for this home's commands, where it serves other machines
+  std::filesystem::path known_keepers;  // the keys of those on other machines that commands have asked
   std::filesystem::path hive_folder;
   std::filesystem::path hive_socket;
   std::filesystem::path models;

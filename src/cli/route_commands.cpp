@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/config.h"
-#include "cli/keeper_address.h"
+#include "cli/known_keepers.h"
 #include "cli/progress.h"
 #include "cli/script_check.h"
 #include "cli/script_file.h"
@@ -64,13 +64,10 @@ bool always_matches(const routing::Rule& rule) {
 
 // What the keeper's fleet is now; nothing where no keeper answers.
 std::shared_ptr<const Fleet> live_fleet(const Context& context) {
-  const Result<net::Endpoint> keeper = find_keeper(context.options, context.environment, context.paths);
-  if (!keeper) return nullptr;
-  std::string key = context.options.key;
-  if (key.empty()) key = context.environment.find("RBEE_API_KEY").value_or("");
   net::Loop loop(context.clock);
-  AdminClient client(loop, *keeper, std::move(key));
-  const Result<Json> json = client.get("/api/v1/fleet");
+  Result<AdminClient> client = client_of_keeper(context, loop);
+  if (!client) return nullptr;
+  const Result<Json> json = client->get("/api/v1/fleet");
   if (!json) return nullptr;
   Result<Fleet> fleet = routing::fleet_from_json(*json);
   return fleet ? std::make_shared<Fleet>(std::move(*fleet)) : nullptr;

@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
-#include "cli/keeper_address.h"
+#include "cli/known_keepers.h"
 #include "cli/probe_child.h"
 
 #include <algorithm>
@@ -43,6 +43,10 @@ LocalCommand local_command(Command command) {
     case Command::rhai: return run_rhai;
     case Command::rhai_run: return run_rhai_file;
     case Command::hive_token: return run_hive_token;
+    case Command::hive_join: return run_hive_join;
+    case Command::key_add: return run_key_add;
+    case Command::key_list: return run_key_list;
+    case Command::key_remove: return run_key_remove;
     case Command::engine_list: return run_engine_list;
     case Command::engine_install: return run_engine_install;
     case Command::engine_verify: return run_engine_verify;
@@ -58,6 +62,7 @@ KeeperCommand keeper_command(Command command) {
     case Command::hive_add: return run_hive_add;
     case Command::hive_info: return run_hive_info;
     case Command::hive_remove: return run_hive_remove;
+    case Command::hive_approve: return run_hive_approve;
     case Command::worker_deploy: return run_worker_deploy;
     case Command::worker_start: return run_worker_start;
     case Command::worker_list: return run_worker_list;
@@ -94,13 +99,10 @@ Result<void> run_command(const Context& context) {
   if (const LocalCommand command = local_command(context.options.command)) return command(context);
   if (context.options.command == Command::model_fit && !context.options.on.empty())
     return run_fit_on(context);
-  const Result<net::Endpoint> keeper = find_keeper(context.options, context.environment, context.paths);
-  if (!keeper) return keeper.error();
-  std::string key = context.options.key;
-  if (key.empty()) key = context.environment.find("RBEE_API_KEY").value_or("");
   net::Loop loop(context.clock);
-  AdminClient client(loop, *keeper, std::move(key));
-  return keeper_command(context.options.command)(context, client);
+  Result<AdminClient> client = client_of_keeper(context, loop);
+  if (!client) return client.error();
+  return keeper_command(context.options.command)(context, *client);
 }
 
 }  // namespace

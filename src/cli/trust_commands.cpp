@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/running_hive.h"
 #include "domain/hive_token.h"
 #include "hive/door.h"
 #include "net/identity_files.h"
@@ -23,6 +24,8 @@ Result<void> remove_file(const std::filesystem::path& file) {
 Result<void> revoke(const Context& context, const hive::TrustFiles& trust) {
   if (Result<void> removed = remove_file(trust.token); !removed) return removed;
   if (Result<void> removed = remove_file(trust.keeper); !removed) return removed;
+  const Result<bool> told = tell_hive_of_trust(context);
+  if (!told) return told.error();
   context.out.document(Json{{"revoked", true}});
   context.out.line("No token is valid any more, and this hive belongs to no keeper.");
   return {};

@@ -278,7 +278,7 @@ Result<void> Agent::start() {
   } else {
     tell_log_of_workers();
   }
-  return open_door();
+  return open_door_if_wanted();
 }
 
 // What a keeper calls this hive goes before what the machine is called.
@@ -289,9 +289,23 @@ Result<void> Agent::take_given_name() {
   return {};
 }
 
+// A hive of no system that opens no port needs no door, nor a key.
+Result<void> Agent::open_door_if_wanted() {
+  std::error_code ignored;
+  const bool has_keeper = std::filesystem::exists(TrustFiles(folders_.hive).keeper, ignored);
+  if (!options_.listen && !has_keeper) return {};
+  return open_door();
+}
+
+net::Task<Result<void>> Agent::take_trust() {
+  if (!door_) co_return open_door_if_wanted();
+  net::Task<Result<void>> looking = door_->look_again();
+  const Result<void> looked = co_await looking;
+  co_return looked;
+}
+
 Result<void> Agent::open_door() {
-  if (!options_.listen) return {};
-  Door::Options options{.listen = *options_.listen,
+  Door::Options options{.listen = options_.listen,
                         .version = options_.version,
                         .hive_name = options_.name,
                         .hive_folder = folders_.hive};
@@ -307,7 +321,7 @@ Result<void> Agent::open_door() {
             if (const auto self = weak.lock()) self->rename(name);
           }};
   Result<std::shared_ptr<Door>> door =
-      Door::open(loop_, clock_, log_, *files_, std::move(options), std::move(inside));
+      Door::open(loop_, clock_, random_, log_, *files_, std::move(options), std::move(inside));
   if (!door) return door.error();
   door_ = std::move(*door);
   return {};

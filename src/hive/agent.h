@@ -77,6 +77,9 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void tell_log_of_engines();
   void finish_stop();
   [[nodiscard]] Result<void> open_door();
+  [[nodiscard]] Result<void> open_door_if_wanted();
+  // The command line has changed which keeper is known.
+  net::Task<Result<void>> take_trust();
   [[nodiscard]] Result<void> take_given_name();
   void rename(const std::string& name);
 

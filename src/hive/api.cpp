@@ -77,6 +77,13 @@ net::Task<Agent::Reply> Agent::reply(std::string method, std::string path, std::
   if (!runner_) co_return Reply{.status = 0, .text = closing()};
   if (method == "GET" && path == "/report")
     co_return Reply{.status = 200, .text = dump_json(to_json(report()))};
+  if (method == "POST" && path == "/trust") {
+    net::Task<Result<void>> taking = take_trust();
+    const Result<void> taken = co_await taking;
+    co_return Reply{
+        .status = 200,
+        .text = taken ? Result<std::string>(std::string("{}")) : Result<std::string>(taken.error())};
+  }
   if (method == "POST" && path == "/engines") {
     Result<std::string> text = co_await post_engine(body);
     co_return Reply{.status = 202, .text = std::move(text)};

@@ -46,14 +46,14 @@ class DoorTest : public ::testing::Test {
   void TearDown() override { door_->close(); }
   void open() {
     if (door_) door_->close();
-    Door::Options options{.listen = {.address = "127.0.0.1"},
+    Door::Options options{.listen = net::Endpoint{.address = "127.0.0.1"},
                           .version = "1.2.3",
                           .hive_name = "box",
                           .hive_folder = folder_.path()};
     Door::Inside inside{.answer = say_inside,
                         .socket_of = [](const std::string&) { return std::string(); },
                         .renamed = [this](const std::string& name) { name_ = name; }};
-    auto door = Door::open(loop_, clock_, Log::none(), files_, options, inside);
+    auto door = Door::open(loop_, clock_, random_, Log::none(), files_, options, inside);
     ASSERT_TRUE(door) << door.error().message;
     door_ = *door;
   }
@@ -82,6 +82,7 @@ class DoorTest : public ::testing::Test {
   net::Loop loop_{clock_};
   TestFolder folder_;
   net::BlockingThread files_;
+  Random random_{1};
   std::shared_ptr<Door> door_;
   std::string name_;
 };
@@ -117,7 +118,8 @@ TEST_F(DoorTest, TheKeeperIsKnownAfterARestart) {
 TEST_F(DoorTest, OneThatIsForgottenIsAStranger) {
   const net::TlsIdentity own = keeper("own");
   ASSERT_TRUE(pair(own, make_token()).starts_with("200 "));
-  door_->forget_or_know(std::nullopt);
+  std::filesystem::remove(TrustFiles(folder_.path()).keeper);
+  ASSERT_TRUE(loop_.block_on(door_->look_again()));
   EXPECT_TRUE(knock(own, "GET", "/report").starts_with("403 "));
 }
 

@@ -3,9 +3,11 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "keeper/arrivals.h"
 #include "keeper/catch_up.h"
 #include "keeper/fit.h"
 #include "keeper/hive_admin.h"
+#include "keeper/listening.h"
 #include "keeper/relay.h"
 #include "routing/fleet_json.h"
 
@@ -65,15 +67,30 @@ Result<Json> workers_answer(const Snapshot& snapshot, std::string_view query) {
   return Json{{"workers", workers_json(snapshot, *filter)}};
 }
 
+// Those that ask to be let in stand behind those that are in.
+Json all_hives_json(const Core& core, const Snapshot& snapshot) {
+  Json rows = hives_json(snapshot, core.clock.now());
+  for (Json& asking : asking_json(core)) rows.push_back(std::move(asking));
+  return rows;
+}
+
 Json status_json(const Core& core, const Snapshot& snapshot) {
   const std::int64_t uptime_s = (core.clock.now() - core.started).count() / 1000;
+  Json warnings = warnings_json(snapshot);
+  const bool secure = is_secure(core.options);
+  if (!secure && !net::is_loopback(core.address))
+    warnings.insert(warnings.begin(), plain_warning(core.address.text()));
   return {{"keeper",
-           {{"address", core.address.text()}, {"version", core.options.version}, {"uptime_s", uptime_s}}},
-          {"hives", hives_json(snapshot, core.clock.now())},
+           {{"address", core.address.text()},
+            {"version", core.options.version},
+            {"uptime_s", uptime_s},
+            {"secure", secure},
+            {"key", core.key_print}}},
+          {"hives", all_hives_json(core, snapshot)},
           {"workers", workers_json(snapshot, {})},
           {"models", models_json(snapshot)},
           {"requests", {{"running", snapshot.running}, {"waiting", snapshot.waiting}}},
-          {"warnings", warnings_json(snapshot)}};
+          {"warnings", std::move(warnings)}};
 }
 
 // Fails with unknown_name, or unreachable where it does not answer.
@@ -216,9 +233,13 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
 }
 
 net::Task<void> change_hives(std::shared_ptr<Core> core, net::Exchange& exchange, Routed routed) {
-  net::Task<Result<Json>> changing = routed.id == RouteId::hive_add
-                                         ? add_hive(core, exchange)
-                                         : remove_hive(core, exchange.loop(), routed.names.front());
+  net::Task<Result<Json>> changing;
+  if (routed.id == RouteId::hive_add)
+    changing = add_hive(core, exchange);
+  else if (routed.id == RouteId::hive_approve)
+    changing = approve_hive(core, exchange.loop(), routed.names.front());
+  else
+    changing = remove_hive(core, exchange.loop(), routed.names.front());
   Result<Json> changed = co_await changing;
   net::Task<void> answering = answer(exchange, std::move(changed));
   co_await answering;
@@ -273,7 +294,7 @@ Result<Json> list(const Core& core, const Routed& routed, std::string_view query
   switch (routed.id) {
     case RouteId::readyz: return readiness(snapshot, core.options);
     case RouteId::status: return status_json(core, snapshot);
-    case RouteId::hives: return Json{{"hives", hives_json(snapshot, core.clock.now())}};
+    case RouteId::hives: return Json{{"hives", all_hives_json(core, snapshot)}};
     case RouteId::hive: return hive_json(core, routed.names.front());
     case RouteId::machine: return machine_json(snapshot, routed.names.front());
     case RouteId::workers: return workers_answer(snapshot, query);
@@ -316,7 +337,8 @@ net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, 
     case RouteId::logs: handling = pass_to_hive(core, exchange, std::move(routed)); break;
     case RouteId::fit: handling = answer_fit(core, exchange); break;
     case RouteId::hive_add:
-    case RouteId::hive_remove: handling = change_hives(core, exchange, std::move(routed)); break;
+    case RouteId::hive_remove:
+    case RouteId::hive_approve: handling = change_hives(core, exchange, std::move(routed)); break;
     case RouteId::metrics: {
       const Snapshot snapshot = core->placing->snapshot();
       std::string text = core->metrics.text(snapshot.running, snapshot.waiting, snapshot.waiting_by_model);

@@ -39,7 +39,9 @@ std::string with_hint(const Error& error) {
 
 Api api_of(std::string_view path) {
   if (path == "/v1/messages" || path.starts_with("/v1/messages/")) return Api::anthropic;
-  const bool own = path.starts_with("/api/") || path == "/healthz" || path == "/readyz" || path == "/metrics";
+  if (path.starts_with("/api/") && !path.starts_with("/api/v1/")) return Api::ollama;
+  const bool own =
+      path.starts_with("/api/v1/") || path == "/healthz" || path == "/readyz" || path == "/metrics";
   return own ? Api::rbee : Api::openai;
 }
 
@@ -47,6 +49,7 @@ std::string error_body(Api api, const Error& error) {
   const ErrorInfo& row = info(error.code);
   switch (api) {
     case Api::rbee: return dump_json(error_json(error));
+    case Api::ollama: return dump_json(Json{{"error", with_hint(error)}});
     case Api::anthropic:
       return dump_json(
           Json{{"type", "error"},
@@ -69,6 +72,7 @@ std::string error_event(Api api, const Error& error) {
 bool worth_retrying(const Error& error) {
   switch (error.code) {
     case ErrorCode::queue_full:
+    case ErrorCode::rate_limited:
     case ErrorCode::worker_lost:
     case ErrorCode::request_timeout:
     case ErrorCode::timed_out: return true;

@@ -8,9 +8,10 @@
 
 namespace rbee::keeper {
 
-enum class Api { openai, anthropic, rbee };
+enum class Api { openai, anthropic, ollama, rbee };
 
-// By the path: /v1/messages is Anthropic's, the other paths of engines OpenAI's, the rest rbee's.
+// By the path: /v1/messages is Anthropic's, what stands under /api/ Ollama's but for /api/v1/, which is
+// rbee's own as are health and metrics; the rest is OpenAI's.
 [[nodiscard]] Api api_of(std::string_view path);
 // The hint stands in the message too: that is all a client library shows.
 [[nodiscard]] std::string error_body(Api api, const Error& error);

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "keeper/asking.h"
+#include "keeper/gate.h"
 #include "keeper/keeper.h"
 #include "keeper/links.h"
 #include "keeper/metrics.h"
@@ -24,11 +26,14 @@ struct Core {
   Metrics metrics = {};
   std::shared_ptr<ModelBook> models = {};
   ModelCare care = {};
+  std::unique_ptr<Gate> gate = {};
+  Asking asking = {};
   std::shared_ptr<Placing> placing = {};
   std::unique_ptr<State> state = {};
   Instant started = {};
   std::int64_t started_unix_ms = 0;
   net::Endpoint address = {};  // with its real port
+  std::string key_print = {};  // of this keeper's own key, which its hives pin
   std::shared_ptr<HiveConnections> hives = {};
   std::shared_ptr<Links> links = {};
   std::shared_ptr<const net::TlsContext> tls = {};  // with this keeper's key, for its hives

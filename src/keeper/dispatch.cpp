@@ -27,6 +27,9 @@ constexpr std::size_t largest_error_bytes = 65536;
 // A prompt that just fits leaves no room for an answer.
 constexpr std::uint64_t tokens_of_answer = 512;
 
+// Of English, in most vocabularies.
+constexpr std::uint64_t usual_token_bytes = 4;
+
 // In a hive's answer: the engine was gone before its first byte (docs/hive-api.md).
 constexpr std::string_view lost_field = "x-rbee-lost";
 
@@ -216,6 +219,16 @@ net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen) {
   co_return attempt;
 }
 
+// Of its key's tokens: by the engine's own words, or, where it said nothing (an answer that was cut, a
+// vector), by the bytes that were read and the pieces that came.
+std::uint64_t tokens_used(const Passage& passage, const Relayed& relayed) {
+  const std::uint64_t told = relayed.usage.prompt_tokens + relayed.usage.tokens;
+  if (told > 0) return told;
+  const std::size_t text = passage.call.prompt.text_bytes;
+  const std::uint64_t read = (text > 0 ? text : passage.call.body.size()) / usual_token_bytes;
+  return read + (passage.call.stream ? relayed.chunks : 0);
+}
+
 void account(const Passage& passage, const Attempt& attempt, const std::string& worker) {
   Core& core = *passage.core;
   core.metrics.relayed(attempt.relayed.bytes, attempt.relayed.chunks);
@@ -227,6 +240,8 @@ void account(const Passage& passage, const Attempt& attempt, const std::string& 
   }
   if (attempt.step != Step::done) return;
   const Usage& usage = attempt.relayed.usage;
+  if (attempt.outcome != Outcome::engine_error)
+    core.gate->spend(passage.call.visitor, tokens_used(passage, attempt.relayed));
   core.metrics.tokens({usage.prompt_tokens, usage.cached_tokens, usage.tokens});
   core.state->count({lower(passage.call.model), 1, usage.prompt_tokens, usage.tokens});
 }
@@ -260,11 +275,6 @@ struct Ended {
   double predicted_s = 0;  // from its arrival
   std::uint64_t tokens = 0;
 };
-
-// Later by up to a quarter, so that all who were refused at once do not come back at once.
-int jittered(int retry_after_s, Random& random) {
-  return retry_after_s + static_cast<int>(std::lround(retry_after_s * jitter * random.unit()));
-}
 
 // One line. Where a queue is full that says all; else each worker has its reason.
 void tell_of_refusal(const Passage& passage, const Error& error) {
@@ -343,6 +353,7 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   const Pointed<Placing::Ticket> pointed(ride->ticket, &ticket);
   exchange.on_disconnect([ride] { ride->client_left(); });
   Request request;
+  request.key = passage.call.visitor.name();
   request.model = passage.call.model;
   request.worker = passage.call.worker;
   request.slots = passage.call.slots;
@@ -365,6 +376,10 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   core->metrics.request_ended(passage.model_label, ended.worker, ended.outcome, seconds);
   // Only answers in words: nobody predicts how long an embedding's text takes by tokens that it makes.
   if (ended.outcome == Outcome::ok && ended.tokens > 0) core->metrics.predicted(ended.predicted_s, seconds);
+}
+
+int jittered(int retry_after_s, Random& random) {
+  return retry_after_s + static_cast<int>(std::lround(retry_after_s * jitter * random.unit()));
 }
 
 net::Task<void> refuse(net::Exchange& exchange, Api api, Error error, int retry_after_s,

@@ -7,6 +7,7 @@
 
 #include "keeper/api_error.h"
 #include "keeper/core.h"
+#include "keeper/gate.h"
 #include "keeper/prompt_print.h"
 #include "net/server.h"
 
@@ -19,6 +20,7 @@ struct Call {
   std::string method;
   std::string target;  // the engine's: path and query
   Api api = Api::openai;
+  Visitor visitor = {};
   std::string model;   // as the client wrote it
   std::string worker;  // x-rbee-worker; empty: any
   int slots = 1;
@@ -38,6 +40,9 @@ struct Call {
 };
 
 net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call call);
+
+// Later by up to a quarter, so that all who were refused at once do not come back at once.
+[[nodiscard]] int jittered(int retry_after_s, Random& random);
 
 // Answers with the error in that API's form, Retry-After where it is not 0, and, where asking again helps
 // nobody, the field by which the official OpenAI clients know that.

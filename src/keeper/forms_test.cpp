@@ -21,6 +21,7 @@ TEST(ApiError, EachApiHasItsForm) {
   EXPECT_EQ(api_of("/v1/messages/count_tokens"), Api::anthropic);
   EXPECT_EQ(api_of("/v1/messagesx"), Api::openai);
   EXPECT_EQ(api_of("/api/v1/status"), Api::rbee);
+  EXPECT_EQ(api_of("/api/tags"), Api::ollama);
   const Error error{ErrorCode::unknown_model, "There is no model 'x'.", "Did you mean 'y'?", {}};
   EXPECT_EQ(
       error_body(Api::openai, error),
@@ -81,6 +82,14 @@ bool meant_for_us(net::Headers headers, int minor_version = 1) {
   return static_cast<bool>(check_host(head));
 }
 
+std::string page(net::Headers headers, const std::vector<std::string>& allowed = {}) {
+  net::RequestHead head;
+  head.headers = std::move(headers);
+  const Result<Page> found = page_of(head, allowed);
+  if (!found) return std::string(info(found.error().code).name);
+  return *found == Page::none ? "none" : *found == Page::own ? "own" : "allowed";
+}
+
 TEST(HostCheck, OnlyNamesOfThisMachinePass) {
   for (const char* host :
        {"localhost", "LocalHost:7833", "127.0.0.1", "127.0.0.1:80", "127.1.2.3:1", "[::1]", "[::1]:7833"}) {
@@ -96,9 +105,20 @@ TEST(HostCheck, OnlyNamesOfThisMachinePass) {
 }
 
 TEST(HostCheck, APageOfAnotherSiteMayNotAsk) {
-  EXPECT_TRUE(meant_for_us({{"Host", "localhost"}, {"Origin", "http://localhost:3000"}}));
-  EXPECT_FALSE(meant_for_us({{"Host", "localhost"}, {"Origin", "https://evil.example"}}));
-  EXPECT_FALSE(meant_for_us({{"Host", "localhost"}, {"Origin", "null"}}));
+  EXPECT_EQ(page({{"Host", "localhost"}}), "none");
+  EXPECT_EQ(page({{"Host", "localhost"}, {"Origin", "http://localhost:3000"}}), "own");
+  EXPECT_EQ(page({{"Host", "10.0.0.1:7833"}, {"Origin", "https://10.0.0.1:7833"}}), "own");
+  for (const char* other : {"https://evil.example", "null", "", "http://localhost.evil.example", "localhost"})
+    EXPECT_EQ(page({{"Host", "localhost"}, {"Origin", other}}), "not_allowed") << other;
+  EXPECT_EQ(page({{"Host", "10.0.0.1"}, {"Origin", "http://localhost:3000"}}), "not_allowed");
+}
+
+TEST(HostCheck, PagesThatTheUserNamedMayAsk) {
+  const std::vector<std::string> chat = {"https://chat.example"};
+  EXPECT_EQ(page({{"Host", "localhost"}, {"Origin", "https://Chat.example"}}, chat), "allowed");
+  for (const char* other : {"http://chat.example", "https://chat.example:8443", "https://chat.example.evil"})
+    EXPECT_EQ(page({{"Host", "localhost"}, {"Origin", other}}, chat), "not_allowed") << other;
+  EXPECT_EQ(page({{"Host", "localhost"}, {"Origin", "null"}}, {"*"}), "allowed");
 }
 
 TEST(Routes, NamesAreTakenOutOfThePath) {

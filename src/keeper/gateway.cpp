@@ -5,6 +5,7 @@
 #include "keeper/admin_json.h"
 #include "keeper/dispatch.h"
 #include "keeper/header_filter.h"
+#include "keeper/model_access.h"
 #include "keeper/request_head.h"
 
 #include <nlohmann/json.hpp>
@@ -49,19 +50,16 @@ bool wants_trace(const net::RequestHead& head) {
          yes(net::query_value(head.query, "explain"));
 }
 
-Error model_unknown(const std::vector<ModelFile>& models, const std::string& name) {
-  std::vector<std::string> names;
-  for (const ModelFile& file : models) {
-    names.push_back(file.id);
-    names.push_back(file.name);
-  }
-  return Error{ErrorCode::unknown_model, cat("There is no model '", name, "'."), did_you_mean(name, names)};
+// A request that its key does not allow, or not now.
+std::optional<Gate::TooMany> refused_by_key(Core& core, const Visitor& visitor, const std::string& model) {
+  if (!may_ask(core, visitor, model)) return Gate::TooMany{model_unknown(core, visitor, model), 0};
+  return core.gate->take_request(visitor);
 }
 
 }  // namespace
 
-net::Task<void> list_models(std::shared_ptr<Core> core, net::Exchange& exchange) {
-  const std::vector<ModelFile> models = core->placing->models();
+net::Task<void> list_models(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor) {
+  const std::vector<ModelFile> models = models_for(*core, visitor);
   const std::int64_t created = core->started_unix_ms / 1000;
   Json list = openai_models_json(models, created);
   for (const auto& [alias, name] : core->models->aliases()) {
@@ -75,8 +73,9 @@ net::Task<void> list_models(std::shared_ptr<Core> core, net::Exchange& exchange)
   co_await responding;
 }
 
-net::Task<void> show_model(std::shared_ptr<Core> core, net::Exchange& exchange, std::string model) {
-  const std::vector<ModelFile> models = core->placing->models();
+net::Task<void> show_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor,
+                           std::string model) {
+  const std::vector<ModelFile> models = models_for(*core, visitor);
   const std::string name = core->models->resolve(model);
   for (const ModelFile& file : models) {
     if (!answers_to(file, name)) continue;
@@ -85,13 +84,13 @@ net::Task<void> show_model(std::shared_ptr<Core> core, net::Exchange& exchange, 
     co_await responding;
     co_return;
   }
-  Error error = model_unknown(models, model);
+  Error error = model_unknown(*core, visitor, model);
   net::Headers headers;
   net::Task<void> refusing = refuse(exchange, Api::openai, std::move(error), 0, std::move(headers));
   co_await refusing;
 }
 
-net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange) {
+net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor) {
   const Api api = api_of(exchange.head().path);
   const Result<std::string_view> body = co_await exchange.read_body();
   Result<RequestHead> head = body ? head_of(exchange.head(), *body) : body.error();
@@ -101,11 +100,19 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
                  {},
                  {}};
   }
+  int later = 0;
+  if (head) {
+    if (std::optional<Gate::TooMany> no = refused_by_key(*core, visitor, head->model)) {
+      core->metrics.refused(info(no->error.code).name);
+      head = std::move(no->error);
+      later = jittered(no->retry_after_s, core->random);
+    }
+  }
   if (!head) {
     if (head.error().code == ErrorCode::cancelled) co_return;
     Error error = head.error();
     net::Headers headers{{"x-rbee-request-id", core->random.id()}};
-    net::Task<void> refusing = refuse(exchange, api, std::move(error), 0, std::move(headers));
+    net::Task<void> refusing = refuse(exchange, api, std::move(error), later, std::move(headers));
     co_await refusing;
     core->metrics.request_ended("", "", Outcome::refused, 0);
     co_return;
@@ -113,6 +120,7 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
   Call call{.method = exchange.head().method,
             .target = exchange.head().target,
             .api = api,
+            .visitor = std::move(visitor),
             .model = core->models->resolve(head->model),
             .worker = std::string(exchange.head().headers.find("x-rbee-worker").value_or("")),
             .slots = head->n,

@@ -10,10 +10,11 @@
 
 namespace rbee::keeper {
 
-net::Task<void> list_models(std::shared_ptr<Core> core, net::Exchange& exchange);
-net::Task<void> show_model(std::shared_ptr<Core> core, net::Exchange& exchange, std::string model);
+net::Task<void> list_models(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor);
+net::Task<void> show_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor,
+                           std::string model);
 // Any request that an engine answers: its model is in the body, or in the query where there is no body.
-net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange);
+net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor);
 // A path that no engine has, or another method.
 net::Task<void> answer_unrouted(net::Exchange& exchange, std::string allowed);
 

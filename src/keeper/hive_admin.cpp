@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "keeper/arrivals.h"
+#include "keeper/listening.h"
 #include "keeper/pairing.h"
 
 #include <nlohmann/json.hpp>
@@ -35,7 +37,7 @@ Result<PairWith> wanted_of(const Json& body, const Core& core) {
   Result<HiveToken> token = parse_token(get_string(body, "token").value_or(""));
   if (!token) return token.error();
   with.token = std::move(*token);
-  if (!net::is_loopback(core.address)) with.addresses.push_back(core.address.text());
+  with.addresses = addresses_for_hives(core.options, core.address);
   return with;
 }
 
@@ -57,6 +59,8 @@ Result<void> check_new(const Core& core, const PairWith& with) {
   return {};
 }
 
+}  // namespace
+
 net::Task<void> wait_for_report(std::shared_ptr<Core> core, net::Loop& loop, std::string name) {
   const Instant deadline = loop.clock().now() + first_report_within;
   while (loop.clock().now() < deadline) {
@@ -67,8 +71,6 @@ net::Task<void> wait_for_report(std::shared_ptr<Core> core, net::Loop& loop, std
     co_await resting;
   }
 }
-
-}  // namespace
 
 net::Task<Result<Json>> add_hive(std::shared_ptr<Core> core, net::Exchange& exchange) {
   const Result<std::string_view> text = co_await exchange.read_body();
@@ -101,6 +103,8 @@ net::Task<Result<Json>> add_hive(std::shared_ptr<Core> core, net::Exchange& exch
 }
 
 net::Task<Result<Json>> remove_hive(std::shared_ptr<Core> core, net::Loop& loop, std::string name) {
+  // One that only asks hears it when it asks again.
+  if (core->asking.refuse(name)) co_return Json{{"removed", name}, {"told", false}};
   const Result<Json> known = hive_json(*core, name);
   if (!known) co_return known.error();
   if (core->hives->is_own(name)) {
@@ -129,7 +133,11 @@ Result<Json> hive_json(const Core& core, const std::string& name) {
     row["key"] = way.secure.pinned_key.empty() ? Json() : Json(way.secure.pinned_key);
     row["secure"] = way.secure.context != nullptr;
     row["own"] = way.endpoint.is_unix();
+    row["dials"] = way.lent;
     return std::move(row);
+  }
+  for (Json& row : asking_json(core)) {
+    if (row.value("name", "") == name) return std::move(row);
   }
   return unknown_hive(snapshot, name);
 }

@@ -11,6 +11,8 @@ namespace rbee::keeper {
 
 net::Task<Result<Json>> add_hive(std::shared_ptr<Core> core, net::Exchange& exchange);
 net::Task<Result<Json>> remove_hive(std::shared_ptr<Core> core, net::Loop& loop, std::string name);
+// Until the hive has reported, for some seconds at most.
+net::Task<void> wait_for_report(std::shared_ptr<Core> core, net::Loop& loop, std::string name);
 [[nodiscard]] Result<Json> hive_json(const Core& core, const std::string& name);
 
 }  // namespace rbee::keeper

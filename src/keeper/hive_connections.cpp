@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <deque>
 #include <list>
 
 namespace rbee::keeper {
@@ -32,6 +34,22 @@ struct HiveConnections::Pool {
   [[nodiscard]] net::Stream take(const std::string& hive, Instant now);
 };
 
+struct HiveConnections::Lent {
+  // Who waits for a connection of a hive: the loop that asks, and what to do with it there.
+  struct Waiter {
+    net::Loop* loop;
+    std::shared_ptr<net::Stream::Detached> stream;
+    std::shared_ptr<net::Signal> here;
+    std::shared_ptr<std::atomic<bool>> left;  // it waits no longer
+  };
+  std::map<std::string, std::list<Idle>> idle = {};
+  std::map<std::string, std::deque<Waiter>> waiting = {};
+
+  static void hand_over(Waiter waiter, net::Stream stream);
+  void wait(const std::string& hive, Waiter waiter, Instant now);
+  void put(const std::string& hive, net::Stream stream, Instant now);
+};
+
 namespace {
 
 // A report of hundreds of models, or a list of them, is far below.
@@ -55,7 +73,47 @@ net::Stream HiveConnections::Pool::take(const std::string& hive, Instant now) {
   return {};
 }
 
-HiveConnections::HiveConnections(std::vector<net::Loop*> loops) : loops_(std::move(loops)) {
+void HiveConnections::Lent::hand_over(Waiter waiter, net::Stream stream) {
+  *waiter.stream = stream.detach();
+  waiter.loop->post([here = std::move(waiter.here)]() mutable {
+    here->notify();
+    here.reset();
+  });
+}
+
+void HiveConnections::Lent::wait(const std::string& hive, Waiter waiter, Instant now) {
+  std::list<Idle>& here = idle[hive];
+  while (!here.empty()) {
+    net::Stream stream = std::move(here.front().stream);
+    const bool fresh = now - here.front().since < kept_for;
+    here.pop_front();
+    stream.unwatch();
+    if (fresh && stream.is_open()) return hand_over(std::move(waiter), std::move(stream));
+  }
+  std::deque<Waiter>& queue = waiting[hive];
+  std::erase_if(queue, [](const Waiter& other) { return other.left->load(); });
+  queue.push_back(std::move(waiter));
+}
+
+void HiveConnections::Lent::put(const std::string& hive, net::Stream stream, Instant now) {
+  if (!stream.is_open()) return;
+  std::deque<Waiter>& queue = waiting[hive];
+  while (!queue.empty()) {
+    Waiter first = std::move(queue.front());
+    queue.pop_front();
+    if (!first.left->load()) return hand_over(std::move(first), std::move(stream));
+  }
+  std::list<Idle>& here = idle[hive];
+  // Those whose hive has left: the list never grows by more than it has lent.
+  std::erase_if(here, [](const Idle& one) { return !one.stream.is_open(); });
+  if (here.size() >= most_kept) here.pop_front();
+  keep_idle(here, std::move(stream), now);
+}
+
+std::string HiveWay::text() const { return lent ? std::string(dials_in) : endpoint.text(); }
+
+HiveConnections::HiveConnections(std::vector<net::Loop*> loops)
+    : loops_(std::move(loops)), lent_(std::make_shared<Lent>()) {
   for (net::Loop* loop : loops_) pools_.push_back(std::make_unique<Pool>(*loop));
 }
 
@@ -72,6 +130,10 @@ void HiveConnections::remove(const std::string& hive) {
     ways_.erase(hive);
   }
   on_each_pool([hive](Pool& pool) { pool.idle.erase(hive); });
+  loops_.front()->post([lent = lent_, hive]() mutable {
+    lent->idle.erase(hive);
+    lent.reset();
+  });
 }
 
 HiveWay HiveConnections::way(const std::string& hive) const {
@@ -101,23 +163,51 @@ HiveConnections::Pool& HiveConnections::pool_of(net::Loop& loop) {
   return *pools_.at(static_cast<std::size_t>(at - loops_.begin()));
 }
 
+net::Task<Result<net::Stream>> HiveConnections::open(std::shared_ptr<HiveConnections> self, net::Loop& loop,
+                                                     std::string hive, Milliseconds within) {
+  net::Stream kept = self->pool_of(loop).take(hive, loop.clock().now());
+  if (kept.is_open()) co_return std::move(kept);
+  const HiveWay way = self->way(hive);
+  if (!way.is_known) co_return no_way(hive);
+  net::Endpoint to = way.endpoint;
+  net::Secure secure = way.secure;
+  net::Task<Result<net::Stream>> opening =
+      way.lent ? borrow(self, loop, hive, std::min(within, lent_within))
+               : net::connect_secure(loop, std::move(to), std::move(secure), within);
+  Result<net::Stream> stream = co_await opening;
+  co_return std::move(stream);
+}
+
+net::Task<Result<net::Stream>> HiveConnections::borrow(std::shared_ptr<HiveConnections> self, net::Loop& loop,
+                                                       std::string hive, Milliseconds within) {
+  const Lent::Waiter waiter{&loop, std::make_shared<net::Stream::Detached>(),
+                            std::make_shared<net::Signal>(loop), std::make_shared<std::atomic<bool>>(false)};
+  self->loops_.front()->post([lent = self->lent_, hive, waiter, now = loop.clock().now()]() mutable {
+    lent->wait(hive, std::move(waiter), now);
+    lent.reset();
+  });
+  net::Task<bool> waiting = waiter.here->wait(within);
+  const bool here = co_await waiting;
+  if (!here) {
+    waiter.left->store(true);
+    co_return Error{ErrorCode::unreachable,
+                    cat("Hive '", hive, "' has lent no connection within ", within.count(), " ms."),
+                    "It dials this keeper; see `rbee hive info`.",
+                    {}};
+  }
+  co_return net::Stream::attach(loop, std::move(*waiter.stream));
+}
+
 net::Task<Result<net::ClientExchange>> HiveConnections::begin(std::shared_ptr<HiveConnections> self,
                                                               net::Loop& loop, std::string hive,
                                                               net::ClientRequest request,
                                                               Milliseconds within) {
-  net::Stream stream = self->pool_of(loop).take(hive, loop.clock().now());
-  const HiveWay way = self->way(hive);
-  net::Endpoint to = way.endpoint;
-  if (!stream.is_open()) {
-    if (!way.is_known) co_return no_way(hive);
-    net::Secure secure = way.secure;
-    net::Task<Result<net::Stream>> connecting = net::connect_secure(loop, to, std::move(secure), within);
-    Result<net::Stream> connected = co_await connecting;
-    if (!connected) co_return connected.error();
-    stream = std::move(*connected);
-  }
+  net::Task<Result<net::Stream>> opening = open(self, loop, hive, within);
+  Result<net::Stream> stream = co_await opening;
+  if (!stream) co_return stream.error();
+  net::Endpoint to = self->way(hive).endpoint;
   net::Task<Result<net::ClientExchange>> beginning =
-      net::ClientExchange::begin_on(std::move(stream), std::move(to), std::move(request), within);
+      net::ClientExchange::begin_on(std::move(*stream), std::move(to), std::move(request), within);
   Result<net::ClientExchange> exchange = co_await beginning;
   co_return std::move(exchange);
 }
@@ -163,6 +253,14 @@ void HiveConnections::give_back(net::Loop& loop, const std::string& hive, net::C
   keep_idle(idle, std::move(*stream), loop.clock().now());
 }
 
+void HiveConnections::lend(const std::string& hive, net::Stream stream) {
+  const auto detached = std::make_shared<net::Stream::Detached>(stream.detach());
+  loops_.front()->post([lent = lent_, hive, detached, loop = loops_.front()]() mutable {
+    lent->put(hive, net::Stream::attach(*loop, std::move(*detached)), loop->clock().now());
+    lent.reset();
+  });
+}
+
 Error error_of_hive(std::string_view body) {
   const Result<Json> json = parse_json(body);
   return json ? error_from_json(*json) : json.error();
@@ -174,6 +272,10 @@ void HiveConnections::stop() {
     ways_.clear();
   }
   on_each_pool([](Pool& pool) { pool.idle.clear(); });
+  loops_.front()->post([lent = lent_]() mutable {
+    lent->idle.clear();
+    lent.reset();
+  });
 }
 
 }  // namespace rbee::keeper

@@ -1,8 +1,9 @@
 // HiveConnections: the keeper's ways to its hives, and the connections that are open on them.
 //
 // The hive of the same home is asked on its unix socket, another one over TLS with its pinned key.
-// Connections are kept for a while; one request has one at a time. Safe from every thread; the tasks run on
-// the loop that they are given.
+// One that cannot be reached lends connections that it has dialled (lend()); a request that finds none waits
+// a little for the next. Connections are kept for a while; one request has one at a time. Safe from every
+// thread; the tasks run on the loop that they are given.
 #pragma once
 
 #include "base/clock.h"
@@ -23,7 +24,13 @@ struct HiveWay {
   bool is_known = true;
   net::Endpoint endpoint = {};
   net::Secure secure = {};  // of a unix socket: none
+  bool lent = false;        // it dials: only over what it has lent can it be asked
+
+  [[nodiscard]] std::string text() const;
 };
+
+// What stands for the address of a hive that dials.
+inline constexpr std::string_view dials_in = "(dials in)";
 
 // What HiveConnections calls the hive of the same home, whose own name only its report tells.
 inline constexpr std::string_view own_hive;
@@ -35,7 +42,10 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   // A hive keeps its end open for 75 s (ServerOptions): ours ends first, so no request meets a closed one.
   static constexpr Milliseconds kept_for{60'000};
 
-  // `loops`: all that will ever ask.
+  // A hive that lends keeps spare ones and dials the next when one is taken: a round trip or two.
+  static constexpr Milliseconds lent_within{5'000};
+
+  // `loops`: all that will ever ask; lent connections lie ready on the first.
   explicit HiveConnections(std::vector<net::Loop*> loops);
   ~HiveConnections();
 
@@ -62,6 +72,8 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   static net::Task<Result<net::ClientResponse>> fetch(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                       std::string hive, net::ClientRequest request,
                                                       Milliseconds within);
+  // A connection that the hive dialled and that its key has proved. On the loop of the stream.
+  void lend(const std::string& hive, net::Stream stream);
   // Closes what is idle, on every loop; what is asked after it fails.
   void stop();
 
@@ -69,11 +81,17 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   struct Idle;
   static void keep_idle(std::list<Idle>& idle, net::Stream stream, Instant now);
   struct Pool;  // of one loop, touched on it only
+  struct Lent;  // of the first loop, touched on it only
+  static net::Task<Result<net::Stream>> open(std::shared_ptr<HiveConnections> self, net::Loop& loop,
+                                             std::string hive, Milliseconds within);
+  static net::Task<Result<net::Stream>> borrow(std::shared_ptr<HiveConnections> self, net::Loop& loop,
+                                               std::string hive, Milliseconds within);
   [[nodiscard]] Pool& pool_of(net::Loop& loop);
   void on_each_pool(std::function<void(Pool&)> change);
 
   std::vector<net::Loop*> loops_;
   std::vector<std::unique_ptr<Pool>> pools_;  // by loop
+  std::shared_ptr<Lent> lent_;
   mutable std::mutex mutex_;
   std::map<std::string, HiveWay> ways_;
 };

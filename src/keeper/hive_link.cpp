@@ -92,7 +92,7 @@ net::Task<bool> HiveLink::listen_once() {
   co_return heard;
 }
 
-std::string HiveLink::where() const { return connections_->way(hive_).endpoint.text(); }
+std::string HiveLink::where() const { return connections_->way(hive_).text(); }
 
 // A key that is not the pinned one, or a hive that belongs to another keeper now, is worth a line; that
 // nobody answers is not: the hive list says so.

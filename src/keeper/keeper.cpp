@@ -4,11 +4,13 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "keeper/admin.h"
+#include "keeper/arrivals.h"
 #include "keeper/core.h"
+#include "keeper/cors.h"
 #include "keeper/dispatch.h"
 #include "keeper/gateway.h"
 #include "keeper/hive_link.h"
-#include "keeper/host_check.h"
+#include "keeper/listening.h"
 #include "keeper/ollama.h"
 #include "net/identity_files.h"
 #include "routing/router.h"
@@ -27,28 +29,48 @@ namespace {
 constexpr Milliseconds hive_answers_within{10'000};
 constexpr Milliseconds between_cares{1'000};
 
+net::Task<void> turn_away(std::shared_ptr<Core> core, net::Exchange& exchange, Error error) {
+  core->metrics.refused(info(error.code).name);
+  net::Headers headers;
+  if (error.code == ErrorCode::invalid_api_key) headers.add("WWW-Authenticate", "Bearer");
+  const Api api = api_of(exchange.head().path);
+  net::Task<void> refusing = refuse(exchange, api, std::move(error), 0, std::move(headers));
+  co_await refusing;
+}
+
 net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
   const net::RequestHead& head = exchange.head();
-  net::Task<void> handling;
-  const Result<void> meant_for_us = check_host(head);
-  if (!meant_for_us) {
-    net::Headers headers;
-    handling = refuse(exchange, api_of(head.path), meant_for_us.error(), 0, std::move(headers));
-    co_await handling;
+  if (head.method == "POST" && head.path == link_path) {
+    net::Task<void> answering = answer_hive(core, exchange);
+    co_await answering;
     co_return;
   }
   const RouteResult result = route(head.method, head.path);
   const Routed* routed = result.routed();
-  if (routed == nullptr)
+  const Result<Page> page = core->gate->page_of(head);
+  const Page asking = page ? *page : Page::none;
+  const bool allowed_page = asking == Page::allowed;
+  if (allowed_page) let_page_read(exchange);
+  // Whoever may not come in learns nothing of the paths there are.
+  const Right right = routed == nullptr ? Right::client : routed->right;
+  Result<Visitor> visitor = page.has_error() ? Result<Visitor>(page.error()) : Result<Visitor>(Visitor{});
+  const bool preflight = allowed_page && is_preflight(head);
+  if (page && !preflight) visitor = core->gate->admit(head, asking, exchange.is_from_this_machine(), right);
+  net::Task<void> handling;
+  if (!visitor)
+    handling = turn_away(core, exchange, visitor.error());
+  else if (preflight)
+    handling = answer_preflight(exchange);
+  else if (routed == nullptr)
     handling = answer_unrouted(exchange, std::string(result.allowed()));
   else if (routed->id == RouteId::v1_models)
-    handling = list_models(core, exchange);
+    handling = list_models(core, exchange, *visitor);
   else if (routed->id == RouteId::v1_model)
-    handling = show_model(core, exchange, routed->names.front());
+    handling = show_model(core, exchange, *visitor, routed->names.front());
   else if (routed->id == RouteId::engine)
-    handling = ask_engine_of_model(core, exchange);
+    handling = ask_engine_of_model(core, exchange, *visitor);
   else if (is_of_ollama(routed->id))
-    handling = answer_as_ollama(core, exchange, routed->id);
+    handling = answer_as_ollama(core, exchange, *visitor, routed->id);
   else
     handling = administer(core, exchange, *routed);
   co_await handling;
@@ -163,13 +185,17 @@ struct Keeper::Impl {
   std::shared_ptr<Core> core;
   std::shared_ptr<Alarm> alarm;
   std::unique_ptr<net::HttpServer> server = {};
+  std::unique_ptr<net::HttpServer> local_server = {};  // where the other serves more than loopback
   bool stopped = false;
 
   static void arm(const std::shared_ptr<Alarm>& alarm, const std::weak_ptr<Core>& core, Instant time,
                   Instant now);
   [[nodiscard]] Placing::Effects effects();
   [[nodiscard]] HiveLink::Events hive_events(const std::string& known_as);
-  [[nodiscard]] Result<void> open_ways();
+  [[nodiscard]] Result<void> open_gate();
+  [[nodiscard]] Result<net::TlsIdentity> open_ways();
+  [[nodiscard]] Result<void> listen(const net::TlsIdentity& own);
+  void tell_where() const;
 };
 
 void Keeper::Impl::arm(const std::shared_ptr<Alarm>& alarm, const std::weak_ptr<Core>& core, Instant time,
@@ -223,7 +249,7 @@ HiveLink::Events Keeper::Impl::hive_events(const std::string& known_as) {
           [core = core, known_as](HiveReport report) {
             const HiveWay way = core->hives->way(known_as);
             if (known_as == own_hive) core->hives->set(report.hive, way);
-            const std::string address = way.endpoint.text();
+            const std::string address = way.text();
             core->state->saw_hive(report, address, core->clock.unix_ms());
             core->placing->on_report(std::move(report), address);
           },
@@ -235,9 +261,13 @@ HiveLink::Events Keeper::Impl::hive_events(const std::string& known_as) {
 }
 
 // How each hive that is known is reached; nothing is asked yet.
-Result<void> Keeper::Impl::open_ways() {
-  const Result<net::TlsIdentity> identity = net::open_identity(core->options.state_folder, "rbee keeper");
+Result<net::TlsIdentity> Keeper::Impl::open_ways() {
+  const Result<net::TlsIdentity> identity =
+      net::open_identity(core->options.state_folder, "rbee keeper", hosts_of(core->options));
   if (!identity) return identity.error();
+  const Result<std::string> print = net::key_print_of(*identity);
+  if (!print) return print.error();
+  core->key_print = *print;
   Result<std::shared_ptr<const net::TlsContext>> tls = net::TlsContext::client(*identity);
   if (!tls) return tls.error();
   core->tls = std::move(*tls);
@@ -250,9 +280,49 @@ Result<void> Keeper::Impl::open_ways() {
     core->placing->remember(hive.name, hive.address, hive.models);
     if (hive.key_print.empty()) continue;
     const Result<net::Endpoint> address = net::parse_endpoint(hive.address, default_hive_port);
-    if (address) core->hives->set(hive.name, {.endpoint = *address, .secure = {core->tls, hive.key_print}});
+    HiveWay way{.secure = {core->tls, hive.key_print}, .lent = !address};
+    if (address) way.endpoint = *address;
+    core->hives->set(hive.name, std::move(way));
   }
+  return identity;
+}
+
+Result<void> Keeper::Impl::open_gate() {
+  const KeeperOptions& options = core->options;
+  core->gate = std::make_unique<Gate>(core->clock, core->log, options.state_folder / keys_file);
+  core->gate->set_origins(options.allow_origins);
+  Result<void> opened = core->gate->open();
+  if (!opened || net::is_loopback(options.listen) || core->gate->has_keys()) return opened;
+  return Error{ErrorCode::not_allowed,
+               cat("The keeper will not listen on ", options.listen.text(), " without an API key."),
+               "`rbee key add NAME` makes one, which clients send; on 127.0.0.1 none is needed.",
+               {}};
+}
+
+Result<void> Keeper::Impl::listen(const net::TlsIdentity& own) {
+  const KeeperOptions& options = core->options;
+  const net::Handler handler = [core = core](net::Exchange& exchange) { return handle(core, exchange); };
+  const Result<net::ServerOptions> how = server_options(options, own);
+  if (!how) return how.error();
+  Result<std::unique_ptr<net::HttpServer>> opened =
+      net::HttpServer::listen(runtime.loops(), options.listen, handler, *how);
+  if (!opened) return opened.error();
+  server = std::move(*opened);
+  core->address = server->endpoint();
+  if (net::is_loopback(options.listen) || options.local_socket.empty()) return {};
+  Result<std::unique_ptr<net::HttpServer>> local = net::HttpServer::listen(
+      runtime.loops(), net::Endpoint{.unix_path = options.local_socket}, handler, *how);
+  if (!local) return local.error();
+  local_server = std::move(*local);
   return {};
+}
+
+void Keeper::Impl::tell_where() const {
+  const bool secure = is_secure(core->options);
+  core->log->info(cat("The keeper listens on ", secure ? "https://" : "http://", core->address.text(),
+                      secure ? cat(", its key is ", core->key_print) : std::string()));
+  if (!secure && !net::is_loopback(core->options.listen))
+    core->log->warning(plain_warning(core->address.text()));
 }
 
 Keeper::Keeper(net::Runtime& runtime, Clock& clock, Random& random, std::shared_ptr<Log> log,
@@ -272,14 +342,8 @@ Keeper::~Keeper() {
 Result<void> Keeper::start() {
   Core& core = *impl_->core;
   const KeeperOptions& options = core.options;
-  if (!net::is_loopback(options.listen)) {
-    return Error{ErrorCode::not_allowed,
-                 cat("The keeper will not listen on ", options.listen.text(), "."),
-                 "Off loopback it needs API keys and TLS; this version serves loopback only. Use 127.0.0.1 "
-                 "or a tunnel.",
-                 {}};
-  }
   if (Result<void> made = make_folder(options.state_folder); !made) return made;
+  if (Result<void> opened = impl_->open_gate(); !opened) return opened;
   Result<std::unique_ptr<State>> state = State::open(options.state_folder / "keeper.db", core.log);
   if (!state) return state.error();
   core.state = std::move(*state);
@@ -289,24 +353,15 @@ Result<void> Keeper::start() {
   core.placing = std::make_shared<Placing>(
       core.clock, std::make_unique<routing::Router>(core.options.routing), impl_->effects(), core.models);
   core.placing->set_script(options.script);
-  if (Result<void> opened = impl_->open_ways(); !opened) return opened;
-
-  net::ServerOptions server_options;
-  server_options.error_body = [](std::string_view path, const Error& error) {
-    return error_body(api_of(path), error);
-  };
-  net::Handler handler = [core = impl_->core](net::Exchange& exchange) { return handle(core, exchange); };
-  Result<std::unique_ptr<net::HttpServer>> server = net::HttpServer::listen(
-      impl_->runtime.loops(), options.listen, std::move(handler), std::move(server_options));
-  if (!server) return server.error();
-  impl_->server = std::move(*server);
-  core.address = impl_->server->endpoint();
+  const Result<net::TlsIdentity> own = impl_->open_ways();
+  if (!own) return own.error();
+  if (Result<void> listens = impl_->listen(*own); !listens) return listens;
   if (!options.own_hive_socket.empty()) core.links->follow(std::string(own_hive));
   for (const KnownHive& hive : core.state->hives()) {
     if (!hive.key_print.empty()) core.links->follow(hive.name);
   }
   impl_->runtime.first().spawn(care_for_models(impl_->core, impl_->runtime.first()));
-  core.log->info(cat("The keeper listens on http://", core.address.text()));
+  impl_->tell_where();
   return {};
 }
 
@@ -315,12 +370,23 @@ void Keeper::stop() {
   if (impl_->core->placing) impl_->core->placing->stop();
   if (impl_->core->links) impl_->core->links->stop();
   if (impl_->server) impl_->server->stop();
+  if (impl_->local_server) impl_->local_server->stop();
   if (impl_->core->hives) impl_->core->hives->stop();
 }
 
 void Keeper::set_routing(routing::RouterSettings settings) {
   impl_->core->placing->on_settings(std::move(settings));
 }
+
+void Keeper::set_origins(std::vector<std::string> origins) {
+  impl_->core->gate->set_origins(std::move(origins));
+}
+
+std::string Keeper::url() const {
+  return cat(is_secure(impl_->core->options) ? "https://" : "http://", impl_->core->address.text());
+}
+
+const std::string& Keeper::key_print() const { return impl_->core->key_print; }
 
 void Keeper::set_models(ModelSettingsByName models) { impl_->core->models->set(std::move(models)); }
 

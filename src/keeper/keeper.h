@@ -1,7 +1,8 @@
 // Keeper: the one process that clients talk to. It serves the OpenAI API, the admin API, health and metrics
 // on one address, follows its hives, and places each request on an engine.
 //
-// It serves loopback only: keys and TLS, without which an open port is an open machine, are not there yet.
+// On loopback it is plain and asks for nothing; on any other address clients need an API key, and speak TLS
+// unless the user wants it otherwise (gate.h, listening.h).
 #pragma once
 
 #include "base/clock.h"
@@ -15,15 +16,28 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace rbee::keeper {
 
 inline constexpr std::uint16_t default_port = 7833;
 inline constexpr std::uint16_t default_hive_port = 7835;
 
+// For clients of other machines.
+struct KeeperTls {
+  enum class Mode { own, files, off };  // a certificate of its own, the user's, or none
+  Mode mode = Mode::own;
+  std::filesystem::path certificate_file = {};  // PEM, its chain behind it
+  std::filesystem::path key_file = {};
+};
+
 struct KeeperOptions {
   net::Endpoint listen{.unix_path = {}, .address = "127.0.0.1", .port = default_port};
   std::filesystem::path state_folder;  // holds keeper.db
+  KeeperTls tls = {};
+  std::vector<std::string> allow_origins = {};  // pages that may ask: "https://chat.example", "*"
+  std::string hostname = {};                    // for a certificate of its own
+  std::string local_socket = {};                // for commands of this home, where it serves others too
   std::string version;
   std::string own_hive_socket = {};  // of the hive of the same home; empty: there is none
   bool expect_own_hive = false;      // not ready before its first report
@@ -42,10 +56,12 @@ class Keeper {
   Keeper& operator=(const Keeper&) = delete;
 
   // Opens the state, listens, and begins to follow the hive. Blocks for some milliseconds. Before the runtime
-  // is started, or on its first loop. Fails with not_allowed (no loopback address), address_taken, io_failed.
+  // is started, or on its first loop. Fails with not_allowed (off loopback without an API key),
+  // bad_config, address_taken, io_failed.
   [[nodiscard]] Result<void> start();
   // From then on; from any thread. After start().
   void set_routing(routing::RouterSettings settings);
+  void set_origins(std::vector<std::string> origins);
   // Of engines that run already only how long they stay.
   void set_models(ModelSettingsByName models);
   // None: rules and strategy alone hold.
@@ -55,6 +71,10 @@ class Keeper {
   void stop();
   // With the port that port 0 became. After start().
   [[nodiscard]] net::Endpoint endpoint() const;
+  // "http://127.0.0.1:7833", "https://192.168.1.5:7833". After start().
+  [[nodiscard]] std::string url() const;
+  // The print of its own key, which hives and commands of other machines know it by. After start().
+  [[nodiscard]] const std::string& key_print() const;
 
  private:
   struct Impl;

@@ -350,14 +350,14 @@ TEST_F(WholeKeeper, ListsComeFromTheHivesReport) {
   EXPECT_EQ(get("/api/v1/openapi.json").status, 200);
 }
 
-TEST_F(WholeKeeper, AnAddressOffLoopbackIsRefused) {
+TEST_F(WholeKeeper, AnAddressOffLoopbackNeedsAnApiKey) {
   KeeperOptions options{.state_folder = folder_ / "other", .version = "test"};
   options.listen = net::Endpoint{.address = "0.0.0.0", .port = 0};
   Keeper other(runtime_, clock_, random_, Log::none(), options);
   const Result<void> started = other.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, ErrorCode::not_allowed);
-  EXPECT_NE(started.error().hint.find("loopback"), std::string::npos);
+  EXPECT_NE(started.error().hint.find("rbee key add NAME"), std::string::npos);
 }
 
 }  // namespace

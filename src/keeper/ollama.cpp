@@ -4,7 +4,9 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "keeper/api_error.h"
 #include "keeper/catch_up.h"
+#include "keeper/model_access.h"
 #include "model/sha256.h"
 #include "model/source.h"
 #include "net/client.h"
@@ -22,10 +24,9 @@ constexpr Milliseconds hive_answers_within{60'000};
 // Its events come several times a second.
 constexpr Milliseconds longest_silence{60'000};
 
-// Ollama's errors are one text: {"error": "..."}.
 net::Task<void> refuse_as_ollama(net::Exchange& exchange, Error error) {
   const int status = info(error.code).http_status;
-  std::string text = dump_json(Json{{"error", cat(error.message, " ", hint_of(error))}});
+  std::string text = error_body(Api::ollama, error);
   net::Task<Result<void>> responding = exchange.respond_json(status, std::move(text));
   const Result<void> ignored = co_await responding;
   static_cast<void>(ignored);
@@ -75,9 +76,9 @@ std::string date_text(std::int64_t unix_ms) {
   return {text, size};
 }
 
-Json tags_json(const Core& core) {
+Json tags_json(const Core& core, const Visitor& visitor) {
   Json list = Json::array();
-  for (const ModelFile& file : core.placing->models()) {
+  for (const ModelFile& file : models_for(core, visitor)) {
     Json row = row_json(file);
     row["modified_at"] = date_text(core.started_unix_ms);
     list.push_back(std::move(row));
@@ -85,14 +86,16 @@ Json tags_json(const Core& core) {
   return {{"models", std::move(list)}};
 }
 
-Json ps_json(const Core& core) {
+Json ps_json(const Core& core, const Visitor& visitor) {
   const Snapshot snapshot = core.placing->snapshot();
+  const std::vector<ModelFile> his = models_for(core, visitor);
   Json list = Json::array();
   for (const HiveView& hive : snapshot.hives) {
     for (const EngineReport& engine : hive.report.engines) {
       if (engine.state != EngineState::ready) continue;
       const auto file = std::ranges::find(hive.report.models, engine.model_id, &ModelFile::id);
       if (file == hive.report.models.end()) continue;
+      if (std::ranges::find(his, file->id, &ModelFile::id) == his.end()) continue;
       Json row = row_json(*file);
       const std::optional<Instant> goes_at = core.care.goes_at(engine.id);
       row["expires_at"] = goes_at
@@ -120,24 +123,21 @@ Result<std::string> model_of(const Result<Json>& body) {
 }
 
 // "name:latest" is Ollama's spelling of a name without a tag.
-Result<ModelFile> find_model(const Core& core, std::string_view asked) {
+Result<ModelFile> find_model(const Core& core, const Visitor& visitor, std::string_view asked) {
   constexpr std::string_view latest = ":latest";
   if (asked.ends_with(latest)) asked.remove_suffix(latest.size());
   const std::string resolved = core.models->resolve(asked);
   asked = resolved;
-  std::vector<std::string> names;
-  for (const ModelFile& file : core.placing->models()) {
+  for (const ModelFile& file : models_for(core, visitor)) {
     if (answers_to(file, asked)) return file;
-    names.push_back(file.id);
-    names.push_back(file.name);
   }
-  return Error{ErrorCode::unknown_model, cat("There is no model '", asked, "'."), did_you_mean(asked, names)};
+  return model_unknown(core, visitor, resolved);
 }
 
-Result<Json> show_json(const Core& core, const Result<Json>& body) {
+Result<Json> show_json(const Core& core, const Visitor& visitor, const Result<Json>& body) {
   const Result<std::string> name = model_of(body);
   if (!name) return name.error();
-  const Result<ModelFile> file = find_model(core, *name);
+  const Result<ModelFile> file = find_model(core, visitor, *name);
   if (!file) return file.error();
   const std::string& family = file->architecture;
   Json facts{{"general.architecture", family},
@@ -303,7 +303,7 @@ std::string pull_line(std::string_view event, std::string_view data) {
   if (event == "result") return "{\"status\":\"success\"}\n";
   if (event == "error") {
     const Error error = error_from_json(*json);
-    return cat(dump_json(Json{{"error", cat(error.message, " ", hint_of(error))}}), "\n");
+    return cat(error_body(Api::ollama, error), "\n");
   }
   if (event != "progress") return {};
   const std::string state = get_string(*json, "state").value_or("");
@@ -320,7 +320,8 @@ std::string pull_line(std::string_view event, std::string_view data) {
   return cat(dump_json(line), "\n");
 }
 
-net::Task<void> answer_as_ollama(std::shared_ptr<Core> core, net::Exchange& exchange, RouteId route) {
+net::Task<void> answer_as_ollama(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor,
+                                 RouteId route) {
   net::Task<Result<std::string_view>> reading = exchange.read_body();
   const Result<std::string_view> body = co_await reading;
   const bool needs_body =
@@ -335,19 +336,19 @@ net::Task<void> answer_as_ollama(std::shared_ptr<Core> core, net::Exchange& exch
     const bool insecure = get_bool(*json, "insecure").value_or(false);
     handling = pull(core, exchange, *name, streamed, insecure);
   } else if (route == RouteId::ollama_delete) {
-    const Result<ModelFile> file = find_model(*core, *name);
+    const Result<ModelFile> file = find_model(*core, visitor, *name);
     if (file)
       handling = remove(core, exchange, file->id);
     else
       handling = refuse_as_ollama(exchange, file.error());
   } else if (route == RouteId::ollama_show) {
-    handling = respond(exchange, show_json(*core, json));
+    handling = respond(exchange, show_json(*core, visitor, json));
   } else if (route == RouteId::ollama_ps) {
-    handling = respond(exchange, ps_json(*core));
+    handling = respond(exchange, ps_json(*core, visitor));
   } else if (route == RouteId::ollama_version) {
     handling = respond(exchange, Json{{"version", core->options.version}});
   } else {
-    handling = respond(exchange, tags_json(*core));
+    handling = respond(exchange, tags_json(*core, visitor));
   }
   co_await handling;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "keeper/core.h"
+#include "keeper/gate.h"
 #include "keeper/routes.h"
 #include "net/server.h"
 
@@ -10,7 +11,8 @@
 namespace rbee::keeper {
 
 [[nodiscard]] bool is_of_ollama(RouteId route);
-net::Task<void> answer_as_ollama(std::shared_ptr<Core> core, net::Exchange& exchange, RouteId route);
+net::Task<void> answer_as_ollama(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor,
+                                 RouteId route);
 
 // A line of /api/pull out of one event of the hive's POST /downloads; empty for an event it has nothing to
 // say about. Pure.

@@ -12,33 +12,35 @@ namespace rbee::keeper {
 namespace {
 
 using enum RouteId;
+using enum Right;
 
 constexpr auto table = std::to_array<Route>({
-    {"GET", "/healthz", healthz, "200 while the keeper runs."},
-    {"GET", "/readyz", readyz, "200 once requests can be served, 503 with the reason before."},
+    {"GET", "/healthz", healthz, "200 while the keeper runs.", anyone},
+    {"GET", "/readyz", readyz, "200 once requests can be served, 503 with the reason before.", anyone},
     {"GET", "/metrics", metrics, "Counters in Prometheus' text form."},
-    {"GET", "/v1/models", v1_models, "The models there are, as OpenAI lists them."},
-    {"GET", "/v1/models/{model}", v1_model, "One of them."},
-    {"POST", "/v1/chat/completions", engine, "A chat, answered by a worker that has the model."},
-    {"POST", "/v1/chat/completions/input_tokens", engine, "How many tokens a chat has."},
-    {"POST", "/v1/completions", engine, "A text, continued."},
-    {"POST", "/v1/embeddings", engine, "Vectors of texts."},
-    {"POST", "/v1/responses", engine, "OpenAI's Responses API."},
-    {"POST", "/v1/messages", engine, "Anthropic's Messages API."},
-    {"POST", "/v1/messages/count_tokens", engine, "How many tokens a message has."},
-    {"POST", "/v1/rerank", engine, "Documents by their nearness to a query."},
-    {"POST", "/v1/reranking", engine, "The same by its other name."},
-    {"POST", "/tokenize", engine, "The tokens of a text."},
-    {"POST", "/detokenize", engine, "The text of tokens."},
-    {"POST", "/apply-template", engine, "The prompt that a chat becomes."},
-    {"POST", "/infill", engine, "Text between a prefix and a suffix."},
-    {"GET", "/props", engine, "The properties of the engine of ?model=."},
-    {"GET", "/api/v1/openapi.json", openapi, "This description."},
+    {"GET", "/v1/models", v1_models, "The models there are, as OpenAI lists them.", client},
+    {"GET", "/v1/models/{model}", v1_model, "One of them.", client},
+    {"POST", "/v1/chat/completions", engine, "A chat, answered by a worker that has the model.", client},
+    {"POST", "/v1/chat/completions/input_tokens", engine, "How many tokens a chat has.", client},
+    {"POST", "/v1/completions", engine, "A text, continued.", client},
+    {"POST", "/v1/embeddings", engine, "Vectors of texts.", client},
+    {"POST", "/v1/responses", engine, "OpenAI's Responses API.", client},
+    {"POST", "/v1/messages", engine, "Anthropic's Messages API.", client},
+    {"POST", "/v1/messages/count_tokens", engine, "How many tokens a message has.", client},
+    {"POST", "/v1/rerank", engine, "Documents by their nearness to a query.", client},
+    {"POST", "/v1/reranking", engine, "The same by its other name.", client},
+    {"POST", "/tokenize", engine, "The tokens of a text.", client},
+    {"POST", "/detokenize", engine, "The text of tokens.", client},
+    {"POST", "/apply-template", engine, "The prompt that a chat becomes.", client},
+    {"POST", "/infill", engine, "Text between a prefix and a suffix.", client},
+    {"GET", "/props", engine, "The properties of the engine of ?model=.", client},
+    {"GET", "/api/v1/openapi.json", openapi, "This description.", client},
     {"GET", "/api/v1/status", status, "The keeper, and all lists in one."},
     {"GET", "/api/v1/hives", hives, "The hives."},
     {"POST", "/api/v1/hives", hive_add, "Lets a hive into the system, by its token."},
     {"GET", "/api/v1/hives/{hive}", hive, "One of them, with how it is reached."},
     {"DELETE", "/api/v1/hives/{hive}", hive_remove, "Lets a hive out of the system."},
+    {"POST", "/api/v1/hives/{hive}/approve", hive_approve, "Lets in a hive that has asked."},
     {"GET", "/api/v1/hives/{hive}/machine", machine,
      "What a hive's machine is and can do, with its workers."},
     {"POST", "/api/v1/hives/{hive}/workers", deploy,
@@ -62,10 +64,10 @@ constexpr auto table = std::to_array<Route>({
      "Stops a worker when it is idle, until it is started."},
     {"GET", "/api/v1/models", models, "The models, with where they are and where they are loaded."},
     {"POST", "/api/v1/fit", fit, "Where a model would fit, whole or in part, and what it would need."},
-    {"GET", "/api/tags", ollama_tags, "The models there are, as Ollama lists them."},
-    {"GET", "/api/version", ollama_version, "The version, as Ollama tells it."},
-    {"GET", "/api/ps", ollama_ps, "The models that are loaded, as Ollama lists them."},
-    {"POST", "/api/show", ollama_show, "What a model is, as Ollama tells it."},
+    {"GET", "/api/tags", ollama_tags, "The models there are, as Ollama lists them.", client},
+    {"GET", "/api/version", ollama_version, "The version, as Ollama tells it.", client},
+    {"GET", "/api/ps", ollama_ps, "The models that are loaded, as Ollama lists them.", client},
+    {"POST", "/api/show", ollama_show, "What a model is, as Ollama tells it.", client},
     {"POST", "/api/pull", ollama_pull, "Fetches a model, as Ollama does."},
     {"DELETE", "/api/delete", ollama_delete, "Removes a model, as Ollama does."},
     {"GET", "/api/v1/fleet", fleet, "The workers as routing sees them: a FLEET.json."},
@@ -99,7 +101,7 @@ RouteResult route(std::string_view method, std::string_view path) {
     std::optional<std::vector<std::string>> names = match(row.path, path);
     if (!names) continue;
     const bool head = method == "HEAD" && row.method == "GET" && row.id != RouteId::engine;
-    if (row.method == method || head) return RouteResult(Routed{row.id, std::move(*names)});
+    if (row.method == method || head) return RouteResult(Routed{row.id, std::move(*names), row.right});
     other.allowed = row.method;
   }
   return RouteResult(other);

@@ -22,6 +22,7 @@ enum class RouteId {
   hive,
   hive_add,
   hive_remove,
+  hive_approve,
   machine,
   workers,
   worker,
@@ -51,16 +52,21 @@ enum class RouteId {
   trace,
 };
 
+// What a path asks of who calls it from another machine: nothing, an API key, or one made with --admin.
+enum class Right { anyone, client, admin };
+
 struct Route {
   std::string_view method;
   std::string_view path;  // "{name}" stands for one part
   RouteId id;
   std::string_view summary;
+  Right right = Right::admin;
 };
 
 struct Routed {
   RouteId id;
   std::vector<std::string> names;  // what stood for the "{...}", in their order
+  Right right = Right::admin;
 };
 
 // Of a path that is known only by other methods: `allowed` names one.

@@ -75,7 +75,8 @@ Task<Result<void>> ClientExchange::Impl::read_head() {
       Result<ResponseHead> parsed = parse_response_head(unread().substr(0, end + 4));
       if (!parsed) co_return parsed.error();
       buffer.consume(end + 4);
-      if (parsed->status < 200) continue;  // 100 Continue and its like come before the answer
+      const bool is_interim = parsed->status < 200 && parsed->status != 101;
+      if (is_interim) continue;  // 100 Continue and its like come before the answer
       head = std::move(*parsed);
       co_return Result<void>{};
     }
@@ -130,6 +131,28 @@ Task<Result<ClientExchange>> ClientExchange::begin_on(Stream stream, Endpoint to
   Task<void> sending = impl.send(std::move(request), within);
   co_await sending;
   co_return std::move(exchange);
+}
+
+Task<Result<ClientExchange::Upgraded>> ClientExchange::upgrade(Stream stream, Endpoint to,
+                                                               ClientRequest request, Milliseconds within) {
+  request.headers.add("Connection", "Upgrade");
+  Task<Result<ClientExchange>> beginning =
+      begin_on(std::move(stream), std::move(to), std::move(request), within);
+  Result<ClientExchange> exchange = co_await beginning;
+  if (!exchange) co_return exchange.error();
+  Task<Result<void>> reading = exchange->read_head(within);
+  const Result<void> read = co_await reading;
+  if (!read) co_return read.error();
+  Impl& impl = *exchange->impl_;
+  Upgraded upgraded;
+  if (impl.head.status == 101) {
+    impl.stream.expire_after(Milliseconds{0});
+    upgraded.rest = std::string(impl.unread());
+    upgraded.stream = std::move(impl.stream);
+  } else {
+    upgraded.refusal = std::move(*exchange);
+  }
+  co_return std::move(upgraded);
 }
 
 std::optional<Stream> ClientExchange::give_back() {

@@ -64,6 +64,11 @@ class ClientExchange {
   Task<Result<Raw>> read_raw(Milliseconds silence);
   // Whole, up to `limit_bytes` (else io_failed).
   Task<Result<std::string>> read_all(std::size_t limit_bytes, Milliseconds silence);
+  // Asks for the connection to be handed over (Exchange::hand_over). On a 101 the stream, with what came
+  // behind the answer; else the answer, to be read.
+  struct Upgraded;
+  static Task<Result<Upgraded>> upgrade(Stream stream, Endpoint to, ClientRequest request,
+                                        Milliseconds within);
   // The connection, for the next request: where it was begun with begin_on, the answer was read to its end,
   // and the other end keeps it open.
   [[nodiscard]] std::optional<Stream> give_back();
@@ -78,6 +83,12 @@ class ClientExchange {
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+struct ClientExchange::Upgraded {
+  Stream stream = {};
+  std::string rest = {};
+  ClientExchange refusal = {};  // where the stream is not open
 };
 
 struct ClientResponse {

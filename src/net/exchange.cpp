@@ -8,11 +8,12 @@
 namespace rbee::net {
 namespace {
 
-void add_connection(Headers& headers, const Exchange::Impl& impl) {
+void add_own_fields(Headers& headers, const Exchange::Impl& impl) {
   if (!impl.keep_alive)
     headers.add("Connection", "close");
   else if (impl.head.minor_version == 0)
     headers.add("Connection", "keep-alive");
+  for (const auto& [name, value] : impl.added.all()) headers.add(name, value);
 }
 
 }  // namespace
@@ -20,6 +21,14 @@ void add_connection(Headers& headers, const Exchange::Impl& impl) {
 const RequestHead& Exchange::head() const { return impl_.head; }
 Loop& Exchange::loop() { return impl_.loop; }
 std::string Exchange::peer_key() const { return impl_.stream.peer_key(); }
+bool Exchange::is_secure() const { return impl_.stream.is_secure(); }
+bool Exchange::is_from_this_machine() const {
+  if (!impl_.from_this_machine) impl_.from_this_machine = impl_.stream.is_from_this_machine();
+  return *impl_.from_this_machine;
+}
+void Exchange::add_to_answer(std::string name, std::string value) {
+  impl_.added.add(std::move(name), std::move(value));
+}
 bool Exchange::started() const { return impl_.answer_started; }
 
 Task<Result<std::string_view>> Exchange::read_body() {
@@ -44,7 +53,7 @@ Task<Result<void>> Exchange::respond(int status, Headers headers, std::string bo
   const bool large_body_left = !impl_.body_done && impl_.framing.kind != Framing::length;
   if (large_body_left) impl_.keep_alive = false;
   headers.add("Content-Length", cat(body.size()));
-  add_connection(headers, impl_);
+  add_own_fields(headers, impl_);
   const std::string head = format_response_head(status, headers);
   impl_.stream.expire_after(impl_.options.write_silence);
   const std::string_view content = impl_.head.method == "HEAD" ? std::string_view{} : std::string_view(body);
@@ -77,7 +86,7 @@ Task<Result<void>> Exchange::start(int status, Headers headers) {
     headers.add("Transfer-Encoding", "chunked");
   else
     impl_.keep_alive = false;
-  add_connection(headers, impl_);
+  add_own_fields(headers, impl_);
   const std::string head = format_response_head(status, headers);
   impl_.stream.expire_after(impl_.options.write_silence);
   const Result<void> written = co_await impl_.stream.write(head);
@@ -110,7 +119,7 @@ Task<Result<void>> Exchange::finish() {
 Task<Result<void>> Exchange::start_raw(int status, Headers headers) {
   impl_.answer_started = true;
   impl_.chunked_answer = headers.find("Transfer-Encoding").has_value();
-  add_connection(headers, impl_);
+  add_own_fields(headers, impl_);
   const std::string head = format_response_head(status, headers);
   impl_.stream.expire_after(impl_.options.write_silence);
   const Result<void> written = co_await impl_.stream.write(head);
@@ -121,6 +130,19 @@ Task<Result<void>> Exchange::write_raw(std::string_view bytes, bool last) {
   const Result<void> written = co_await impl_.stream.write(bytes);
   if (written && last) impl_.answer_done = true;
   co_return written;
+}
+
+Task<Result<Stream>> Exchange::hand_over(Headers headers) {
+  if (!impl_.unread().empty() || !impl_.body_done)
+    co_return Error{ErrorCode::bad_request, "The client did not wait for its 101.", {}, {}};
+  impl_.answer_started = true;
+  headers.add("Connection", "Upgrade");
+  const std::string head = format_response_head(101, headers);
+  impl_.stream.expire_after(impl_.options.write_silence);
+  const Result<void> written = co_await impl_.stream.write(head);
+  if (!written) co_return written.error();
+  impl_.stream.expire_after(Milliseconds{0});
+  co_return std::move(impl_.stream);
 }
 
 void Exchange::abort() { impl_.aborted = true; }

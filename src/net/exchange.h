@@ -27,6 +27,8 @@ struct Exchange::Impl {
   bool chunked_answer = false;
   bool keep_alive = true;
   bool aborted = false;
+  Headers added = {};  // to whatever is answered
+  std::optional<bool> from_this_machine = {};
   std::function<void()> gone;  // also called by the server's stop
 
   [[nodiscard]] std::string_view unread() const { return buffer.unread(); }

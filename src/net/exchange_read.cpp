@@ -49,6 +49,9 @@ Task<bool> Exchange::Impl::prepare() {
   const Result<bool> begun = co_await fill();
   if (!begun || !*begun) co_return false;
   if (unread().front() != handshake_record) {
+    const bool may = options.plain == ServerOptions::Plain::everybody ||
+                     (options.plain == ServerOptions::Plain::this_machine && stream.is_from_this_machine());
+    if (may) co_return true;
     Task<void> refusing = refuse(400, speaks_tls());
     co_await refusing;
     co_return false;
@@ -188,6 +191,7 @@ void Exchange::Impl::reset() {
   body = {};
   body_done = answer_started = answer_done = chunked_answer = false;
   gone = {};
+  added = {};
 }
 
 std::string Exchange::Impl::error_text(const Error& error) const {

@@ -174,6 +174,7 @@ bool keeps_alive(int minor_version, const Headers& headers) {
 std::string_view status_text(int status) {
   switch (status) {
     case 100: return "Continue";
+    case 101: return "Switching Protocols";
     case 200: return "OK";
     case 202: return "Accepted";
     case 204: return "No Content";

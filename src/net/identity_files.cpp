@@ -58,8 +58,8 @@ Result<TlsIdentity> open_identity(const fs::path& folder, std::string_view name,
     Result<std::string> certificate = read_file(certificate_file, largest_pem_bytes);
     if (!certificate) return certificate.error();
     identity.certificate_pem = std::move(*certificate);
-    // One of another key is left from a key that was removed.
-    if (TlsContext::client(identity)) return identity;
+    // One of another key is left from a key that was removed; addresses may have changed.
+    if (TlsContext::client(identity) && certifies(identity, hosts)) return identity;
   }
   Result<TlsIdentity> renewed = renew_certificate(identity, name, hosts);
   if (!renewed) {

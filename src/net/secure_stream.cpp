@@ -119,6 +119,10 @@ Task<Result<void>> Stream::secure(std::shared_ptr<const TlsContext> context, std
 
 std::string Stream::peer_key() const { return impl_ && impl_->tls ? impl_->tls->peer_key() : std::string(); }
 
+bool Stream::is_certified() const { return impl_ && impl_->tls && impl_->tls->is_certified(); }
+
+bool Stream::is_secure() const { return impl_ && impl_->tls; }
+
 Task<Result<std::size_t>> read_secure(std::shared_ptr<Stream::Impl> impl, char* buffer, std::size_t size) {
   while (true) {
     if (impl->closed) co_return impl->failure({});

@@ -21,9 +21,10 @@ Task<void> say_who(Exchange& exchange) {
 
 class SecureTest : public ::testing::Test {
  protected:
-  void listen(Handler handler) {
+  void listen(Handler handler, ServerOptions::Plain plain = ServerOptions::Plain::nobody) {
     ServerOptions options;
     options.tls = TlsContext::server(hive_, true).value();
+    options.plain = plain;
     auto listening =
         HttpServer::listen({&loop_}, Endpoint{.address = "127.0.0.1"}, std::move(handler), options);
     ASSERT_TRUE(listening) << listening.error().message;
@@ -92,6 +93,17 @@ TEST_F(SecureTest, PlainHttpIsToldToUseTls) {
   EXPECT_NE(answer->body.find("https://"), std::string::npos);
 }
 
+TEST_F(SecureTest, OnePortSpeaksBothWhereItIsAsked) {
+  listen(say_who, ServerOptions::Plain::this_machine);
+  const auto plain = loop_.block_on(fetch(loop_, server_->endpoint(), ClientRequest{}, a_minute));
+  ASSERT_TRUE(plain) << plain.error().message;
+  EXPECT_EQ(plain->body, " 0");
+  Result<Stream> stream = connect(hive_key_);
+  ASSERT_TRUE(stream);
+  EXPECT_EQ(loop_.block_on(ask_on(*stream, server_->endpoint(), "")),
+            cat(key_print_of(keeper_).value(), " 0"));
+}
+
 // Starts a long answer and says when the client has gone.
 struct Leaving {
   Signal& gone;
@@ -130,6 +142,33 @@ TEST_F(SecureTest, AClientThatLeavesIsNoticedThoughItSaysSoFirst) {
   Result<Stream> stream = connect(hive_key_);
   ASSERT_TRUE(stream);
   loop_.block_on(ask_and_leave(std::move(*stream), server_->endpoint(), started));
+}
+
+// A hive that dials: it asks, is answered 101, and serves what the other end then asks on that connection.
+Task<void> take_over(std::optional<Stream>& taken, Exchange& exchange) {
+  Headers headers{{"Upgrade", "rbee-hive"}};
+  Task<Result<Stream>> handing = exchange.hand_over(std::move(headers));
+  Result<Stream> stream = co_await handing;
+  EXPECT_TRUE(stream);
+  if (stream) taken = std::move(*stream);
+}
+
+TEST_F(SecureTest, AConnectionMayBeTurnedRound) {
+  std::optional<Stream> taken;
+  listen([&taken](Exchange& exchange) { return take_over(taken, exchange); });
+  auto inner = HttpServer::listen({&loop_}, Endpoint{.address = "127.0.0.1"}, say_who, {});
+  ASSERT_TRUE(inner);
+  Result<Stream> dialled = connect(hive_key_);
+  ASSERT_TRUE(dialled);
+  ClientRequest request{.method = "POST", .target = "/link", .headers = {{"Upgrade", "rbee-hive"}}};
+  auto upgraded = loop_.block_on(
+      ClientExchange::upgrade(std::move(*dialled), server_->endpoint(), std::move(request), a_minute));
+  ASSERT_TRUE(upgraded) << upgraded.error().message;
+  ASSERT_TRUE(upgraded->stream.is_open());
+  ASSERT_TRUE(taken.has_value());
+  (*inner)->adopt(loop_, std::move(upgraded->stream), std::move(upgraded->rest));
+  EXPECT_EQ(loop_.block_on(ask_on(*taken, server_->endpoint(), "123")), cat(hive_key_, " 3"));
+  EXPECT_EQ(loop_.block_on(ask_on(*taken, server_->endpoint(), "1234")), cat(hive_key_, " 4"));
 }
 
 }  // namespace

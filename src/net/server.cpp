@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 namespace rbee::net {
@@ -43,8 +44,10 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
 
   Result<void> open(Endpoint on);
   void accept();
-  static Task<void> serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream);
-  static void close_connections(PerLoop& per_loop);
+  static Task<void> serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream, std::string got,
+                          std::function<void()> taken);
+  // Of those with that key, or of all.
+  static void close_connections(PerLoop& per_loop, const std::optional<std::string>& key_print);
   void stop();
 };
 
@@ -121,12 +124,13 @@ void HttpServer::Impl::accept() {
                           // Handed over whole: a reference that stayed here could be the last, and die on the
                           // wrong thread.
                           Stream stream(std::move(impl));
-                          loop->spawn(serve(self, index, std::move(stream)));
+                          loop->spawn(serve(self, index, std::move(stream), {}, {}));
                           self->accept();
                         });
 }
 
-Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream) {
+Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream,
+                                   std::string got, std::function<void()> taken) {
   PerLoop& per_loop = self->loops[index];
   Exchange::Impl impl(*per_loop.loop, std::move(stream), self->options);
   if (self->connections.fetch_add(1) >= self->options.most_connections) {
@@ -137,17 +141,22 @@ Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, std::size_t index
     Task<void> refusing = impl.refuse(503, std::move(error));
     co_await refusing;
     --self->connections;
+    if (taken) taken();
     co_return;
   }
   per_loop.connections.insert(&impl);
   bool more = !self->stopping;
-  if (more) {
+  if (!got.empty() || impl.stream.is_secure()) {
+    std::copy(got.begin(), got.end(), impl.buffer.prepare(got.size()));
+    impl.buffer.commit(got.size());
+  } else if (more) {
     Task<bool> preparing = impl.prepare();
     more = co_await preparing;
   }
   more = more && !self->stopping;
   while (more) {
     more = co_await impl.read_head();
+    if (const std::function<void()> tell = std::exchange(taken, {})) tell();
     if (!more) break;
     Exchange exchange(impl);
     Task<void> handling = self->handler(exchange);
@@ -157,13 +166,15 @@ Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, std::size_t index
   }
   per_loop.connections.erase(&impl);
   --self->connections;
+  if (taken) taken();
 }
 
-void HttpServer::Impl::close_connections(PerLoop& per_loop) {
+void HttpServer::Impl::close_connections(PerLoop& per_loop, const std::optional<std::string>& key_print) {
   // A callback may end its connection's coroutine, which takes it out of the set.
   const std::vector<Exchange::Impl*> open(per_loop.connections.begin(), per_loop.connections.end());
   for (Exchange::Impl* connection : open) {
     if (!per_loop.connections.contains(connection)) continue;
+    if (key_print && connection->stream.peer_key() != *key_print) continue;
     connection->stream.close();
     const std::function<void()> tell = std::exchange(connection->gone, {});
     if (tell) tell();
@@ -180,7 +191,7 @@ void HttpServer::Impl::stop() {
         self->acceptor.close(ignored);
         self->pause.cancel();
       }
-      close_connections(per_loop);
+      close_connections(per_loop, std::nullopt);
     });
   }
 }
@@ -194,6 +205,26 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(std::vector<Loop*> loops,
   if (Result<void> opened = impl->open(std::move(on)); !opened) return opened.error();
   impl->accept();
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+std::unique_ptr<HttpServer> HttpServer::without_address(std::vector<Loop*> loops, Handler handler,
+                                                        ServerOptions options) {
+  auto impl = std::make_shared<Impl>(std::move(loops), std::move(handler), std::move(options));
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+void HttpServer::adopt(Loop& loop, Stream stream, std::string got, std::function<void()> taken) {
+  for (std::size_t index = 0; index < impl_->loops.size(); ++index) {
+    if (impl_->loops[index].loop != &loop) continue;
+    return loop.spawn(Impl::serve(impl_, index, std::move(stream), std::move(got), std::move(taken)));
+  }
+}
+
+void HttpServer::close_those_of(const std::string& key_print) {
+  for (Impl::PerLoop& per_loop : impl_->loops) {
+    per_loop.loop->post(
+        [self = impl_, &per_loop, key_print] { Impl::close_connections(per_loop, key_print); });
+  }
 }
 
 Endpoint HttpServer::endpoint() const { return impl_->endpoint; }

@@ -16,6 +16,9 @@ namespace rbee::net {
 struct ServerOptions {
   // Speaks TLS where there is one; a client's key is known to handlers by Exchange::peer_key().
   std::shared_ptr<const TlsContext> tls = {};
+  // Who may speak without TLS all the same: told apart by the first byte, with which no HTTP begins.
+  enum class Plain { nobody, this_machine, everybody };
+  Plain plain = Plain::nobody;
   Milliseconds handshake_within{10'000};
   std::uint64_t largest_body_bytes = 64u << 20;
   Milliseconds head_within{10'000};      // from the connection's or the last answer's end, once a byte came
@@ -39,6 +42,11 @@ class Exchange {
   [[nodiscard]] Loop& loop();
   // The print of the key that the client proved to have; empty: none, or no TLS.
   [[nodiscard]] std::string peer_key() const;
+  [[nodiscard]] bool is_secure() const;
+  // The client's end of the connection is on this machine: a unix socket, or a loopback address.
+  [[nodiscard]] bool is_from_this_machine() const;
+  // A field that the head of whatever is answered gets as well.
+  void add_to_answer(std::string name, std::string value);
   // The whole body, kept until the exchange ends. Fails with body_too_large, request_timeout, bad_request
   // (cut or badly framed) or cancelled. Answers "100-continue" first where it was asked for.
   Task<Result<std::string_view>> read_body();
@@ -59,6 +67,9 @@ class Exchange {
   Task<Result<void>> write_raw(std::string_view bytes, bool last);
 
   [[nodiscard]] bool started() const;  // the head of an answer is out
+  // Answers 101 and hands the connection over: its HTTP ends here, and either end may speak. Fails with
+  // bad_request where the client did not wait for the answer.
+  Task<Result<Stream>> hand_over(Headers headers);
   // Closes the connection as the handler ends: the client sees that the answer is cut.
   void abort();
   // Calls back once, on this loop, when the client goes away while the handler runs and does not read the
@@ -79,10 +90,19 @@ class HttpServer {
   // Before the loops run, or on the first one.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> listen(std::vector<Loop*> loops, Endpoint on,
                                                                   Handler handler, ServerOptions options);
+  // Accepts nothing by itself: for adopt() alone.
+  [[nodiscard]] static std::unique_ptr<HttpServer> without_address(std::vector<Loop*> loops, Handler handler,
+                                                                   ServerOptions options);
   // Stops accepting and closes all connections; handlers end as if their clients had left. The loops must
   // still run, or have ended.
   ~HttpServer();
   [[nodiscard]] Endpoint endpoint() const;  // with the port that port 0 became
+  // Serves a connection that was made elsewhere, as one that it accepted. On the stream's loop, which is one
+  // of the server's. `got`: what was read of it already.
+  // `taken` is called once: when the first request on it begins, or it has ended without one.
+  void adopt(Loop& loop, Stream stream, std::string got = {}, std::function<void()> taken = {});
+  // Closes what clients with that key have open, as stop() does. Safe from every thread.
+  void close_those_of(const std::string& key_print);
   void stop();
 
  private:

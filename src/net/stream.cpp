@@ -8,7 +8,11 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <array>
+#include <cstring>
 
 namespace rbee::net {
 namespace {
@@ -252,6 +256,39 @@ void Stream::expire_after(Milliseconds idle) {
 
 void Stream::close() {
   if (impl_) impl_->close();
+}
+
+bool Stream::is_from_this_machine() const {
+  if (!impl_ || impl_->closed) return false;
+  error_code failure;
+  const auto peer = impl_->socket.remote_endpoint(failure);
+  if (failure) return false;
+  const void* bytes = peer.data();
+  switch (peer.protocol().family()) {
+    case AF_UNIX: return true;
+    case AF_INET: {
+      const auto* address = static_cast<const sockaddr_in*>(bytes);
+      return asio::ip::address_v4(ntohl(address->sin_addr.s_addr)).is_loopback();
+    }
+    case AF_INET6: {
+      asio::ip::address_v6::bytes_type raw{};
+      std::memcpy(raw.data(), &static_cast<const sockaddr_in6*>(bytes)->sin6_addr, raw.size());
+      const asio::ip::address_v6 address(raw);
+      return address.is_loopback() || (address.is_v4_mapped() &&
+                                       asio::ip::make_address_v4(asio::ip::v4_mapped, address).is_loopback());
+    }
+    default: return false;
+  }
+}
+
+void Stream::lose_after(Milliseconds unacknowledged) {
+  if (!impl_ || impl_->closed) return;
+#ifdef TCP_USER_TIMEOUT
+  const auto limit_ms = static_cast<unsigned>(unacknowledged.count());
+  ::setsockopt(impl_->socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
+#else
+  static_cast<void>(unacknowledged);
+#endif
 }
 
 bool Stream::is_open() const { return impl_ && !impl_->closed; }

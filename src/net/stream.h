@@ -49,6 +49,11 @@ class Stream {
                             std::string resume_as, Milliseconds within, std::string_view got = {});
   // The print of the key that the other end proved to have; empty: none, or no TLS.
   [[nodiscard]] std::string peer_key() const;
+  [[nodiscard]] bool is_secure() const;
+  // As TlsContext::public_client() says.
+  [[nodiscard]] bool is_certified() const;
+  // Over a unix socket, or from a loopback address. A system call.
+  [[nodiscard]] bool is_from_this_machine() const;
 
   // Up to `size` bytes; 0 when the other end has finished. Fails with cancelled (close() here), timed_out
   // (expire_after) or unreachable (reset).
@@ -59,6 +64,9 @@ class Stream {
   // What reads and writes may last from now on, each call renewing it: a store, no system call. Zero: no
   // limit.
   void expire_after(Milliseconds idle);
+  // Gives the connection up when what was sent is not acknowledged for so long, where the system can: a
+  // network that swallows packets (a NAT that forgot) looks like silence else. By itself it takes minutes.
+  void lose_after(Milliseconds unacknowledged);
   // Ends what waits with `cancelled`; the kernel tells the other end at once. May be called in any state.
   void close();
   [[nodiscard]] bool is_open() const;
@@ -69,6 +77,23 @@ class Stream {
   // kept for the next read. unwatch() before reading again.
   void watch(std::function<void()> gone);
   void unwatch();
+
+  // The connection without its loop, for another loop to take; nobody may wait on it. Both halves run on
+  // their own loop's thread. What was not attached again is closed.
+  class Detached {
+   public:
+    Detached();
+    ~Detached();
+    Detached(Detached&&) noexcept;
+    Detached& operator=(Detached&&) noexcept;
+
+   private:
+    friend class Stream;
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+  };
+  [[nodiscard]] Detached detach();
+  [[nodiscard]] static Stream attach(Loop& loop, Detached detached);
 
  private:
   std::shared_ptr<Impl> impl_;

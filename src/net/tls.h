@@ -29,6 +29,8 @@ inline constexpr std::size_t key_print_length = 43;
 // The same key with a certificate for other hosts. Fails with bad_config where the PEM is none.
 [[nodiscard]] Result<TlsIdentity> renew_certificate(const TlsIdentity& identity, std::string_view name,
                                                     const std::vector<std::string>& hosts);
+// Whether a client that checks certificates finds all of them in it.
+[[nodiscard]] bool certifies(const TlsIdentity& identity, const std::vector<std::string>& hosts);
 // Fails with bad_config where the PEM is none.
 [[nodiscard]] Result<std::string> key_print_of(const TlsIdentity& identity);
 
@@ -43,11 +45,24 @@ class TlsContext {
  public:
   struct Impl;
   // For connecting; shows `own` where the other end asks for a key. Sessions are kept and resumed.
-  [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> client(const TlsIdentity& own);
+  // `server_name` is told to the other end, which may have several keys (SNI); empty: none.
+  [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> client(const TlsIdentity& own,
+                                                                        const std::string& server_name = {});
+  // For connecting without a key of one's own. The other end's certificate is compared with those that this
+  // system trusts and with `host` (a name or a numeric address): `required` fails where it is not right,
+  // `looked_at` says so by Stream::is_certified().
+  enum class Certificates { looked_at, required };
+  [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> public_client(const std::string& host,
+                                                                               Certificates certificates);
   // For accepting. `asks_for_key`: clients that have a key show it; those without are taken all the same, and
-  // whoever handles their requests decides. Fails with bad_config where PEM or pair are wrong.
+  // whoever handles their requests decides. Who says the name of `other` gets that one's key, and is asked
+  // for his own. Fails with bad_config where PEM or pair are wrong.
+  struct Named {
+    std::string name;
+    std::shared_ptr<const TlsContext> context;
+  };
   [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> server(const TlsIdentity& own,
-                                                                        bool asks_for_key);
+                                                                        bool asks_for_key, Named other = {});
   explicit TlsContext(std::unique_ptr<Impl> impl);
   ~TlsContext();
   [[nodiscard]] Impl& impl() const { return *impl_; }  // of this layer only

@@ -27,6 +27,9 @@ struct TlsContext::Impl {
 
   Openssl<SSL_CTX> context = {};
   bool is_server = false;
+  std::string server_name = {};  // of a client: what it asks for
+  std::string host = {};         // of a client that looks at certificates: who it must be for
+  Named other = {};              // of a server
 
   void keep(const std::string& peer, Openssl<SSL_SESSION> session);
   // A session is used once, as TLS 1.3 asks.
@@ -39,6 +42,8 @@ struct TlsContext::Impl {
 
 // What OpenSSL last complained of on this thread, and clears it.
 [[nodiscard]] std::string openssl_words();
+// "10.0.0.1", "::1".
+[[nodiscard]] bool is_numeric_address(const std::string& host);
 // Empty where there is none.
 [[nodiscard]] std::string print_of(X509* certificate);
 

@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 
 namespace rbee::net {
@@ -48,16 +49,11 @@ std::string hash(const unsigned char* bytes, std::size_t size) {
   return base64url(digest.data(), digest.size());
 }
 
-bool is_address(const std::string& host) {
-  const bool v4 = host.find_first_not_of("0123456789.") == std::string::npos;
-  return v4 || host.find(':') != std::string::npos;
-}
-
 bool add_hosts(X509* certificate, const std::vector<std::string>& hosts) {
   if (hosts.empty()) return true;
   std::string value;
   for (const std::string& host : hosts)
-    value += cat(value.empty() ? "" : ",", is_address(host) ? "IP:" : "DNS:", host);
+    value += cat(value.empty() ? "" : ",", is_numeric_address(host) ? "IP:" : "DNS:", host);
   X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, value.c_str());
   if (extension == nullptr) return false;
   const bool added = X509_add_ext(certificate, extension, -1) == 1;
@@ -100,6 +96,12 @@ Openssl<EVP_PKEY> read_key(const TlsIdentity& identity) {
   return Openssl<EVP_PKEY>(PEM_read_bio_PrivateKey(bytes.get(), nullptr, nullptr, nullptr));
 }
 
+Openssl<X509> read_certificate(const TlsIdentity& identity) {
+  const Openssl<BIO> bytes(
+      BIO_new_mem_buf(identity.certificate_pem.data(), static_cast<int>(identity.certificate_pem.size())));
+  return Openssl<X509>(PEM_read_bio_X509(bytes.get(), nullptr, nullptr, nullptr));
+}
+
 }  // namespace
 
 std::string openssl_words() {
@@ -110,6 +112,11 @@ std::string openssl_words() {
     words += cat(words.empty() ? "" : "; ", text.data());
   }
   return words;
+}
+
+bool is_numeric_address(const std::string& host) {
+  const bool v4 = host.find_first_not_of("0123456789.") == std::string::npos;
+  return v4 || host.find(':') != std::string::npos;
 }
 
 std::string print_of(X509* certificate) {
@@ -142,10 +149,17 @@ Result<TlsIdentity> renew_certificate(const TlsIdentity& identity, std::string_v
   return TlsIdentity{identity.key_pem, std::move(*certificate)};
 }
 
+bool certifies(const TlsIdentity& identity, const std::vector<std::string>& hosts) {
+  const Openssl<X509> certificate = read_certificate(identity);
+  return certificate && std::ranges::all_of(hosts, [&](const std::string& host) {
+           return (is_numeric_address(host)
+                       ? X509_check_ip_asc(certificate.get(), host.c_str(), 0)
+                       : X509_check_host(certificate.get(), host.data(), host.size(), 0, nullptr)) == 1;
+         });
+}
+
 Result<std::string> key_print_of(const TlsIdentity& identity) {
-  const Openssl<BIO> bytes(
-      BIO_new_mem_buf(identity.certificate_pem.data(), static_cast<int>(identity.certificate_pem.size())));
-  const Openssl<X509> certificate(PEM_read_bio_X509(bytes.get(), nullptr, nullptr, nullptr));
+  const Openssl<X509> certificate = read_certificate(identity);
   if (!certificate) return no_pem();
   return print_of(certificate.get());
 }

@@ -1,6 +1,7 @@
 #include "net/tls_session.h"
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 namespace rbee::net {
 
@@ -27,6 +28,14 @@ TlsSession::TlsSession(std::shared_ptr<const TlsContext> context, std::string pe
     return;
   }
   SSL_set_connect_state(ssl_.get());
+  const std::string& name = context_->impl().server_name;
+  if (!name.empty()) SSL_set_tlsext_host_name(ssl_.get(), name.c_str());
+  if (const std::string& host = context_->impl().host; !host.empty()) {
+    if (is_numeric_address(host))
+      X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), host.c_str());
+    else
+      SSL_set1_host(ssl_.get(), host.c_str());
+  }
   if (peer_.empty()) return;
   if (const Openssl<SSL_SESSION> kept = context_->impl().take(peer_)) SSL_set_session(ssl_.get(), kept.get());
 }
@@ -106,6 +115,11 @@ void TlsSession::sent(std::size_t bytes) {
 }
 
 std::string TlsSession::peer_key() const { return print_of(SSL_get0_peer_certificate(ssl_.get())); }
+
+bool TlsSession::is_certified() const {
+  return !context_->impl().host.empty() && SSL_get_verify_result(ssl_.get()) == X509_V_OK &&
+         SSL_get0_peer_certificate(ssl_.get()) != nullptr;
+}
 
 bool TlsSession::was_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
 

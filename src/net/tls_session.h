@@ -37,6 +37,8 @@ class TlsSession {
 
   // The print of the key that the other end proved to have; empty: it showed none.
   [[nodiscard]] std::string peer_key() const;
+  // Of a public_client: its certificate is one that this system trusts, for that host.
+  [[nodiscard]] bool is_certified() const;
   [[nodiscard]] bool was_resumed() const;
   // OpenSSL's words about what failed last.
   [[nodiscard]] const std::string& failure() const { return failure_; }

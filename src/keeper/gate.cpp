@@ -1,0 +1,135 @@
+#include "keeper/gate.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+#include <array>
+
+namespace rbee::keeper {
+namespace {
+
+// Written by a proxy that passes a request on, each by some of them.
+constexpr std::array<std::string_view, 4> of_proxies = {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"};
+
+bool came_through_a_proxy(const net::Headers& headers) {
+  return std::ranges::any_of(of_proxies,
+                             [&](std::string_view name) { return headers.find(name).has_value(); });
+}
+
+Error no_key(bool presented) {
+  return Error{ErrorCode::invalid_api_key,
+               presented ? "This API key is not known here." : "This keeper wants an API key."};
+}
+
+Error no_admin(const ApiKey& key) {
+  return Error{ErrorCode::not_allowed,
+               cat("The key '", key.name, "' does not open what administers the system."),
+               "`rbee key add NAME --admin` on the keeper's machine makes one that does."};
+}
+
+}  // namespace
+
+Gate::Gate(const Clock& clock, std::shared_ptr<Log> log, std::filesystem::path file)
+    : clock_(clock), log_(std::move(log)), file_(std::move(file)) {}
+
+Gate::Mark Gate::look() const {
+  Mark mark;
+  std::error_code missing;
+  mark.changed = std::filesystem::last_write_time(file_, missing);
+  if (missing) return {};
+  mark.bytes = std::filesystem::file_size(file_, missing);
+  return mark;
+}
+
+Result<void> Gate::read(const Mark& mark) {
+  seen_ = mark;
+  const Result<ApiKeys> keys = read_keys(file_);
+  if (!keys) return keys.error();
+  keys_ = std::make_shared<const ApiKeys>(*keys);
+  limits_.forget_all_but(*keys_);
+  return {};
+}
+
+Result<void> Gate::open() {
+  const std::scoped_lock lock(mutex_);
+  return read(look());
+}
+
+bool Gate::has_keys() const {
+  const std::scoped_lock lock(mutex_);
+  return !keys_->empty();
+}
+
+void Gate::set_origins(std::vector<std::string> origins) {
+  const std::scoped_lock lock(mutex_);
+  origins_ = std::move(origins);
+}
+
+// A look costs a microsecond, and only requests with a key pay it; a key that was removed opens nothing from
+// then on.
+std::shared_ptr<const ApiKeys> Gate::keys_now() {
+  const Mark now = look();
+  const std::scoped_lock lock(mutex_);
+  if (now == seen_) return keys_;
+  if (const Result<void> taken = read(now); !taken)
+    log_->warning(cat(taken.error().message, " The keys that were known before still hold."));
+  else
+    log_->info(cat("The API keys have changed: there are ", keys_->all().size(), "."));
+  return keys_;
+}
+
+Result<Page> Gate::page_of(const net::RequestHead& head) const {
+  const std::scoped_lock lock(mutex_);
+  return keeper::page_of(head, origins_);
+}
+
+Result<Visitor> Gate::admit(const net::RequestHead& head, Page page, bool from_this_machine, Right right) {
+  Visitor visitor;
+  const std::string_view presented = presented_key(head.headers.find("Authorization").value_or(""),
+                                                   head.headers.find("x-api-key").value_or(""));
+  if (!presented.empty()) {
+    const std::shared_ptr<const ApiKeys> keys = keys_now();
+    if (const ApiKey* key = keys->find(presented)) visitor.key = {keys, key};
+  }
+  const bool local = from_this_machine && !came_through_a_proxy(head.headers);
+  if (!visitor.key) {
+    if (local) {
+      if (const Result<void> meant = check_host(head); !meant) return meant.error();
+    } else if (right != Right::anyone) {
+      return no_key(!presented.empty());
+    }
+  }
+  if (right != Right::admin) return visitor;
+  if (visitor.key && visitor.key->admin) return visitor;
+  if (!local) return no_admin(*visitor.key);
+  if (page == Page::allowed) {
+    return Error{ErrorCode::not_allowed,
+                 "A page of another site may not administer the system without a key for that.",
+                 "`rbee key add NAME --admin` makes one."};
+  }
+  return visitor;
+}
+
+std::optional<Gate::TooMany> Gate::take_request(const Visitor& visitor) {
+  if (!visitor.key) return std::nullopt;
+  const ApiKey& key = *visitor.key;
+  const std::scoped_lock lock(mutex_);
+  const std::optional<KeyLimits::Wait> wait = limits_.take_request(key, clock_.now());
+  if (!wait) return std::nullopt;
+  const bool tokens = wait->of == KeyLimits::Of::tokens;
+  return TooMany{
+      {ErrorCode::rate_limited,
+       cat("The key '", key.name, "' has used its ", tokens ? key.tokens_per_minute : key.requests_per_minute,
+           tokens ? " tokens" : " requests", " of a minute."),
+       cat("It may ask again in ", wait->seconds, " s."),
+       {}},
+      wait->seconds};
+}
+
+void Gate::spend(const Visitor& visitor, std::uint64_t tokens) {
+  if (!visitor.key) return;
+  const std::scoped_lock lock(mutex_);
+  limits_.spend_tokens(*visitor.key, tokens, clock_.now());
+}
+
+}  // namespace rbee::keeper
