@@ -125,6 +125,8 @@ describe('a hive that cannot be dialled', () => {
   test('belongs to one system only', async () => {
     const second = await Rbee.start({ demo: false });
     try {
+      const own = await second.run(['hive', 'join', `127.0.0.1:${system.port}`, '--json']);
+      assert.equal(own.json().error.code, 'in_use', own.stdout);
       const refused = await hive.run('hive', 'join', `127.0.0.1:${second.port}`);
       assert.equal(refused.json().error.code, 'in_use', refused.stdout);
       assert.match(refused.json().error.hint, /--revoke/);

@@ -61,10 +61,13 @@ Task<Result<void>> put_demo_in_service(const Context& context, AdminClient& clie
 
 std::string greeting(const std::string& address, bool demo) {
   const std::string model = demo ? demo_model_name : "MODEL";
-  std::string text =
-      cat("rbee is up: ", address, "\n\n  curl ", address,
-          "/v1/chat/completions -H 'Content-Type: application/json' \\\n    -d '{\"model\": \"", model,
-          "\", \"messages\": [{\"role\": \"user\", \"content\": \"What is rbee?\"}]}'\n\n");
+  // Over TLS a client takes the keeper's certificate, from its state folder, and a key.
+  const bool secure = address.starts_with("https://");
+  const std::string_view more =
+      secure ? " --cacert keeper/certificate.pem -H \"Authorization: Bearer $RBEE_API_KEY\"" : "";
+  std::string text = cat("rbee is up: ", address, "\n\n  curl ", address, "/v1/chat/completions", more,
+                         " -H 'Content-Type: application/json' \\\n    -d '{\"model\": \"", model,
+                         "\", \"messages\": [{\"role\": \"user\", \"content\": \"What is rbee?\"}]}'\n\n");
   text += demo ? cat("Next: `rbee chat ", model, "` talks to it; `rbee status` shows what runs")
                : std::string(
                      "Next: `rbee worker deploy` puts this machine's devices in service; "

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/home_lock.h"
 #include "cli/keeper_address.h"
 #include "cli/run.h"
 #include "cli/running_hive.h"
@@ -52,8 +53,14 @@ net::Task<Result<Asked>> ask(net::Loop& loop, KeeperAddress keeper, net::Secure 
   co_return std::move(asked);
 }
 
-// A hive belongs to one system.
-Result<void> check_free(const hive::TrustFiles& trust) {
+// A hive belongs to one system: that of its home's keeper, where one runs.
+Result<void> check_free(const Context& context, const hive::TrustFiles& trust) {
+  if (const std::optional<Holder> holder = find_holder(context.paths.lock)) {
+    return Error{
+        ErrorCode::in_use,
+        cat("This hive is that of the keeper of its own home, where `rbee ", holder->command, "` runs."),
+        "`rbee down` ends it; `rbee hive` runs a hive alone, which can join another machine's keeper."};
+  }
   const Result<std::optional<hive::KnownKeeper>> keeper = trust.read_keeper();
   if (!keeper) return keeper.error();
   if (!*keeper || (*keeper)->asking) return {};
@@ -108,7 +115,7 @@ void tell(const Context& context, const hive::KnownKeeper& keeper, const std::st
 
 Result<void> run_hive_join(const Context& context) {
   const hive::TrustFiles trust(context.paths.hive_folder);
-  if (const Result<void> is_free = check_free(trust); !is_free) return is_free;
+  if (const Result<void> is_free = check_free(context, trust); !is_free) return is_free;
   std::string given = context.options.source;
   if (given.find("://") == std::string::npos) given = cat("https://", given);
   const Result<KeeperAddress> address = parse_keeper_address(given, "KEEPER");

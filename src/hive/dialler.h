@@ -64,6 +64,8 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
                                                       Inside inside);
   // Something is different: another keeper, another address. It goes at once.
   void look_again();
+  // The keeper follows this hive no longer: it is gone to within a second, if it does not come back before.
+  void lost() { backoff_.reset(); }
   // Nothing of `inside` is called any more after this.
   void stop();
 

@@ -261,8 +261,7 @@ net::Task<void> Door::answer_keeper(std::shared_ptr<Door> self, net::Exchange& e
   co_await answering;
   if (!follows) co_return;
   --self->followers_;
-  // Whether the keeper comes back by itself is seen in a moment; else this hive goes to it.
-  if (!self->closed_) self->dialler_->look_again();
+  if (!self->closed_) self->dialler_->lost();
 }
 
 net::Task<void> Door::pair(net::Exchange& exchange) {

@@ -123,6 +123,19 @@ TEST_F(DoorTest, OneThatIsForgottenIsAStranger) {
   EXPECT_TRUE(knock(own, "GET", "/report").starts_with("403 "));
 }
 
+TEST_F(DoorTest, AKeeperThatWasAskedLetsThisHiveInByComing) {
+  const net::TlsIdentity asked = keeper("asked");
+  const KnownKeeper record{
+      .key_print = net::key_print_of(asked).value(), .hive_name = "laptop", .addresses = {}, .asking = true};
+  ASSERT_TRUE(write_file(TrustFiles(folder_.path()).keeper, keeper_text(record)));
+  ASSERT_TRUE(loop_.block_on(door_->look_again()));
+  EXPECT_TRUE(knock(keeper("other"), "GET", "/report").starts_with("403 "));
+  EXPECT_EQ(name_, "");
+  EXPECT_EQ(knock(asked, "GET", "/report"), R"(200 {"inside":true})");
+  EXPECT_EQ(name_, "laptop");
+  EXPECT_FALSE(door_->keeper()->asking);
+}
+
 TEST_F(DoorTest, ANewTokenMovesTheHiveToAnotherSystem) {
   const net::TlsIdentity first = keeper("first");
   const net::TlsIdentity second = keeper("second");

@@ -1,8 +1,9 @@
 // Gate: whether a request may come in, as whom, and how much of it there may be.
 //
 // A client on this machine needs no key, and may do everything; any other needs one that `rbee key add`
-// made. What a proxy on this machine passes on (it says so in a header) is not of this machine. Keys that
-// change while the keeper runs hold from the next request on. Safe from every thread.
+// made. What a proxy on this machine passes on (it says so in a header) may be anybody's: it administers
+// nothing without a key, and where there are keys it needs one. Keys that change while the keeper runs hold
+// from the next request on. Safe from every thread.
 #pragma once
 
 #include "base/clock.h"

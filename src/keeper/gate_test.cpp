@@ -97,13 +97,19 @@ TEST_F(GateTest, OnlyAKeyForThatAdministersFromElsewhere) {
   EXPECT_EQ(admitted(From::here, Right::admin, with(ann, "localhost")), "ann");
 }
 
-TEST_F(GateTest, WhatAProxyHerePassesOnIsNotOfThisMachine) {
+TEST_F(GateTest, WhatAProxyHerePassesOnNeedsAKeyWhereThereAreSomeAndNeverAdministers) {
   ASSERT_TRUE(gate_.open());
+  const auto passed_on = [](const char* field) {
+    return net::Headers{{"Host", "localhost"}, {field, "203.0.113.7"}};
+  };
   for (const char* field : {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"}) {
-    EXPECT_EQ(admitted(From::here, Right::client, {{"Host", "localhost"}, {field, "203.0.113.7"}}),
-              "invalid_api_key")
-        << field;
+    EXPECT_EQ(admitted(From::here, Right::client, passed_on(field)), "anonymous") << field;
+    EXPECT_EQ(admitted(From::here, Right::admin, passed_on(field)), "invalid_api_key") << field;
   }
+  add({.name = "ann", .hash = {}});
+  ASSERT_TRUE(gate_.open());
+  for (const char* field : {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"})
+    EXPECT_EQ(admitted(From::here, Right::client, passed_on(field)), "invalid_api_key") << field;
 }
 
 TEST_F(GateTest, APageOfAnotherSiteGetsInOnlyWhereItIsNamedAndNeverToAdminister) {

@@ -183,7 +183,7 @@ net::Task<Result<net::Stream>> HiveConnections::borrow(std::shared_ptr<HiveConne
   const Lent::Waiter waiter{&loop, std::make_shared<net::Stream::Detached>(),
                             std::make_shared<net::Signal>(loop), std::make_shared<std::atomic<bool>>(false)};
   self->loops_.front()->post([lent = self->lent_, hive, waiter, now = loop.clock().now()]() mutable {
-    lent->wait(hive, std::move(waiter), now);
+    lent->wait(hive, waiter, now);
     lent.reset();
   });
   net::Task<bool> waiting = waiter.here->wait(within);

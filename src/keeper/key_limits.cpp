@@ -11,7 +11,7 @@ constexpr double seconds_per_minute = 60;
 }  // namespace
 
 void KeyLimits::Bucket::fill(std::uint64_t per_minute, Instant now) {
-  const double most = static_cast<double>(per_minute);
+  const auto most = static_cast<double>(per_minute);
   const double seconds = static_cast<double>((now - filled).count()) / 1000;
   level = used ? std::min(most, level + most * seconds / seconds_per_minute) : most;
   used = true;
