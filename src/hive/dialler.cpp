@@ -14,7 +14,7 @@ constexpr std::size_t largest_answer_bytes = 65536;
 // Without a keeper there is nothing to look for until somebody says so.
 constexpr Milliseconds rests{60'000};
 // The keeper itself comes to this hive: it need not be told again and again.
-constexpr Milliseconds after_followed{5'000};
+constexpr Milliseconds after_followed{2'000};
 constexpr double jitter = 0.5;
 
 }  // namespace

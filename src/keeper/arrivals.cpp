@@ -100,7 +100,10 @@ net::Task<bool> wants_connection(std::shared_ptr<Core> core, net::Loop& loop, Kn
                                  LinkRequest request) {
   const HiveWay way = core->hives->way(hive.name);
   if (request.spare) co_return way.lent;
-  if (!way.lent && is_up(*core, hive.name)) co_return false;
+  const bool up = !way.lent && is_up(*core, hive.name);
+  const std::vector<std::string>& told = request.addresses;
+  const bool moved = !told.empty() && std::ranges::find(told, way.text()) == told.end();
+  if (up && !moved) co_return false;
   net::Task<std::optional<net::Endpoint>> reaching =
       reach(core, loop, hive.key_print, std::move(request.addresses));
   const std::optional<net::Endpoint> there = co_await reaching;
@@ -109,6 +112,7 @@ net::Task<bool> wants_connection(std::shared_ptr<Core> core, net::Loop& loop, Kn
       ask_it_by(*core, hive.name, {.endpoint = *there, .secure = {core->tls, hive.key_print}});
     co_return false;
   }
+  if (up) co_return false;
   if (!way.lent) ask_it_by(*core, hive.name, {.secure = {core->tls, hive.key_print}, .lent = true});
   co_return true;
 }

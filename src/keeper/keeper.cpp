@@ -302,7 +302,7 @@ Result<void> Keeper::Impl::open_gate() {
 Result<void> Keeper::Impl::listen(const net::TlsIdentity& own) {
   const KeeperOptions& options = core->options;
   const net::Handler handler = [core = core](net::Exchange& exchange) { return handle(core, exchange); };
-  const Result<net::ServerOptions> how = server_options(options, own);
+  const Result<net::ServerOptions> how = server_options(options, own, core->log);
   if (!how) return how.error();
   Result<std::unique_ptr<net::HttpServer>> opened =
       net::HttpServer::listen(runtime.loops(), options.listen, handler, *how);

@@ -6,6 +6,9 @@
 #include "net/own_addresses.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <mutex>
+#include <utility>
 
 namespace rbee::keeper {
 namespace {
@@ -25,13 +28,64 @@ bool is_host_name(std::string_view name) {
   });
 }
 
-Result<net::TlsIdentity> users_identity(const KeeperTls& tls) {
-  Result<std::string> certificate = read_file(tls.certificate_file, largest_pem_bytes);
-  if (!certificate) return certificate.error();
-  Result<std::string> key = read_file(tls.key_file, largest_pem_bytes);
-  if (!key) return key.error();
-  return net::TlsIdentity{std::move(*key), std::move(*certificate)};
-}
+// The user's certificate and key, read again when one of their files has changed. Safe from every thread.
+class UsersCertificate {
+ public:
+  UsersCertificate(KeeperTls files, std::shared_ptr<const net::TlsContext> for_hives,
+                   std::shared_ptr<Log> log)
+      : files_(std::move(files)), for_hives_(std::move(for_hives)), log_(std::move(log)) {}
+
+  // Fails with bad_config or io_failed. Blocks.
+  [[nodiscard]] Result<void> open() {
+    const std::scoped_lock lock(mutex_);
+    seen_ = look();
+    return read();
+  }
+  // Two looks at files, and a few kB where they have changed.
+  [[nodiscard]] std::shared_ptr<const net::TlsContext> now() {
+    const Mark mark = look();
+    const std::scoped_lock lock(mutex_);
+    if (std::exchange(seen_, mark) == mark) return context_;
+    if (const Result<void> taken = read(); !taken)
+      log_->warning(cat(taken.error().message, " The certificate that was shown before still is."));
+    else
+      log_->info(cat("The certificate '", files_.certificate_file.string(), "' is shown from now on."));
+    return context_;
+  }
+
+ private:
+  using Mark = std::pair<std::filesystem::file_time_type, std::filesystem::file_time_type>;
+
+  [[nodiscard]] Mark look() const {
+    std::error_code ignored;
+    return {std::filesystem::last_write_time(files_.certificate_file, ignored),
+            std::filesystem::last_write_time(files_.key_file, ignored)};
+  }
+  [[nodiscard]] Result<void> read() {
+    Result<std::string> certificate = read_file(files_.certificate_file, largest_pem_bytes);
+    if (!certificate) return certificate.error();
+    Result<std::string> key = read_file(files_.key_file, largest_pem_bytes);
+    if (!key) return key.error();
+    Result<std::shared_ptr<const net::TlsContext>> context = net::TlsContext::server(
+        {std::move(*key), std::move(*certificate)}, false, {name_for_hives, for_hives_});
+    if (context) {
+      context_ = std::move(*context);
+      return {};
+    }
+    Error error = context.error();
+    error.message =
+        cat("'", files_.certificate_file.string(), "' and '", files_.key_file.string(), "': ", error.message);
+    error.hint = "tls under [keeper] in rbee.toml names a certificate (with its chain) and its key, as PEM.";
+    return error;
+  }
+
+  KeeperTls files_;
+  std::shared_ptr<const net::TlsContext> for_hives_;
+  std::shared_ptr<Log> log_;
+  std::mutex mutex_;
+  Mark seen_;
+  std::shared_ptr<const net::TlsContext> context_;
+};
 
 }  // namespace
 
@@ -68,7 +122,8 @@ std::string plain_warning(std::string_view address) {
              " (tls = \"off\"): keys and answers can be read on the way.");
 }
 
-Result<net::ServerOptions> server_options(const KeeperOptions& options, const net::TlsIdentity& own) {
+Result<net::ServerOptions> server_options(const KeeperOptions& options, const net::TlsIdentity& own,
+                                          std::shared_ptr<Log> log) {
   using Plain = net::ServerOptions::Plain;
   net::ServerOptions server;
   server.error_body = [](std::string_view path, const Error& error) {
@@ -81,21 +136,19 @@ Result<net::ServerOptions> server_options(const KeeperOptions& options, const ne
     server.plain = Plain::everybody;
     return server;
   }
-  const bool users = options.tls.mode == KeeperTls::Mode::files;
-  const Result<net::TlsIdentity> shown = users ? users_identity(options.tls) : own;
-  if (!shown) return shown.error();
-  Result<std::shared_ptr<const net::TlsContext>> tls =
-      net::TlsContext::server(*shown, false, {name_for_hives, std::move(*for_hives)});
-  if (!tls && users) {
-    Error error = tls.error();
-    error.message = cat("'", options.tls.certificate_file.string(), "' and '", options.tls.key_file.string(),
-                        "': ", error.message);
-    error.hint = "tls under [keeper] in rbee.toml names a certificate (with its chain) and its key, as PEM.";
-    return error;
+  server.plain = Plain::this_machine;
+  if (options.tls.mode == KeeperTls::Mode::files) {
+    const auto certificate =
+        std::make_shared<UsersCertificate>(options.tls, std::move(*for_hives), std::move(log));
+    if (const Result<void> opened = certificate->open(); !opened) return opened.error();
+    server.tls = certificate->now();
+    server.tls_now = [certificate] { return certificate->now(); };
+    return server;
   }
+  Result<std::shared_ptr<const net::TlsContext>> tls =
+      net::TlsContext::server(own, false, {name_for_hives, std::move(*for_hives)});
   if (!tls) return tls.error();
   server.tls = std::move(*tls);
-  server.plain = Plain::this_machine;
   return server;
 }
 

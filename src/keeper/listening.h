@@ -22,8 +22,10 @@ inline constexpr const char* name_for_hives = "hives.rbee.internal";
                                                            const net::Endpoint& listens);
 // Of `own`, the keeper's key. Fails with bad_config or io_failed where the user's files are not right.
 // Blocks.
+// A certificate of the user's that is renewed is shown from the next handshake on.
 [[nodiscard]] Result<net::ServerOptions> server_options(const KeeperOptions& options,
-                                                        const net::TlsIdentity& own);
+                                                        const net::TlsIdentity& own,
+                                                        std::shared_ptr<Log> log);
 // What the user is told of an address that speaks plainly with other machines.
 [[nodiscard]] std::string plain_warning(std::string_view address);
 // Whether clients of other machines speak TLS with it.

@@ -58,7 +58,8 @@ Task<bool> Exchange::Impl::prepare() {
   }
   const std::string got(unread());
   buffer.consume(got.size());
-  Task<Result<void>> securing = stream.secure(options.tls, {}, {}, options.handshake_within, got);
+  const std::shared_ptr<const TlsContext> tls = options.tls_now ? options.tls_now() : options.tls;
+  Task<Result<void>> securing = stream.secure(tls, {}, {}, options.handshake_within, got);
   const Result<void> secured = co_await securing;
   co_return static_cast<bool>(secured);
 }

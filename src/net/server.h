@@ -16,6 +16,8 @@ namespace rbee::net {
 struct ServerOptions {
   // Speaks TLS where there is one; a client's key is known to handlers by Exchange::peer_key().
   std::shared_ptr<const TlsContext> tls = {};
+  // Asked at each handshake, where it is set: what it gives goes before `tls`. Safe from every thread.
+  std::function<std::shared_ptr<const TlsContext>()> tls_now = {};
   // Who may speak without TLS all the same: told apart by the first byte, with which no HTTP begins.
   enum class Plain { nobody, this_machine, everybody };
   Plain plain = Plain::nobody;

@@ -159,6 +159,30 @@ try {
   system = await start();
   const mine = readFileSync(cert);
   assert.equal((await ask(`${url}/v1/models`, { headers: bearer(ann), ca: mine })).status, 200);
+  // Renewed, it is shown from then on.
+  execFileSync('openssl', ['req', '-x509', '-key', pem, '-out', cert, '-subj', '/CN=renewed', '-addext',
+    `subjectAltName=IP:${there}`], { stdio: 'ignore' });
+  const later = readFileSync(cert);
+  assert.notDeepEqual(later, mine);
+  await assert.rejects(ask(`${url}/healthz`, { ca: mine }));
+  assert.equal((await ask(`${url}/healthz`, { ca: later })).status, 200);
+
+  // Hives meet the keeper's own key all the same, and dial it there.
+  const { key: own } = (await run(home, ['status', '--json'])).json().keeper;
+  const hive = spawn(program, ['hive', '--name', 'laptop'],
+    { env: { ...process.env, RBEE_HOME: elsewhere }, cwd: root, stdio: 'ignore' });
+  const hiveEnded = new Promise((resolve) => hive.on('exit', resolve));
+  const joined = await until('the hive has asked', async () => {
+    const asked = await cli(['hive', 'join', `${there}:7833#${own}`]);
+    return asked.json().running && asked.json();
+  });
+  assert.equal(joined.keeper_key, own);
+  const approved = await run(home, ['hive', 'approve', 'laptop', '--json']);
+  assert.equal(approved.json().state, 'up', approved.stdout);
+  assert.equal(approved.json().dials, true);
+  hive.kill('SIGTERM');
+  await hiveEnded;
+
   // A command that finds it among those its system trusts asks nobody.
   const trusted = await cli(['status'], { RBEE_KEEPER: `https://${there}`, SSL_CERT_FILE: cert,
     RBEE_API_KEY: await key('chief', '--admin') });
