@@ -156,8 +156,7 @@ Task<void> take_over(std::optional<Stream>& taken, Exchange& exchange) {
 TEST_F(SecureTest, AConnectionMayBeTurnedRound) {
   std::optional<Stream> taken;
   listen([&taken](Exchange& exchange) { return take_over(taken, exchange); });
-  auto inner = HttpServer::listen({&loop_}, Endpoint{.address = "127.0.0.1"}, say_who, {});
-  ASSERT_TRUE(inner);
+  const std::unique_ptr<HttpServer> inner = HttpServer::without_address({&loop_}, say_who, {});
   Result<Stream> dialled = connect(hive_key_);
   ASSERT_TRUE(dialled);
   ClientRequest request{.method = "POST", .target = "/link", .headers = {{"Upgrade", "rbee-hive"}}};
@@ -166,9 +165,26 @@ TEST_F(SecureTest, AConnectionMayBeTurnedRound) {
   ASSERT_TRUE(upgraded) << upgraded.error().message;
   ASSERT_TRUE(upgraded->stream.is_open());
   ASSERT_TRUE(taken.has_value());
-  (*inner)->adopt(loop_, std::move(upgraded->stream), std::move(upgraded->rest));
+  int first_asked = 0;
+  inner->adopt(loop_, std::move(upgraded->stream), std::move(upgraded->rest), [&] { ++first_asked; });
   EXPECT_EQ(loop_.block_on(ask_on(*taken, server_->endpoint(), "123")), cat(hive_key_, " 3"));
   EXPECT_EQ(loop_.block_on(ask_on(*taken, server_->endpoint(), "1234")), cat(hive_key_, " 4"));
+  EXPECT_EQ(first_asked, 1);
+}
+
+TEST_F(SecureTest, WhatOneKeyHasOpenCanBeClosed) {
+  listen(say_who);
+  Result<Stream> stream = connect(hive_key_);
+  ASSERT_TRUE(stream);
+  EXPECT_EQ(loop_.block_on(ask_on(*stream, server_->endpoint(), "")),
+            cat(key_print_of(keeper_).value(), " 0"));
+  server_->close_those_of("of-nobody");
+  EXPECT_EQ(loop_.block_on(ask_on(*stream, server_->endpoint(), "")),
+            cat(key_print_of(keeper_).value(), " 0"));
+  server_->close_those_of(key_print_of(keeper_).value());
+  char byte = 0;
+  const Result<std::size_t> end = loop_.block_on(stream->read_some(&byte, 1));
+  EXPECT_TRUE(!end || *end == 0);
 }
 
 }  // namespace

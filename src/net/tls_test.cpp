@@ -53,6 +53,46 @@ TEST(TlsSession, EachEndKnowsTheKeyThatTheOtherProved) {
   EXPECT_EQ(client.peer_key().size(), key_print_length);
 }
 
+TEST(TlsSession, WhoSaysTheOtherNameMeetsTheOtherKeyAndIsAskedForHisOwn) {
+  const TlsIdentity shown = identity("shown");
+  const TlsIdentity inner = identity("inner");
+  const TlsIdentity hive = identity("gaming-pc");
+  const auto both = TlsContext::server(shown, false, {"hives.rbee.internal", server_of(inner, true)}).value();
+  TlsSession anybody(TlsContext::client(hive, "keeper.lan").value(), {});
+  TlsSession to_anybody(both, {});
+  join(anybody, to_anybody);
+  EXPECT_EQ(anybody.peer_key(), key_print_of(shown).value());
+  EXPECT_EQ(to_anybody.peer_key(), "");
+  TlsSession dialled(TlsContext::client(hive, "hives.rbee.internal").value(), {});
+  TlsSession to_hive(both, {});
+  join(dialled, to_hive);
+  EXPECT_EQ(dialled.peer_key(), key_print_of(inner).value());
+  EXPECT_EQ(to_hive.peer_key(), key_print_of(hive).value());
+}
+
+TEST(TlsSession, ACertificateThatNobodyHereTrustsIsLookedAtOrRefused) {
+  using enum TlsContext::Certificates;
+  const auto server = server_of(identity("keeper"), false);
+  TlsSession curious(TlsContext::public_client("gaming-pc", looked_at).value(), {});
+  TlsSession first(server, {});
+  join(curious, first);
+  EXPECT_FALSE(curious.is_certified());
+  EXPECT_EQ(curious.peer_key().size(), key_print_length);
+  TlsSession strict(TlsContext::public_client("gaming-pc", required).value(), {});
+  TlsSession second(server, {});
+  join(strict, second);
+  EXPECT_EQ(strict.handshake(), TlsSession::Outcome::failed);
+}
+
+TEST(Certifies, NamesAndAddressesMustAllBeInIt) {
+  const TlsIdentity own = identity("gaming-pc");
+  EXPECT_TRUE(certifies(own, {}));
+  EXPECT_TRUE(certifies(own, {"127.0.0.1", "::1", "gaming-pc"}));
+  EXPECT_FALSE(certifies(own, {"127.0.0.1", "10.0.0.1"}));
+  EXPECT_FALSE(certifies(own, {"mac-studio"}));
+  EXPECT_FALSE(certifies({"", ""}, {}));
+}
+
 TEST(TlsSession, AServerThatDoesNotAskSeesNoKey) {
   TlsSession client(TlsContext::client(identity("keeper")).value(), {});
   TlsSession server(server_of(identity("gaming-pc"), false), {});
