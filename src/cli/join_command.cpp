@@ -107,7 +107,7 @@ void tell(const Context& context, const hive::KnownKeeper& keeper, const std::st
       cat("This hive asks ", keeper.addresses.front(), " to be let in as '", keeper.hive_name, "'."));
   context.out.note(cat("Next, where the keeper is: rbee hive approve ", keeper.hive_name));
   context.out.note(cat("`rbee hive info ", keeper.hive_name, "` there must show the key ", own_key,
-                       ", and its log the keeper's, ", keeper.key_print, "."));
+                       ", and `rbee status --json` the keeper's, ", keeper.key_print, "."));
   if (!runs) context.out.note("No hive runs here now: `rbee hive` starts it, and it goes on asking.");
 }
 

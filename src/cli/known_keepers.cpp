@@ -49,7 +49,7 @@ Result<Met> meet(net::Loop& loop, const KeeperAddress& address) {
 Error not_known(const KeeperAddress& address, const std::string& key) {
   return Error{ErrorCode::not_allowed,
                cat("The keeper at ", address.url(), " is not known here; its key is ", key, "."),
-               cat("If its log (or `rbee status` there) says the same, write --keeper '",
+               cat("If its log (or `rbee status --json` there, keeper.key) says the same, write --keeper '",
                    address.secure ? "https://" : "", name_of(address), "#", key, "' once.")};
 }
 

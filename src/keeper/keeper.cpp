@@ -319,10 +319,10 @@ Result<void> Keeper::Impl::listen(const net::TlsIdentity& own) {
 
 void Keeper::Impl::tell_where() const {
   const bool secure = is_secure(core->options);
+  const bool local = net::is_loopback(core->options.listen);
   core->log->info(cat("The keeper listens on ", secure ? "https://" : "http://", core->address.text(),
-                      secure ? cat(", its key is ", core->key_print) : std::string()));
-  if (!secure && !net::is_loopback(core->options.listen))
-    core->log->warning(plain_warning(core->address.text()));
+                      local ? std::string() : cat(", its key is ", core->key_print)));
+  if (!secure && !local) core->log->warning(plain_warning(core->address.text()));
 }
 
 Keeper::Keeper(net::Runtime& runtime, Clock& clock, Random& random, std::shared_ptr<Log> log,
