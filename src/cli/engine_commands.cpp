@@ -51,6 +51,8 @@ Result<engine::PackInfo> install(const Context& context, Backend backend) {
   Progress progress(context.out, context.clock);
   engine::InstallOptions options;
   options.environment = context.environment.variables;
+  if (backend == Backend::cuda)
+    options.library_folders = device::cuda_library_folders(probe_settings(context).probes);
   if (backend == Backend::rocm)
     options.rocm_targets = device::rocm_targets(hive::probe_machine(probe_settings(context)));
   options.progress = [&progress](std::string_view message, int done, int total) {

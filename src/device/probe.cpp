@@ -1,6 +1,7 @@
 #include "device/probe.h"
 
 #include "base/text.h"
+#include "device/cuda_toolkit.h"
 #include "device/facts_json.h"
 
 #include <algorithm>
@@ -95,6 +96,15 @@ Detection probe_here(const ProbeOptions& options) {
   if (!needs_probes(facts)) return understand(facts);
   for (const ProbeKind kind : all_probes) (void)take_facts(kind, run_probe(kind, options), facts);
   return understand(facts);
+}
+
+std::vector<std::string> cuda_library_folders(const ProbeOptions& options) {
+  const RootedFiles files(options.root);
+  std::vector<std::string> folders;
+  for (const std::string& folder : cuda_library_folders(files)) {
+    if (const auto place = files.place(folder)) folders.push_back(place->string());
+  }
+  return folders;
 }
 
 std::vector<std::string> rocm_targets(const Machine& machine) {

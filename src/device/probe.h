@@ -43,6 +43,9 @@ void take_silence(ProbeKind kind, std::string_view why, MachineFacts& facts);
 // All probes one after the other in this process: for tests, with libraries that can be trusted.
 [[nodiscard]] Detection probe_here(const ProbeOptions& options);
 
+// Folders of this machine (under the root) where CUDA's own libraries may lie, best first.
+[[nodiscard]] std::vector<std::string> cuda_library_folders(const ProbeOptions& options);
+
 // The gfx targets of the devices that ROCm can use, each once: what its engine pack is built for.
 [[nodiscard]] std::vector<std::string> rocm_targets(const Machine& machine);
 

@@ -8,6 +8,7 @@
 #include "engine/install_steps.h"
 #include "engine/manifest.h"
 #include "engine/tool_runner.h"
+#include "engine/vendor_libraries.h"
 
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
@@ -53,16 +54,19 @@ Result<std::vector<fs::path>> files_in(const fs::path& folder) {
 // One installation, from the lock to the pack. Its work folder is removed by the caller.
 class Installation {
  public:
-  Installation(fs::path engines, fs::path work, Backend backend, const InstallOptions& options,
-               const PackPlan& plan)
+  Installation(fs::path engines, fs::path work, Backend backend, const InstallOptions& options, PackPlan plan)
       : engines_(std::move(engines)),
         work_(std::move(work)),
         backend_(backend),
         options_(options),
-        plan_(plan),
+        plan_(std::move(plan)),
         tools_(engines_ / cat("install-", lower(backend_name(backend)), ".log"),
-               tool_environment(options.environment), options.cancel) {}
+               tool_environment(options.environment), options.cancel),
+        library_folders_(all_library_folders(options.environment, options.library_folders)) {}
 
+  // Before anything is fetched: what the plug-ins need of the vendor's is here, or they are left out of the
+  // plan.
+  Result<void> look_for_libraries();
   Result<void> build_core(const fs::path& core);
   Result<void> assemble(const fs::path& core, const fs::path& place);
 
@@ -81,8 +85,9 @@ class Installation {
   const fs::path work_;
   const Backend backend_;
   const InstallOptions& options_;
-  const PackPlan& plan_;
+  PackPlan plan_;
   ToolRunner tools_;
+  const std::vector<std::string> library_folders_;
   int fetched_ = 0;
 };
 
@@ -210,7 +215,23 @@ Result<int> Installation::take_plugins(const PlannedPackage& package, const fs::
   }
   if (taken == 0)
     return Error{ErrorCode::pack_broken, cat(package.name, "@", plan_.version, " has no plug-in.")};
+  const Result<void> linked = link_libraries(find_libraries(package.needs, library_folders_), folder);
+  if (!linked) return linked.error();
   return taken;
+}
+
+Result<void> Installation::look_for_libraries() {
+  const auto lacks = [this](const PlannedPackage& package) {
+    return find_libraries(package.needs, library_folders_).missing;
+  };
+  std::erase_if(plan_.fallback, [&](const PlannedPackage& package) { return !lacks(package).empty(); });
+  if (plan_.plugins.empty()) return {};
+  const std::vector<std::string> missing = lacks(plan_.plugins.back());
+  if (missing.empty()) return {};
+  if (plan_.fallback.empty()) return libraries_missing(backend_, missing, library_folders_);
+  plan_.plugins.back() = plan_.fallback.front();
+  plan_.fallback.clear();
+  return {};
 }
 
 Result<void> Installation::use_fallback_if_needed(const fs::path& folder) {
@@ -252,6 +273,8 @@ Result<void> install_locked(const fs::path& engines, const fs::path& work, Backe
   const Result<void> space = check_space(engines, options.spare_bytes + needed_bytes(backend, core_is_there));
   if (!space) return space.error();
   Installation installation(engines, work, backend, options, plan);
+  const Result<void> loadable = installation.look_for_libraries();
+  if (!loadable) return loadable.error();
   if (!core_is_there) {
     const Result<void> built = installation.build_core(core);
     if (!built) return built.error();

@@ -101,8 +101,10 @@ Result<PackPlan> plan_pack(Backend backend, std::string_view system, std::string
     case Backend::cuda:
       plan.plugins = {planned(locked_linux_x64, {"libggml-cpu-"}),
                       planned(locked_linux_x64_cuda, {"libggml-cuda."})};
+      plan.plugins.back().needs = {"libcudart.so.13", "libcublas.so.13", "libcublasLt.so.13"};
       // For older drivers: node-llama-cpp falls back to it in the same way.
       plan.fallback = {planned(locked_linux_x64_cuda_ext, {"libggml-cuda."})};
+      plan.fallback.back().needs = {"libcudart.so.12", "libcublas.so.12", "libcublasLt.so.12"};
       break;
     case Backend::rocm:
       // Nobody publishes ROCm plug-ins: it is built from the pack's own sources, for the GPUs that are here.

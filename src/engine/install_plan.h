@@ -16,6 +16,9 @@ struct PlannedPackage {
   // What is taken of it: the files whose names begin so and end with ".so". Never libggml-base or
   // libllama: two copies of those in one process crash it.
   std::vector<std::string> plugins = {};
+  // Libraries of the vendor's toolkit without which the plug-ins do not load, and which npm does not have
+  // (`readelf -d`): "libcudart.so.13".
+  std::vector<std::string> needs = {};
 };
 
 // Whether that file of the package is one of its plug-ins. They end with ".so" on macOS too.
@@ -25,7 +28,8 @@ struct PackPlan {
   std::string version;
   PlannedPackage source;
   std::vector<PlannedPackage> plugins;
-  // Taken in place of the last plug-in where an engine with that one lists no device of the backend.
+  // Taken in place of the last plug-in where this machine lacks what that one needs, or an engine with it
+  // lists no device of the backend.
   std::vector<PlannedPackage> fallback = {};
   std::vector<std::string> cmake_options;
 };
