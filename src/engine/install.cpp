@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "engine/devices.h"
 #include "engine/digest.h"
 #include "engine/install_lock.h"
 #include "engine/install_steps.h"
@@ -54,19 +53,17 @@ Result<std::vector<fs::path>> files_in(const fs::path& folder) {
 // One installation, from the lock to the pack. Its work folder is removed by the caller.
 class Installation {
  public:
-  Installation(fs::path engines, fs::path work, Backend backend, const InstallOptions& options, PackPlan plan)
+  Installation(fs::path engines, fs::path work, Backend backend, const InstallOptions& options,
+               const PackPlan& plan)
       : engines_(std::move(engines)),
         work_(std::move(work)),
         backend_(backend),
         options_(options),
-        plan_(std::move(plan)),
+        plan_(plan),
         tools_(engines_ / cat("install-", lower(backend_name(backend)), ".log"),
                tool_environment(options.environment), options.cancel),
         library_folders_(all_library_folders(options.environment, options.library_folders)) {}
 
-  // Before anything is fetched: what the plug-ins need of the vendor's is here, or they are left out of the
-  // plan.
-  Result<void> look_for_libraries();
   Result<void> build_core(const fs::path& core);
   Result<void> assemble(const fs::path& core, const fs::path& place);
 
@@ -79,13 +76,12 @@ class Installation {
   Result<void> compile(const fs::path& source, const fs::path& build);
   Result<void> take_programs(const fs::path& bin, const fs::path& folder) const;
   Result<int> take_plugins(const PlannedPackage& package, const fs::path& folder);
-  Result<void> use_fallback_if_needed(const fs::path& folder);
 
   const fs::path engines_;
   const fs::path work_;
   const Backend backend_;
   const InstallOptions& options_;
-  PackPlan plan_;
+  const PackPlan& plan_;
   ToolRunner tools_;
   const std::vector<std::string> library_folders_;
   int fetched_ = 0;
@@ -220,32 +216,6 @@ Result<int> Installation::take_plugins(const PlannedPackage& package, const fs::
   return taken;
 }
 
-Result<void> Installation::look_for_libraries() {
-  const auto lacks = [this](const PlannedPackage& package) {
-    return find_libraries(package.needs, library_folders_).missing;
-  };
-  std::erase_if(plan_.fallback, [&](const PlannedPackage& package) { return !lacks(package).empty(); });
-  if (plan_.plugins.empty()) return {};
-  const std::vector<std::string> missing = lacks(plan_.plugins.back());
-  if (missing.empty()) return {};
-  if (plan_.fallback.empty()) return libraries_missing(backend_, missing, library_folders_);
-  plan_.plugins.back() = plan_.fallback.front();
-  plan_.fallback.clear();
-  return {};
-}
-
-Result<void> Installation::use_fallback_if_needed(const fs::path& folder) {
-  if (plan_.fallback.empty()) return {};
-  tell(cat("Looking for ", backend_name(backend_), " devices"));
-  const auto devices = list_engine_devices((folder / "llama-server").string(), tools_.environment());
-  if (devices && !devices->empty()) return {};
-  for (const PlannedPackage& package : plan_.fallback) {
-    const Result<int> taken = take_plugins(package, folder);
-    if (!taken) return taken.error();
-  }
-  return {};
-}
-
 Result<void> Installation::assemble(const fs::path& core, const fs::path& place) {
   const fs::path folder = work_ / "pack";
   const Result<void> programs = take_programs(core, folder);
@@ -257,8 +227,6 @@ Result<void> Installation::assemble(const fs::path& core, const fs::path& place)
     const Result<int> taken = take_plugins(package, folder);
     if (!taken) return taken.error();
   }
-  const Result<void> usable = use_fallback_if_needed(folder);
-  if (!usable) return usable.error();
   tell("Writing the engine pack");
   const Result<Manifest> sealed =
       seal(folder, {.backend = backend_, .version = plan_.version, .source = source_text()});
@@ -273,8 +241,6 @@ Result<void> install_locked(const fs::path& engines, const fs::path& work, Backe
   const Result<void> space = check_space(engines, options.spare_bytes + needed_bytes(backend, core_is_there));
   if (!space) return space.error();
   Installation installation(engines, work, backend, options, plan);
-  const Result<void> loadable = installation.look_for_libraries();
-  if (!loadable) return loadable.error();
   if (!core_is_there) {
     const Result<void> built = installation.build_core(core);
     if (!built) return built.error();
@@ -313,7 +279,12 @@ Result<PackInfo> install_planned(const fs::path& engines, Backend backend, const
 Result<PackInfo> install_pack(const fs::path& engines, Backend backend, const InstallOptions& options) {
   utsname system{};
   ::uname(&system);
-  const Result<PackPlan> plan = plan_pack(backend, system.sysname, system.machine, options.rocm_targets);
+  CudaHere cuda = options.cuda;
+  const std::vector<std::string> folders = all_library_folders(options.environment, options.library_folders);
+  for (const fs::path& file : find_libraries(cuda_library_names(), folders).found)
+    cuda.libraries.push_back(file.filename().string());
+  const Result<PackPlan> plan =
+      plan_pack(backend, system.sysname, system.machine, options.rocm_targets, cuda);
   if (!plan) return plan.error();
   return install_planned(engines, backend, options, *plan);
 }

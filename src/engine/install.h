@@ -6,6 +6,7 @@
 // point leaves nothing that could be taken for a pack; the next one sweeps up what it left.
 #pragma once
 
+#include "engine/cuda_choice.h"
 #include "engine/pack.h"
 
 #include <atomic>
@@ -24,8 +25,9 @@ struct InstallOptions {
   const std::atomic<bool>* cancel = nullptr;   // set by another thread or a signal handler
   std::uint64_t spare_bytes = 0;               // that must stay free on the disk
   std::vector<std::string> rocm_targets = {};  // "gfx1100": what a ROCm pack is built for
-  // Where CUDA's own libraries may lie, best first (device::cuda_library_folders()); those that `environment`
-  // names come before them.
+  // Of the cards and the driver; its `libraries` are looked for here, in `library_folders` (best first, as
+  // device::cuda_library_folders()) and before them in those that `environment` names.
+  CudaHere cuda = {};
   std::vector<std::string> library_folders = {};
   int jobs = 0;  // compilers at once; 0: ninja's own choice
 };

@@ -40,16 +40,12 @@ class FakeTools {
     set_ninja("");
   }
 
-  // A plug-in that needs libraries of version 13 of a vendor's toolkit, and one for those of 12.
+  // A plug-in that needs a library of the vendor's.
   void plan_cuda() {
     put_file(folder_ / "cuda/package/bins/libggml-cuda.so", "for 13");
-    put_file(folder_ / "cuda-ext/package/bins/libggml-cuda.so", "for 12");
     plan_.plugins.push_back(publish("cuda"));
     plan_.plugins.back().plugins = {"libggml-cuda."};
     plan_.plugins.back().needs = {"libcudart.so.13"};
-    plan_.fallback = {publish("cuda-ext")};
-    plan_.fallback.back().plugins = {"libggml-cuda."};
-    plan_.fallback.back().needs = {"libcudart.so.12"};
   }
   fs::path put_library(std::string_view name) {
     put_file(folder_ / "toolkit" / name, "the vendor's");
@@ -133,7 +129,6 @@ TEST(Install, VendorsLibrariesAreLinkedBesideThePluginThatNeedsThem) {
   const fs::path library = tools.put_library("libcudart.so.13");
   const Result<PackInfo> pack = tools.install(Backend::cuda);
   ASSERT_TRUE(pack) << pack.error().message;
-  // The other one could not be loaded, so it is not tried where no device is listed.
   EXPECT_EQ(get_file(pack->folder / "libggml-cuda.so"), "for 13");
   EXPECT_EQ(fs::read_symlink(pack->folder / "libcudart.so.13"), library);
   EXPECT_TRUE(verify_pack(*pack));
@@ -142,37 +137,6 @@ TEST(Install, VendorsLibrariesAreLinkedBesideThePluginThatNeedsThem) {
   ASSERT_EQ(packs.size(), 1u);
   EXPECT_EQ(packs[0].state, PackState::broken);
   EXPECT_THAT(packs[0].reason, HasSubstr(cat("'", library.string(), "' is no longer there")));
-}
-
-TEST(Install, OlderLibrariesGetThePluginThatIsMadeForThem) {
-  FakeTools tools;
-  tools.plan_cuda();
-  tools.put_library("libcudart.so.12");
-  const Result<PackInfo> pack = tools.install(Backend::cuda);
-  ASSERT_TRUE(pack) << pack.error().message;
-  EXPECT_EQ(get_file(pack->folder / "libggml-cuda.so"), "for 12");
-  EXPECT_EQ(tools.called(), "npm git cmake ninja npm npm ");  // the newer one was never fetched
-}
-
-TEST(Install, OlderPluginIsTakenWhereTheNewerOneFindsNoDevice) {
-  FakeTools tools;
-  tools.plan_cuda();
-  tools.put_library("libcudart.so.12");
-  tools.put_library("libcudart.so.13");
-  const Result<PackInfo> pack = tools.install(Backend::cuda);
-  ASSERT_TRUE(pack) << pack.error().message;
-  EXPECT_EQ(get_file(pack->folder / "libggml-cuda.so"), "for 12");
-}
-
-TEST(Install, MissingLibrariesAreNamedBeforeAnythingIsFetched) {
-  FakeTools tools;
-  tools.plan_cuda();
-  const Result<PackInfo> pack = tools.install(Backend::cuda);
-  ASSERT_FALSE(pack);
-  EXPECT_EQ(pack.error().code, ErrorCode::unsupported);
-  EXPECT_THAT(pack.error().message, HasSubstr("needs libcudart.so.13"));
-  EXPECT_EQ(tools.called(), "");
-  EXPECT_TRUE(tools.left().empty());
 }
 
 TEST(Install, SecondTimeDoesNothingAndAnotherBackendBuildsNothing) {

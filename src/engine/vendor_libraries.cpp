@@ -72,16 +72,4 @@ Result<void> link_libraries(const VendorLibraries& libraries, const fs::path& pa
   return {};
 }
 
-Error libraries_missing(Backend backend, const std::vector<std::string>& missing,
-                        const std::vector<std::string>& folders) {
-  return Error{ErrorCode::unsupported,
-               cat("The ", backend_name(backend), " engine needs ", join(missing, ", "),
-                   ", which the driver does not bring, and none of ", folders.size(),
-                   " folders of this machine has them."),
-               "Install NVIDIA's runtime libraries of CUDA 13, or of 12 for older drivers (its repository's "
-               "`cuda-libraries-13-0` or `cuda-libraries-12-9`; or set CUDA_HOME where they lie elsewhere). "
-               "Until then the card can serve through Vulkan: `rbee worker deploy --backend vulkan`.",
-               cat("looked in ", join(folders, ", "))};
-}
-
 }  // namespace rbee::engine

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "base/error.h"
-#include "domain/backend.h"
 
 #include <filesystem>
 #include <string>
@@ -29,9 +28,5 @@ struct VendorLibraries {
 // Puts a link to each into the pack's folder; one that is there is replaced. Fails with io_failed.
 [[nodiscard]] Result<void> link_libraries(const VendorLibraries& libraries,
                                           const std::filesystem::path& pack);
-
-// The error that names them, what to install, and the way around.
-[[nodiscard]] Error libraries_missing(Backend backend, const std::vector<std::string>& missing,
-                                      const std::vector<std::string>& folders);
 
 }  // namespace rbee::engine

@@ -7,7 +7,7 @@
 #include "device/detect_log.h"
 #include "device/memory_speed.h"
 #include "device/probe.h"
-#include "engine/install.h"
+#include "hive/install_options.h"
 #include "hive/plan_load.h"
 #include "hive/prepare_engine.h"
 #include "net/sse.h"
@@ -240,16 +240,12 @@ void Agent::refuse_backend(const WorkerSpec& worker, const Error& why) {
 }
 
 net::Task<Result<void>> Agent::install(Backend backend, std::shared_ptr<Progress> progress) {
-  std::function<Result<void>()> work = [folder = options_.engines_folder, on_path = options_.server_on_path,
-                                        environment = options_.environment, cancel = cancel_installs_,
-                                        targets = device::rocm_targets(machine_),
-                                        probes = probe_settings().probes, backend, &loop = loop_,
-                                        weak = std::weak_ptr(progress)]() -> Result<void> {
+  std::function<Result<void>()> work =
+      [folder = options_.engines_folder, on_path = options_.server_on_path,
+       options = install_options(machine_, backend, probe_settings().probes, options_.environment),
+       cancel = cancel_installs_, backend, &loop = loop_,
+       weak = std::weak_ptr(progress)]() mutable -> Result<void> {
     if (engine::find_pack(folder, backend, on_path)) return {};
-    engine::InstallOptions options;
-    options.environment = environment;
-    options.rocm_targets = targets;
-    if (backend == Backend::cuda) options.library_folders = device::cuda_library_folders(probes);
     options.cancel = cancel.get();
     options.progress = [&loop, weak](std::string_view message, int done, int total) {
       loop.post([weak, event = progress_event(message, done, total)] {
