@@ -183,11 +183,18 @@ net::Task<Result<Json>> approve_hive(std::shared_ptr<Core> core, net::Loop& loop
                  .key_print = asked->key_print,
                  .models = {}};
   core->placing->remember(name, hive.address, {});
+  // Before it is known: the hive may come the moment after, and have it asked at its address.
+  core->hives->set(name, {.secure = {core->tls, asked->key_print}, .lent = true});
   net::Task<Result<void>> adding = core->state->add_hive(loop, std::move(hive));
   const Result<void> kept = co_await adding;
-  if (!kept) co_return kept.error();
-  core->hives->set(name, {.secure = {core->tls, asked->key_print}, .lent = true});
-  core->links->follow(name);
+  if (!kept) {
+    core->hives->remove(name);
+    core->placing->forget(name);
+    co_return kept.error();
+  }
+  // It may have asked once more in between.
+  static_cast<void>(core->asking.take(name));
+  if (core->hives->way(name).lent) core->links->follow(name);
   core->log->info(cat("Hive '", name, "' belongs to this system now; its key is ", asked->key_print, "."));
   // It asks every two seconds, and learns then that it is in.
   net::Task<void> waiting = wait_for_report(core, loop, name);
