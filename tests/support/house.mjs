@@ -34,6 +34,21 @@ export class House {
     return machine;
   }
 
+  // A machine that is nothing but a wire to `machine`, of which it has the port (wire.mjs): tell() answers.
+  async wire(address, machine, port = 7835) {
+    const wire = await this.machine('wire', address);
+    const command = [process.execPath, path.join(root, 'tests/support/wire.mjs'), `${machine.address}:${port}`];
+    const child = wire.start(command, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const answer = () => new Promise((resolve) => child.once('message', resolve));
+    await answer();
+    wire.tell = (wanted) => {
+      const answered = answer();
+      child.send(wanted);
+      return answered;
+    };
+    return wire;
+  }
+
   async end() {
     for (const machine of this.machines) await machine.switchOff();
     execFileSync('rm', ['-rf', this.folder, ...described]);
@@ -83,8 +98,8 @@ class Machine {
   }
   // What a router does that gives it another address.
   moveTo(address) {
-    this.sync('ip', 'addr', 'add', `${address}/24`, 'dev', 'eth0');
     this.sync('ip', 'addr', 'del', `${this.address}/24`, 'dev', 'eth0');
+    this.sync('ip', 'addr', 'add', `${address}/24`, 'dev', 'eth0');
     this.address = address;
   }
 
@@ -159,13 +174,18 @@ class Machine {
     return pids.filter((pid) => {
       try {
         return readlinkSync(`/proc/${pid}/ns/net`) === inside &&
-          /llama-server\0.*-m\0/s.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
+          /^[^\0]*llama-server\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
       } catch {
         return false;
       }
     });
   }
 }
+
+// The environment of a machine whose clock is that many seconds ahead.
+export const clockAhead = (seconds) => ({
+  LD_PRELOAD: path.join(path.dirname(program), 'stand-ins/clock.so'), CLOCK_SHIFT_S: `${seconds}`,
+});
 
 // Where the packs of the user lie who runs the tests.
 export const userPacks =
