@@ -104,12 +104,12 @@ describe('who is let in', () => {
     const token = await mac.token();
     await refused('x', '192.168.1.199', token, 'unreachable', /192\.168\.1\.199:7835/, /--listen/);
     await refused('x', `${mac.address}:1`, token, 'unreachable', /Nobody answers on 192\.168\.1\.101:1/);
-    await refused('x', '192.168.1.200:80', token, 'unreachable', /192\.168\.1\.200:80/, /7835/);
-    await refused('x', '127.0.0.1:7833', token, 'bad_request', /own address/, /hive token/);
+    await refused('x', '192.168.1.200:80', token, 'unreachable', /What answers at 192\.168\.1\.200:80 is no hive of rbee/, /7835/);
+    await refused('x', '127.0.0.1:7833', token, 'bad_request', /own address, where no hive/, /7835/);
     await refused('x', 'mac-studio.local', token, 'bad_request', /no address of a machine/);
     await refused('x', '192.168.1.300', token, 'bad_request', /no address of a machine/);
     await wire.tell({ mode: 'swallow' });
-    await refused('x', wire.address, token, 'timed_out', /192\.168\.1\.110:7835/);
+    await refused('x', wire.address, token, 'timed_out', /What listens at 192\.168\.1\.110:7835 says nothing/);
     await wire.tell({ mode: 'pass' });
   });
 
