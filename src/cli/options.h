@@ -118,6 +118,8 @@ struct Options {
   bool rotate = false;
   bool revoke = false;
   std::string token;
+  std::string ssh;       // "USER@HOST"; empty: the address
+  bool install = false;  // over ssh, where there is no rbee
 
   // route explain, simulate: `model` and `max_tokens` as above, `source` is the file of route check and of
   // rhai run

@@ -25,6 +25,7 @@ describe('between machines', () => {
     const body = await got.json();
     return body.choices?.[0].message.content ?? `${got.status} ${JSON.stringify(body)}`;
   };
+  const bothUp = async () => (await isUp()) && (await state('mac-studio')) === 'up';
   // Milliseconds until it is seen.
   const took = async (what, condition, within) => {
     const began = Date.now();
@@ -67,12 +68,12 @@ describe('between machines', () => {
   after(() => house?.end());
   beforeEach(async () => {
     await wire.tell({ mode: 'pass' });
-    await until('both are up', async () => (await isUp()) && (await state('mac-studio')) === 'up', 10_000);
+    await until('both are up', bothUp, 10_000);
     assert.equal(await ask(near), answer);
     assert.equal(await ask(other), answer);
   });
 
-  test('a cable is pulled: the machine is gone in 2 s, and with the cable it is back as it was', async (t) => {
+  test('a cable is pulled: the machine is gone in 2 s, and with it back as it was', async (t) => {
     const engines = gaming.enginePids();
     gaming.pullCable();
     const gone = await took('it is gone', isGone);
@@ -144,7 +145,7 @@ describe('between machines', () => {
     assert.equal(await ask(near), answer);
   });
 
-  test('the keeper is killed and starts again: no engine starts anew, answers come in a second', async (t) => {
+  test('the keeper is killed and starts again: engines run on, answers come in a second', async (t) => {
     const engines = [...gaming.enginePids(), ...mac.enginePids()];
     keeper.keeper.kill('SIGKILL');
     await until('it has ended', () => keeper.keeper.over);
@@ -159,13 +160,13 @@ describe('between machines', () => {
     await starting;
     t.diagnostic(`answered after ${ms} ms, the answer itself included`);
     assert.deepEqual([...gaming.enginePids(), ...mac.enginePids()], engines);
-    await until('both are up', async () => (await isUp()) && (await state('mac-studio')) === 'up');
+    await until('both are up', bothUp);
     assert.deepEqual((await get('workers')).workers.map((one) => one.state), ['ready', 'ready']);
   });
 
   // That it tells its keeper a changed address by itself is with `hive join` (a hive that dials); here the
   // address is given by hand, over the key that is known.
-  test('a machine that has got another address is added again under its name, and is the same one', async () => {
+  test('a machine that has got another address is added again, and is the same one', async () => {
     const engines = mac.enginePids();
     mac.moveTo('192.168.1.151');
     await until('it is gone', async () => (await state('mac-studio')) === 'gone');

@@ -37,7 +37,8 @@ export class House {
   // A machine that is nothing but a wire to `machine`, of which it has the port (wire.mjs): tell() answers.
   async wire(address, machine, port = 7835) {
     const wire = await this.machine('wire', address);
-    const command = [process.execPath, path.join(root, 'tests/support/wire.mjs'), `${machine.address}:${port}`];
+    const file = path.join(root, 'tests/support/wire.mjs');
+    const command = [process.execPath, file, `${machine.address}:${port}`];
     const child = wire.start(command, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const answer = () => new Promise((resolve) => child.once('message', resolve));
     await answer();

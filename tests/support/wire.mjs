@@ -1,5 +1,5 @@
-// A wire between two machines that does what wires do: passes on, is slow, stalls, breaks, or swallows what it
-// is given without a word. Runs on a machine of its own (house.mjs) and is told over its parent's channel.
+// A wire between two machines that does what wires do: passes on, is slow, stalls, breaks, or swallows what
+// it is given without a word. Runs on a machine of its own (house.mjs) and is told over its parent's channel.
 //
 // usage: wire.mjs ADDRESS:PORT     of the machine behind it; it listens on the same port
 //   {mode: 'pass' | 'stall' | 'swallow', delay_ms}   stall: nothing is read; swallow: read and lost
