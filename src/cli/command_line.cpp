@@ -49,6 +49,7 @@ class Grammar {
     root_.footer("Example: rbee up --demo");
     add_common(root_);
     add_daemons();
+    add_services();
     add_workers();
     add_models();
     add_questions();
@@ -148,6 +149,22 @@ class Grammar {
         ->type_name("ADDRESS:PORT");
     token.add_option("--name", o_.name, "Name of a hive that is started so")->type_name("N");
     token.add_flag("--revoke", o_.revoke, "Forget the token and the keeper: nobody is let in");
+  }
+
+  void add_services() {
+    CLI::App& service = group("service", "Keeper and hive as services of this machine", "service status");
+    const auto add = [&](Command which, const std::string& name, const std::string& sentence) -> CLI::App& {
+      CLI::App& one = command(service, which, name, sentence, cat("service ", name, " hive"));
+      one.add_option("WHAT", o_.service, "keeper or hive (both)")->check(CLI::IsMember({"keeper", "hive"}));
+      one.add_option("--into", o_.into, "Files in this folder only; nothing is started or asked")
+          ->type_name("DIR");
+      return one;
+    };
+    add(Command::service_install, "install", "Start it now, and with the machine")
+        .add_option("--listen", o_.listen, "Where it is reached (0.0.0.0:7835, 127.0.0.1:7833)")
+        ->type_name("ADDRESS:PORT");
+    add(Command::service_status, "status", "Whether it is installed and runs");
+    add(Command::service_remove, "remove", "End it, and do not start it with the machine any more");
   }
 
   void add_deploy_options(CLI::App& app) {

@@ -48,6 +48,10 @@ struct Context {
 // Who may come in: it changes this home's files.
 [[nodiscard]] Result<void> run_hive_token(const Context& context);
 
+[[nodiscard]] Result<void> run_service_install(const Context& context);
+[[nodiscard]] Result<void> run_service_status(const Context& context);
+[[nodiscard]] Result<void> run_service_remove(const Context& context);
+
 [[nodiscard]] Result<void> run_route_check(const Context& context);
 // With --fleet; else the live fleet is asked about.
 [[nodiscard]] Result<void> run_route_explain(const Context& context);

@@ -18,6 +18,9 @@ enum class Command {
   hive_add,
   hive_info,
   hive_remove,
+  service_install,
+  service_status,
+  service_remove,
   status,
   worker_deploy,
   worker_start,
@@ -119,6 +122,8 @@ struct Options {
   bool revoke = false;
   std::string token;
   std::string ssh;       // "USER@HOST"; empty: the address
+  std::string service;   // service install, status, remove: "keeper", "hive"; empty: both
+  std::string into;      // a folder for its files; nothing is started then
   bool install = false;  // over ssh, where there is no rbee
 
   // route explain, simulate: `model` and `max_tokens` as above, `source` is the file of route check and of

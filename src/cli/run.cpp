@@ -43,6 +43,9 @@ LocalCommand local_command(Command command) {
     case Command::rhai: return run_rhai;
     case Command::rhai_run: return run_rhai_file;
     case Command::hive_token: return run_hive_token;
+    case Command::service_install: return run_service_install;
+    case Command::service_status: return run_service_status;
+    case Command::service_remove: return run_service_remove;
     case Command::engine_list: return run_engine_list;
     case Command::engine_install: return run_engine_install;
     case Command::engine_verify: return run_engine_verify;

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/detached_process.h"
+#include "cli/installed_service.h"
 #include "hive/door.h"
 #include "net/client.h"
 
@@ -72,6 +73,13 @@ Result<StartedAs> start_hive(const Context& context, const std::string& listen, 
   fs::remove(address, ignored);
   if (Result<void> made = make_folder(paths.hive_folder); !made) return made.error();
   const fs::path said = paths.hive_folder / "start.log";
+  const Result<bool> service = start_installed_hive(context);
+  if (!service) return service.error();
+  if (*service) {
+    const Result<void> listens = loop.block_on(wait_until_it_listens(loop, paths, nullptr, said));
+    if (!listens) return listens.error();
+    return StartedAs::service;
+  }
   std::vector<std::string> words = {"rbee", "hive", "--quiet", "--listen", listen};
   if (!name.empty()) words.insert(words.end(), {"--name", name});
   Result<DetachedProcess> process =
