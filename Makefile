@@ -11,7 +11,7 @@ T ?= gguf
 # Not `SECONDS ?=`: bash has a variable of that name.
 FUZZ_SECONDS := $(if $(findstring command,$(origin SECONDS)),$(SECONDS),30)
 
-.PHONY: build program setup engines demo test test-all bench lint lint-all format fuzz clean help
+.PHONY: build program setup engines demo test test-machines test-all bench lint lint-all format fuzz clean help
 
 build:  ## the program, build/release/rbee, and the unit tests
 	@[ -f build/release/build.ninja ] || cmake --preset release
@@ -38,8 +38,13 @@ test:  ## unit tests, and end-to-end tests on the CPU and Vulkan engines
 	@$(MAKE) --no-print-directory build engines
 	@tools/run_tests.py
 
-test-all:  ## test, again with AddressSanitizer, UBSan and ThreadSanitizer, and every fuzz target for a while
-	@tools/setup fuzz
+test-machines:  ## several machines in network namespaces: the seed's example, and what breaks between machines
+	@tools/setup machines
+	@$(MAKE) --no-print-directory build engines
+	@tools/run_tests.py --machines
+
+test-all:  ## test and test-machines, again with AddressSanitizer, UBSan and ThreadSanitizer, and every fuzz target for a while
+	@tools/setup fuzz machines
 	@$(MAKE) --no-print-directory build engines
 	@for preset in debug tsan fuzz; do \
 	  { [ -f build/$$preset/build.ninja ] || cmake --preset $$preset; } && cmake --build --preset $$preset || exit 1; done

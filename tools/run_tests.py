@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Runs the tests and ends with one line: `N passed, N failed, N skipped`.
 
-usage: run_tests.py [--all] [--unit | --e2e] [NAME...]
+usage: run_tests.py [--all] [--unit | --e2e | --machines] [NAME...]
 
 Unit tests, then include rules and tidy, then the end-to-end tests of tests/ with the built program. --all
-repeats them under the sanitizers (presets debug and tsan), adds those of tests/slow, and runs every fuzz
-target that is built for a while. NAME picks test binaries and files whose name contains it. A skip counts as
-a failure unless its reason says that it needs a GPU, macOS, shared/ or namespaces.
+repeats them under the sanitizers (presets debug and tsan), adds those of tests/slow and tests/machines, and
+runs every fuzz target that is built for a while. --machines runs those of tests/machines alone: houses of
+machines in network namespaces, which fail and say why where none can be made. NAME picks test binaries and
+files whose name contains it. A skip counts as a failure unless its reason says that it needs a GPU, macOS,
+shared/ or namespaces.
 """
 import argparse
 import os
@@ -157,6 +159,13 @@ def end_to_end_jobs(preset: str, folder: str = "tests") -> list[Job]:
             for f in sorted((ROOT / folder).glob("*.test.mjs"))]
 
 
+def machines_jobs() -> list[Job]:
+    environment = {"RBEE_PROGRAM": os.environ.get("RBEE_PROGRAM") or str(ROOT / "build/release/rbee")}
+    folder = ROOT / "tests" / "machines"
+    return [Job(f"machines/{f.name}", [str(folder / "inside"), str(f)], read_tap, environment)
+            for f in sorted(folder.glob("*.test.mjs"))]
+
+
 def fuzz_jobs() -> list[Job]:
     """From the seeds alone, so that a run does not depend on the ones before it."""
     folder = ROOT / "build" / "fuzz"
@@ -211,15 +220,19 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="also under the sanitizers")
     parser.add_argument("--unit", action="store_true", help="unit tests only")
     parser.add_argument("--e2e", action="store_true", help="end-to-end tests only")
+    parser.add_argument("--machines", action="store_true", help="tests of several machines only")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     jobs: list[Job] = []
-    if not arguments.e2e:
+    if arguments.machines:
+        jobs += machines_jobs()
+    if not arguments.e2e and not arguments.machines:
         jobs += unit_jobs("release") + check_jobs()
         jobs += unit_jobs("debug") + unit_jobs("tsan") + fuzz_jobs() if arguments.all else []
-    if not arguments.unit:
+    if not arguments.unit and not arguments.machines:
         jobs += end_to_end_jobs("release")
         jobs += end_to_end_jobs("debug") + end_to_end_jobs("release", "tests/slow") if arguments.all else []
+        jobs += machines_jobs() if arguments.all else []
     outcomes = run_all(jobs, arguments.names)
     if not outcomes:
         print("no test has such a name, or nothing is built: run `make` first", file=sys.stderr)

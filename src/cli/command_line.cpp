@@ -50,6 +50,7 @@ class Grammar {
     add_common(root_);
     add_daemons();
     add_keys();
+    add_services();
     add_workers();
     add_models();
     add_questions();
@@ -123,10 +124,18 @@ class Grammar {
   void add_hives(CLI::App& hive) {
     command(hive, Command::hive_list, "list", "List the hives", "hive list --json");
     CLI::App& add = command(hive, Command::hive_add, "add", "Let a machine's hive into this system",
-                            "hive add gaming-pc 192.168.1.100 --token rbee-hive-...");
+                            "hive add gaming-pc 192.168.1.100");
     add.add_option("NAME", o_.hive, "What it is called from now on")->required();
     add.add_option("ADDRESS", o_.source, "Its address, with :PORT where that is not 7835")->required();
-    add.add_option("--token", o_.token, "What `rbee hive token` printed there")->type_name("T");
+    CLI::Option* token_there =
+        add.add_option("--token", o_.token,
+                       "What `rbee hive token` printed there (without it, ssh asks for it)")
+            ->type_name("T");
+    add.add_option("--ssh", o_.ssh, "The machine as your ssh knows it, where that is not its address")
+        ->type_name("USER@HOST")
+        ->excludes(token_there);
+    add.add_flag("--install", o_.install, "Over ssh: copy this program there, where there is no rbee")
+        ->excludes(token_there);
     CLI::App& about = command(hive, Command::hive_info, "info", "What a hive is and how it is reached",
                               "hive info gaming-pc");
     about.add_option("NAME", o_.hive, "The hive")->required();
@@ -145,6 +154,9 @@ class Grammar {
                               "On the hive's machine: print what lets a keeper in, once", "hive token");
     token.add_flag("--rotate", o_.rotate,
                    "Also where a keeper is known already, which the next one replaces");
+    token.add_option("--start", o_.listen, "Where no hive runs, start one that listens there")
+        ->type_name("ADDRESS:PORT");
+    token.add_option("--name", o_.name, "Name of a hive that is started so")->type_name("N");
     token.add_flag("--revoke", o_.revoke, "Forget the token and the keeper: nobody is let in");
   }
 
@@ -165,6 +177,22 @@ class Grammar {
     command(key, Command::key_list, "list", "List the keys", "key list");
     CLI::App& remove = command(key, Command::key_remove, "remove", "Remove a key", "key remove ann");
     remove.add_option("NAME", o_.name, "Whose it is")->required();
+  }
+
+  void add_services() {
+    CLI::App& service = group("service", "Keeper and hive as services of this machine", "service status");
+    const auto add = [&](Command which, const std::string& name, const std::string& sentence) -> CLI::App& {
+      CLI::App& one = command(service, which, name, sentence, cat("service ", name, " hive"));
+      one.add_option("WHAT", o_.service, "keeper or hive (both)")->check(CLI::IsMember({"keeper", "hive"}));
+      one.add_option("--into", o_.into, "Files in this folder only; nothing is started or asked")
+          ->type_name("DIR");
+      return one;
+    };
+    add(Command::service_install, "install", "Start it now, and with the machine")
+        .add_option("--listen", o_.listen, "Where it is reached (0.0.0.0:7835, 127.0.0.1:7833)")
+        ->type_name("ADDRESS:PORT");
+    add(Command::service_status, "status", "Whether it is installed and runs");
+    add(Command::service_remove, "remove", "End it, and do not start it with the machine any more");
   }
 
   void add_deploy_options(CLI::App& app) {

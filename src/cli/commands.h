@@ -52,6 +52,10 @@ struct Context {
 [[nodiscard]] Result<void> run_key_list(const Context& context);
 [[nodiscard]] Result<void> run_key_remove(const Context& context);
 
+[[nodiscard]] Result<void> run_service_install(const Context& context);
+[[nodiscard]] Result<void> run_service_status(const Context& context);
+[[nodiscard]] Result<void> run_service_remove(const Context& context);
+
 [[nodiscard]] Result<void> run_route_check(const Context& context);
 // With --fleet; else the live fleet is asked about.
 [[nodiscard]] Result<void> run_route_explain(const Context& context);

@@ -1,5 +1,6 @@
 // hive add, info and remove: which machines belong to this system.
 #include "base/text.h"
+#include "cli/add_over_ssh.h"
 #include "cli/commands.h"
 #include "cli/lists.h"
 
@@ -14,12 +15,10 @@ std::string target_of(const std::string& hive) { return cat("/api/v1/hives/", ne
 
 Result<void> run_hive_add(const Context& context, AdminClient& client) {
   const Options& options = context.options;
-  if (options.token.empty()) {
-    return Error{ErrorCode::bad_usage, cat("'", options.hive, "' cannot be added without its token."),
-                 cat("Type `rbee hive token` on the machine at ", options.source,
-                     ", and give what it prints as --token.")};
-  }
-  const Json body{{"name", options.hive}, {"address", options.source}, {"token", options.token}};
+  const Result<std::string> token =
+      options.token.empty() ? token_over_ssh(context) : Result<std::string>(options.token);
+  if (!token) return token.error();
+  const Json body{{"name", options.hive}, {"address", options.source}, {"token", *token}};
   const Result<Json> added = client.post("/api/v1/hives", body);
   if (!added) return added.error();
   context.out.document(*added);

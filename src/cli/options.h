@@ -23,6 +23,9 @@ enum class Command {
   key_add,
   key_list,
   key_remove,
+  service_install,
+  service_status,
+  service_remove,
   status,
   worker_deploy,
   worker_start,
@@ -123,6 +126,10 @@ struct Options {
   bool rotate = false;
   bool revoke = false;
   std::string token;
+  std::string ssh;       // "USER@HOST"; empty: the address
+  std::string service;   // service install, status, remove: "keeper", "hive"; empty: both
+  std::string into;      // a folder for its files; nothing is started then
+  bool install = false;  // over ssh, where there is no rbee
 
   // key add, key remove: `name` is the key's
   std::uint64_t requests_per_minute = 0;

@@ -47,6 +47,9 @@ LocalCommand local_command(Command command) {
     case Command::key_add: return run_key_add;
     case Command::key_list: return run_key_list;
     case Command::key_remove: return run_key_remove;
+    case Command::service_install: return run_service_install;
+    case Command::service_status: return run_service_status;
+    case Command::service_remove: return run_service_remove;
     case Command::engine_list: return run_engine_list;
     case Command::engine_install: return run_engine_install;
     case Command::engine_verify: return run_engine_verify;

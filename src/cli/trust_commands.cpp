@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/running_hive.h"
+#include "cli/start_hive.h"
 #include "domain/hive_token.h"
 #include "hive/door.h"
 #include "net/identity_files.h"
@@ -37,6 +38,16 @@ std::string listening_on(const Context& context) {
   return text ? std::string(trim(*text)) : std::string();
 }
 
+// As `hive add` over ssh reads it.
+Json started_text(StartedAs started) {
+  switch (started) {
+    case StartedAs::ran_already: return {};
+    case StartedAs::service: return "service";
+    case StartedAs::process: return "process";
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> run_hive_token(const Context& context) {
@@ -50,6 +61,10 @@ Result<void> run_hive_token(const Context& context) {
                      (*keeper)->key_print, ")."),
                  "`rbee hive token --rotate` lets another one take it over; `--revoke` lets nobody in."};
   }
+  Result<StartedAs> started = StartedAs::ran_already;
+  if (!context.options.listen.empty())
+    started = start_hive(context, context.options.listen, context.options.name);
+  if (!started) return started.error();
   const Result<net::TlsIdentity> identity = net::open_identity(context.paths.hive_folder, "rbee hive");
   if (!identity) return identity.error();
   const Result<std::string> print = net::key_print_of(*identity);
@@ -62,6 +77,7 @@ Result<void> run_hive_token(const Context& context) {
   context.out.document(Json{{"token", token},
                             {"key", *print},
                             {"expires_unix_ms", record.expires_unix_ms},
+                            {"started", started_text(*started)},
                             {"listen", address.empty() ? Json() : Json(address)}});
   context.out.line(token);
   context.out.note(

@@ -33,6 +33,12 @@ Result<PairWith> wanted_of(const Json& body, const Core& core) {
     return Error{ErrorCode::bad_request, cat("'", address, "' is no address of a machine."),
                  "Write it as numbers, like 192.168.1.100 or 192.168.1.100:7835."};
   }
+  if (endpoint->text() == core.address.text()) {
+    return Error{ErrorCode::bad_request,
+                 cat(address, " is this keeper's own address, where no hive listens."),
+                 cat("A hive's port is ", default_hive_port,
+                     " unless it was told another: `rbee hive token` on its machine names it.")};
+  }
   with.hive = std::move(*endpoint);
   Result<HiveToken> token = parse_token(get_string(body, "token").value_or(""));
   if (!token) return token.error();

@@ -120,8 +120,12 @@ HiveConnections::HiveConnections(std::vector<net::Loop*> loops)
 HiveConnections::~HiveConnections() = default;
 
 void HiveConnections::set(const std::string& hive, HiveWay way) {
-  const std::scoped_lock lock(mutex_);
-  ways_[hive] = std::move(way);
+  {
+    const std::scoped_lock lock(mutex_);
+    ways_[hive] = std::move(way);
+  }
+  // What is kept may lead to an address that the machine has no more: a request would wait there for ever.
+  on_each_pool([hive](Pool& pool) { pool.idle.erase(hive); });
 }
 
 void HiveConnections::remove(const std::string& hive) {

@@ -38,6 +38,19 @@ Error no_hive(const PairWith& with) {
                cat("A hive's port is 7835 unless it was told another; this one was ", with.hive.port, ".")};
 }
 
+// Somebody took the connection, and then did not shake hands.
+Error no_handshake(const PairWith& with, const Error& why) {
+  if (why.code == ErrorCode::wrong_key) return not_there(with, why);
+  if (why.code == ErrorCode::timed_out) {
+    return Error{ErrorCode::timed_out, cat("What listens at ", with.hive.text(), " says nothing."),
+                 "The machine sleeps, the network between loses packets, or another program has the port.",
+                 why.message};
+  }
+  Error error = no_hive(with);
+  error.detail = why.message;
+  return error;
+}
+
 struct Answer {
   int status = 0;
   Json body = {};
@@ -79,11 +92,13 @@ net::Task<Result<std::string>> pair(net::Loop& loop, std::shared_ptr<const net::
                                     PairWith with) {
   const Instant deadline = loop.clock().now() + pair_within;
   net::Endpoint to = with.hive;
-  net::Secure secure{std::move(own), with.token.key_print};
-  net::Task<Result<net::Stream>> connecting =
-      net::connect_secure(loop, std::move(to), std::move(secure), pair_within / 2);
+  net::Task<Result<net::Stream>> connecting = net::Stream::connect(loop, std::move(to), pair_within / 2);
   Result<net::Stream> stream = co_await connecting;
   if (!stream) co_return not_there(with, stream.error());
+  net::Task<Result<void>> securing =
+      stream->secure(std::move(own), with.token.key_print, with.hive.text(), left_until(loop, deadline));
+  const Result<void> secured = co_await securing;
+  if (!secured) co_return no_handshake(with, secured.error());
   net::ClientRequest hello{.method = "GET", .target = "/hello"};
   net::Task<Result<Answer>> greeting = ask(*stream, with.hive, std::move(hello), left_until(loop, deadline));
   const Result<Answer> greeted = co_await greeting;
