@@ -103,7 +103,8 @@ Fleet FleetView::fleet() const {
                                .busy = 0});
     }
   }
-  std::ranges::sort(fleet.workers, {}, [](const FleetWorker& worker) { return worker.report.name; });
+  std::ranges::sort(fleet.workers, {},
+                    [](const FleetWorker& worker) -> const std::string& { return worker.report.name; });
   std::ranges::sort(fleet.engines, {},
                     [](const FleetEngine& e) { return std::tie(e.worker, e.model_id, e.id); });
   return fleet;

@@ -70,9 +70,7 @@ Result<void> check_new(const Core& core, const PairWith& with) {
 net::Task<void> wait_for_report(std::shared_ptr<Core> core, net::Loop& loop, std::string name) {
   const Instant deadline = loop.clock().now() + first_report_within;
   while (loop.clock().now() < deadline) {
-    for (const HiveView& hive : core->placing->snapshot().hives) {
-      if (hive.name == name && hive.reported && hive.up) co_return;
-    }
+    if (core->placing->is_up(name)) co_return;
     net::Task<void> resting = net::sleep_for(loop, look_every);
     co_await resting;
   }

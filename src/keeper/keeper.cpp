@@ -150,7 +150,7 @@ net::Task<void> care_for_models(std::weak_ptr<Core> weak, net::Loop& loop) {
     co_await resting;
     const std::shared_ptr<Core> core = weak.lock();
     if (!core) co_return;
-    const Fleet fleet = core->placing->snapshot().fleet;
+    const Fleet fleet = core->placing->fleet();
     ModelCare::ToDo todo = core->care.look(core->clock.now(), fleet, *core->models);
     for (routing::Unload& unload : todo.unload)
       loop.spawn(ask_unload(core, loop, std::move(unload), "was idle for its keep_alive"));

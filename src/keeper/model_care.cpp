@@ -3,6 +3,8 @@
 #include "domain/model_name.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
 namespace rbee::keeper {
 namespace {
@@ -12,13 +14,15 @@ constexpr Milliseconds preload_again_after{30'000};
 // A hive that was told to end an engine, and has not, may not have heard it.
 constexpr Milliseconds told_again_after{30'000};
 
-const ModelFile* file_of(const Fleet& fleet, const FleetEngine& engine) {
-  for (const FleetWorker& worker : fleet.workers) {
-    if (worker.report.name != engine.worker) continue;
-    const auto at = std::ranges::find(worker.models, engine.model_id, &ModelFile::id);
-    if (at != worker.models.end()) return &*at;
-  }
-  return nullptr;
+// A fleet may have ten thousand of both.
+using Workers = std::unordered_map<std::string_view, const FleetWorker*>;
+
+const ModelFile* file_of(const Workers& workers, const FleetEngine& engine) {
+  const auto worker = workers.find(engine.worker);
+  if (worker == workers.end()) return nullptr;
+  const std::vector<ModelFile>& models = worker->second->models;
+  const auto at = std::ranges::find(models, engine.model_id, &ModelFile::id);
+  return at == models.end() ? nullptr : &*at;
 }
 
 }  // namespace
@@ -69,8 +73,10 @@ bool ModelCare::wants_preload(Instant now, const std::string& name, const Fleet&
 ModelCare::ToDo ModelCare::look(Instant now, const Fleet& fleet, const ModelBook& book) {
   const std::scoped_lock lock(mutex_);
   ToDo todo;
+  Workers workers;
+  for (const FleetWorker& worker : fleet.workers) workers.emplace(worker.report.name, &worker);
   for (const FleetEngine& engine : fleet.engines) {
-    if (engine.state == EngineState::ready) look_at_engine(now, engine, file_of(fleet, engine), book, todo);
+    if (engine.state == EngineState::ready) look_at_engine(now, engine, file_of(workers, engine), book, todo);
   }
   std::erase_if(engines_, [](const auto& entry) { return !entry.second.seen; });
   for (auto& [id, engine] : engines_) engine.seen = false;

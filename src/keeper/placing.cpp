@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
+#include <unordered_map>
 
 namespace rbee::keeper {
 namespace {
@@ -35,12 +37,14 @@ Placing::Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> schedul
 
 Fleet Placing::fleet_now() const {
   Fleet fleet = view_.fleet();
+  std::unordered_map<std::string_view, const FleetWorker*> workers;
+  for (const FleetWorker& worker : fleet.workers) workers.emplace(worker.report.name, &worker);
   for (FleetEngine& engine : fleet.engines) {
-    for (const FleetWorker& worker : fleet.workers) {
-      if (worker.report.name != engine.worker) continue;
-      const auto file = std::ranges::find(worker.models, engine.model_id, &ModelFile::id);
-      engine.pinned = file != worker.models.end() && !models_->of(*file).keep_alive;
-    }
+    const auto worker = workers.find(engine.worker);
+    if (worker == workers.end()) continue;
+    const std::vector<ModelFile>& models = worker->second->models;
+    const auto file = std::ranges::find(models, engine.model_id, &ModelFile::id);
+    engine.pinned = file != models.end() && !models_->of(*file).keep_alive;
   }
   return fleet;
 }
@@ -194,6 +198,17 @@ Snapshot Placing::snapshot() const {
   const std::scoped_lock lock(mutex_);
   return {view_.hives(),         scheduler_->fleet(),   view_.models(),
           scheduler_->running(), scheduler_->waiting(), scheduler_->waiting_by_model()};
+}
+
+bool Placing::is_up(const std::string& hive) const {
+  const std::scoped_lock lock(mutex_);
+  const HiveView* view = view_.hive(hive);
+  return view != nullptr && view->reported && view->up;
+}
+
+Fleet Placing::fleet() const {
+  const std::scoped_lock lock(mutex_);
+  return scheduler_->fleet();
 }
 
 std::vector<ModelFile> Placing::models() const {

@@ -65,6 +65,9 @@ class Placing {
   // Of a request by the id that its answer carried; only the last ones are known.
   [[nodiscard]] std::optional<routing::Explanation> explain_past(const std::string& name) const;
   [[nodiscard]] Snapshot snapshot() const;
+  // Parts of it, for those who ask often.
+  [[nodiscard]] bool is_up(const std::string& hive) const;
+  [[nodiscard]] Fleet fleet() const;
   [[nodiscard]] std::vector<ModelFile> models() const;
   // From then on events change counts only: loops may be gone.
   void stop();
