@@ -37,7 +37,8 @@ enum class ErrorCode {
   address_taken,
   not_allowed,
   wrong_key,
-  unreachable,
+  unreachable,         // keeper or hive
+  source_unreachable,  // where a model comes from: a hub, a registry, an address
   bad_usage,
   bad_config,
   io_failed,

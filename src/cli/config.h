@@ -8,6 +8,7 @@
 #include "routing/scheduler.h"
 
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ namespace rbee::cli {
 
 struct Config {
   std::string keeper_listen = "127.0.0.1:7833";
+  std::map<std::string, std::string> hive_labels = {};
   ModelSettingsByName models = {};
   routing::RouterSettings routing = {};
   routing::ScriptLimits script = {};
@@ -30,6 +32,7 @@ enum class KeyType {
   size_range,
   text_or_false,
   texts,
+  labels,
   cache_type,
   offload,
   keep_alive

@@ -46,7 +46,7 @@ class Daemon {
   [[nodiscard]] net::Endpoint endpoint() const;
 
  private:
-  [[nodiscard]] Result<void> start_hive(const DaemonPlan& plan);
+  [[nodiscard]] Result<void> start_hive(const DaemonPlan& plan, const Config& config);
   [[nodiscard]] Result<void> start_keeper(const DaemonPlan& plan, const Config& config);
 
   const Context& context_;

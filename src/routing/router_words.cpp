@@ -109,7 +109,7 @@ Error Router::why_not(const Entry& entry, const Line& line) const {
     return Error{ErrorCode::engine_failed, cat("The engine of '", engine.model_id, "' on worker '",
                                                engine.worker, "' does not start: ", engine.reason)};
   }
-  std::string states, ruled_out;
+  std::string states, ruled_out, too_large;
   std::size_t named = 0;
   for (const FleetWorker& known : fleet_.workers) {
     const auto file =
@@ -124,6 +124,12 @@ Error Router::why_not(const Entry& entry, const Line& line) const {
     const std::size_t w = workers_.at(known.report.name);
     const std::size_t f = static_cast<std::size_t>(file - known.models.begin());
     const bool passes = allowed(line, request, entry.rule, w, f, false, &why) > 0;
+    const std::uint64_t need = speed_of(w, f).need_bytes;
+    const std::uint64_t has = known.report.memory_bytes;
+    if (passes && has > 0 && need > has) {
+      too_large += cat(too_large.empty() ? "" : ", ", "it needs ", bytes_text(need), " and ",
+                       known.report.name, " has ", bytes_text(has));
+    }
     if (!passes) ruled_out += cat(ruled_out.empty() ? "" : ", ", known.report.name, " (", why, ")");
   }
   if (!ruled_out.empty()) {
@@ -131,6 +137,12 @@ Error Router::why_not(const Entry& entry, const Line& line) const {
                  cat("The rules let no worker serve '", request.model, "': ", ruled_out,
                      states.empty() ? "" : "; ", states, "."),
                  "`rbee route explain -m MODEL` shows each rule; [routing] in rbee.toml has them."};
+  }
+  if (!too_large.empty()) {
+    return Error{
+        ErrorCode::does_not_fit,
+        cat("'", request.model, "' fits no worker: ", too_large, states.empty() ? "" : "; ", states, "."),
+        "`rbee model fit MODEL` shows what would; a smaller quantization needs less."};
   }
   if (states.empty()) {
     return Error{ErrorCode::unknown_model,
