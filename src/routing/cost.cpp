@@ -51,7 +51,7 @@ constexpr double least_tokens_s = 1e-3;
 double slowdown_of(const std::vector<double>& in_company) {
   double over = 0, under = 0;
   for (std::size_t n = 0; n < in_company.size(); ++n) {
-    const double further = static_cast<double>(n);
+    const auto further = static_cast<double>(n);
     over += further * (in_company[0] / in_company[n] - 1);
     under += further * further;
   }

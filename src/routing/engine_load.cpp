@@ -118,7 +118,7 @@ double EngineLoad::until_free_s(Ahead ahead) const {
   double read = unread_ / speed_.prompt;
   for (std::size_t i = 0; i < count; ++i) ends[i] = read + remaining(jobs_[i]) * step;
   std::sort(ends.begin(), ends.begin() + static_cast<std::ptrdiff_t>(count));
-  const std::size_t nth = static_cast<std::size_t>(ahead.count);
+  const auto nth = static_cast<std::size_t>(ahead.count);
   const std::size_t whole = nth / count;
   const std::size_t within = nth % count;
   double mean = 0;

@@ -152,6 +152,7 @@ class Router final : public Scheduler {
   [[nodiscard]] std::optional<Error> refused_outright(const Request& request);
   [[nodiscard]] std::optional<Refuse> refused_full(const Entry& entry) const;
   [[nodiscard]] static double drain_s(const Line& line);
+  [[nodiscard]] std::optional<Error> hives_word(const Request& request, const Line& line) const;
   [[nodiscard]] Error why_not(const Entry& entry, const Line& line) const;
   [[nodiscard]] Error overdue(const Entry& entry) const;
 
