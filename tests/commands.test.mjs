@@ -292,6 +292,9 @@ describe('commands', () => {
       assert.equal((await system.run(['frobnicate'])).code, 2);
       assert.equal((await system.run(['infer', '--frobnicate'])).code, 2);
       assert.equal((await system.run(['worker', 'list', '--backend', 'cudaa'])).code, 2);
+      const state = await system.run(['worker', 'list', '--state', 'sleepy']);
+      assert.equal(state.code, 2);
+      assert.match(state.stderr, /'sleepy'.*\n.*ready, starting, failed/);
       assert.equal((await system.run([])).code, 2);
     });
 

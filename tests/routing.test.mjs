@@ -79,6 +79,31 @@ describe('routing without a keeper', () => {
     assert.equal(own.requests, own.completed + own.refused);
   });
 
+  test('a worker fails when --fail says, and what is no failure is named', async () => {
+    const args = ['simulate', '--json', '--quiet', '--fleet', fleetFile, '--rate', '1', '--duration', '10m',
+      '--strategy', 'capability-aware'];
+    const figures = async (...more) => {
+      const { strategies: [{ decision_us, ...rest }] } = (await run(home, [...args, ...more])).json();
+      return rest;
+    };
+    const well = await figures();
+    const away = await figures('--fail', 'pc@2m+90s', '--fail', 'mac@5m+1s');
+    assert.equal(away.completed + away.refused, away.requests);
+    assert.ok(away.latency.mean > well.latency.mean, `${away.latency.mean}, well ${well.latency.mean}`);
+    const gone = await figures('--fail', 'pc@2m');
+    assert.ok(gone.utilization.pc < away.utilization.pc, 'it never came back');
+    assert.ok(gone.utilization.pc > 0);
+    assert.deepEqual(await figures('--fail', 'pc@100d'), well, 'after the end nothing changes');
+    for (const [text, why] of [['pc', /'@'/], ['pcc@1m', /no worker 'pcc'/], ['pc@soon', /'soon' is no time/],
+      ['pc@1m+', /'' is no time/], ['pc@-1m', /'-1m' is no time/], ['@1m', /no worker ''/],
+      ['pc@1m+1m+1m', /'1m\+1m' is no time/]]) {
+      const wrong = await run(home, [...args, '--fail', text]);
+      assert.equal(wrong.code, 2, text);
+      assert.match(wrong.json().error.message, why);
+      assert.match(wrong.json().error.hint, /worker-a@10m\+90s/);
+    }
+  });
+
   test('a script decides in explain and simulate, and route check names its mistakes', async () => {
     const script = join(home, 'route.rhai');
     writeFileSync(script, 'fn route_request(request, workers) { workers.filter(|w| w.backend == "Metal") }');
@@ -127,7 +152,9 @@ describe('routing without a keeper', () => {
 describe('routing of a running keeper', () => {
   let system, model;
   before(async () => {
-    system = await Rbee.start();
+    const home = makeHome();
+    writeFileSync(join(home, 'rbee.toml'), '[hive]\nlabels = { room = "cellar" }\n');
+    system = await Rbee.start({ home });
     model = await system.model();
   });
   after(() => system?.stop());
@@ -170,6 +197,19 @@ describe('routing of a running keeper', () => {
     assert.ok((await refused.json()).error.message.startsWith(trace.reason), trace.reason);
   });
 
+  test('the labels of a hive are those of its workers, for rules and scripts', async () => {
+    const { workers: [worker] } = await system.json(['worker', 'list']);
+    assert.deepEqual(worker.labels, { room: 'cellar' });
+    const script = join(system.home, 'routing.rhai');
+    const told = async () => (await system.run(['route', 'explain', '-m', model, '--json'])).json();
+    writeFileSync(script, 'fn route_request(r, workers) { workers.filter(|w| w.labels.room == "attic") }');
+    await until('the script finds nobody in the attic', async () => (await told()).placed === null);
+    writeFileSync(script, 'fn route_request(r, workers) { workers.filter(|w| w.labels.room == "cellar") }');
+    await until('and somebody in the cellar', async () => (await told()).placed === worker.name);
+    rmSync(script);
+    await until('no script holds', async () => !/script/.test(JSON.stringify(await told())));
+  });
+
   test('what routing does is counted', async () => {
     const text = await (await fetch(`${system.address}/metrics`)).text();
     const lines = text.split('\n');
@@ -194,6 +234,10 @@ describe('routing of a running keeper', () => {
     };
     writeFileSync(file, '[routing]\ncpu_fallback = false\n[[routing.rules]]\nmin_vram = 4000\n');
     await until('the rule holds', async () => (await whys()).includes('4000 GB'));
+    writeFileSync(file, '[routing]\ncpu_fallback = false\n[[routing.rules]]\nlabels = ["room=attic"]\n');
+    await until('the label is asked for', async () => (await whys()).includes("the label 'room=attic'"));
+    writeFileSync(file, '[routing]\ncpu_fallback = false\n[[routing.rules]]\nmin_vram = 4000\n');
+    await until('the rule holds again', async () => (await whys()).includes('4000 GB'));
     writeFileSync(file, '[[routing.rules]]\nmin_vram = -1\n');
     await until('the mistake is said', () => system.stderr.includes('must be from 0'));
     assert.match(await whys(), /4000 GB/);

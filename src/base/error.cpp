@@ -42,6 +42,8 @@ constexpr auto table = std::to_array<ErrorInfo>({
     {wrong_key, "wrong_key", 502, 4,
      "If the machine was set up anew, remove its hive and add it again; if not, somebody is in between."},
     {unreachable, "unreachable", 503, 3, "`rbee up` starts keeper and hive on this machine."},
+    {source_unreachable, "source_unreachable", 502, 1,
+     "Check the network of the hive's machine, and its proxy."},
     {bad_usage, "bad_usage", 400, 2, "`rbee --help` lists the commands."},
     {bad_config, "bad_config", 400, 2, "Mend the file at the place that is named."},
     {io_failed, "io_failed", 500, 1, "Check the path and its permissions."},

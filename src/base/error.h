@@ -39,7 +39,8 @@ enum class ErrorCode {
   invalid_api_key,
   rate_limited,
   wrong_key,
-  unreachable,
+  unreachable,         // keeper or hive
+  source_unreachable,  // where a model comes from: a hub, a registry, an address
   bad_usage,
   bad_config,
   io_failed,

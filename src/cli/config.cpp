@@ -31,6 +31,8 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"keeper.hive_gone_after", duration, "2s", "time", "Silence after which a hive counts as gone.", false},
     {"hive.yield", text, "auto", "", "Give way to other programs that take the device; or \"never\".", false},
     {"hive.yield_after", duration, "30s", "time", "How long another program must hold the device.", false},
+    {"hive.labels", labels, "", "", "What rules and scripts may ask of its workers: { room = \"cellar\" }.",
+     true},
     {"routing.strategy", text, "capability-aware", "", "How one of several workers is chosen.", true},
     {"routing.max_queue", integer, "256", "requests", "Requests that may wait, per model.", true},
     {"routing.max_wait", duration, "60s", "time", "Longest wait in the queue, without loading.", true},
@@ -97,6 +99,16 @@ bool all_texts(const toml::node& node) {
   return list != nullptr && (list->empty() || list->is_homogeneous(toml::node_type::string));
 }
 
+// A rule writes "name=value", so a name has no "=" in it.
+bool all_labels(const toml::node& node) {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return false;
+  return std::ranges::all_of(*table, [](const auto& label) {
+    const std::string_view name = label.first.str();
+    return label.second.is_string() && !name.empty() && name.find('=') == std::string_view::npos;
+  });
+}
+
 bool is_one_of(const toml::node& node, std::string_view first, std::string_view second) {
   const std::string value = node.value_or<std::string>("");
   return value == first || value == second;
@@ -119,6 +131,7 @@ bool has_type(const toml::node& node, KeyType type) {
     case duration: return node.is_string() && parse_duration(node.value_or<std::string>("")).has_value();
     case text_or_false: return node.is_string() || (node.is_boolean() && !node.value_or(true));
     case texts: return all_texts(node);
+    case labels: return all_labels(node);
     case KeyType::cache_type: return is_one_of(node, "f16", "q8_0");
     case offload: return is_one_of(node, "auto", "never");
     case KeyType::tls: return is_tls(node);
@@ -260,6 +273,10 @@ Result<Config> take_values(const toml::table& table, std::string_view file) {
   config.keeper_listen = table.at_path("keeper.listen").value_or(config.keeper_listen);
   config.keeper_tls = tls_of(table);
   config.allow_origins = texts_of(table.at_path("keeper.allow_origins").as_array());
+  if (const toml::table* labels = table.at_path("hive.labels").as_table()) {
+    for (const auto& [name, value] : *labels)
+      config.hive_labels.emplace(name.str(), value.value_or(std::string()));
+  }
   Result<routing::RouterSettings> routing = take_routing(table, file);
   if (!routing) return routing.error();
   config.routing = std::move(*routing);
@@ -291,6 +308,7 @@ std::string_view key_type_name(KeyType type) {
     case size_range: return "a size like \">40B\" or \"7B..13B\"";
     case text_or_false: return "a text in quotes, or false";
     case texts: return "a list of texts";
+    case labels: return "a table of names, without '=', and texts";
     case KeyType::cache_type: return "\"f16\" or \"q8_0\"";
     case offload: return "\"auto\" or \"never\"";
     case KeyType::tls: return "\"auto\", \"off\", or { cert = \"...\", key = \"...\" }";

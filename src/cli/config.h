@@ -9,6 +9,7 @@
 #include "routing/scheduler.h"
 
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ struct Config {
   std::string keeper_listen = "127.0.0.1:7833";
   keeper::KeeperTls keeper_tls = {};
   std::vector<std::string> allow_origins = {};
+  std::map<std::string, std::string> hive_labels = {};
   ModelSettingsByName models = {};
   routing::RouterSettings routing = {};
   routing::ScriptLimits script = {};
@@ -34,6 +36,7 @@ enum class KeyType {
   size_range,
   text_or_false,
   texts,
+  labels,
   cache_type,
   offload,
   keep_alive,

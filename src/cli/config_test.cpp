@@ -111,6 +111,32 @@ TEST(Config, AWrongTypeIsPlacedAndTheRightOneNamed) {
   check_error("keeper = 3\n", "1:1", "'keeper' is a table", "[keeper]");
 }
 
+TEST(Config, WhatIsAbsurdInARuleIsPlaced) {
+  check_error("[routing]\nmax_queue = 99999999999\n", "2:13", "at most 10000000", "usual value");
+  check_error("[[routing.rules]]\nmax_queue = 99999999999\n", "2:13", "at most 10000000", "usual value");
+  check_error("[[routing.rules]]\nmin_vram = nan\n", "2:12", "must be from 0", "usual value");
+  check_error("[[routing.rules]]\nmin_vram = 1e9\n", "2:12", "must be from 0", "usual value");
+  check_error("[routing]\nprefer_weight = 1e300\n", "2:17", "must be from 1", "usual value");
+  check_error("[[routing.rules]]\nmodel_size = \"13B..7B\"\n", "2:14", "no size of a model", "7B..13B");
+  check_error("[[routing.rules]]\nrequire_backends = [\"Cudaa\"]\n", "2:21", "Cudaa", "cuda");
+  check_error("[[routing.rules]]\nprefer_backends = \"CUDA\"\n", "2:19", "a list of texts", "");
+  check_error("[[routing.rules]]\nlabels = [\"\"]\n", "2:11", "no label", "name=value");
+  check_error("[[routing.rules]]\nlabels = [\"=cellar\"]\n", "2:11", "no label", "name=value");
+}
+
+TEST(Config, AHivesLabelsAreTextsByName) {
+  for (const char* text : {"[hive]\nlabels = { room = \"cellar\", owner = \"ann\" }\n",
+                           "[hive.labels]\nroom = \"cellar\"\nowner = \"ann\"\n"}) {
+    const Result<Config> got = parse_config(text, "rbee.toml");
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(got->hive_labels, (std::map<std::string, std::string>{{"room", "cellar"}, {"owner", "ann"}}));
+  }
+  check_error("[hive]\nlabels = { room = 3 }\n", "2:10", "names, without '=', and texts", "cellar");
+  check_error("[hive]\nlabels = { \"a=b\" = \"c\" }\n", "2:10", "names, without '=', and texts", "cellar");
+  check_error("[hive]\nlabels = [\"room=cellar\"]\n", "2:10", "names, without '=', and texts", "cellar");
+  check_error("[hive]\nlabls = { room = \"cellar\" }\n", "2:1", "'hive.labls'", "hive.labels");
+}
+
 TEST(Config, WhatIsSaidOfAModelIsTakenByItsName) {
   const Result<Config> got = parse_config(
       "[models.\"llama-3.1-8b@Q4_K_M\"]\ncontext = 8192\nslots = 2\noffload = \"never\"\n"

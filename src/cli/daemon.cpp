@@ -60,7 +60,7 @@ Daemon::~Daemon() { stop(); }
 
 Result<void> Daemon::start(const DaemonPlan& plan, const Config& config) {
   if (plan.hive) {
-    Result<void> started = start_hive(plan);
+    Result<void> started = start_hive(plan, config);
     if (!started) return started;
   }
   if (plan.keeper) {
@@ -71,7 +71,7 @@ Result<void> Daemon::start(const DaemonPlan& plan, const Config& config) {
   return {};
 }
 
-Result<void> Daemon::start_hive(const DaemonPlan& plan) {
+Result<void> Daemon::start_hive(const DaemonPlan& plan, const Config& config) {
   hive_runtime_.emplace(context_.clock, 1);
   hive::HiveOptions options = hive_options(context_, plan);
   const Result<void> folder = make_folder(context_.paths.hive_folder);
@@ -79,6 +79,7 @@ Result<void> Daemon::start_hive(const DaemonPlan& plan) {
   const Result<std::string> model = write_demo_model(context_.paths.hive_folder);
   if (!model) return model.error();
   options.proof_model = *model;
+  options.labels = config.hive_labels;
   hive_ = std::make_unique<hive::Hive>(hive_runtime_->first(), context_.clock, context_.random, log_,
                                        std::move(options));
   Result<void> started = hive_->start();

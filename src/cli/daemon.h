@@ -49,7 +49,7 @@ class Daemon {
   [[nodiscard]] const std::string& key_print() const;
 
  private:
-  [[nodiscard]] Result<void> start_hive(const DaemonPlan& plan);
+  [[nodiscard]] Result<void> start_hive(const DaemonPlan& plan, const Config& config);
   [[nodiscard]] Result<void> start_keeper(const DaemonPlan& plan, const Config& config);
 
   const Context& context_;

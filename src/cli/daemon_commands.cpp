@@ -130,6 +130,8 @@ Result<void> run_keeper(const Context& context) {
 }
 
 Result<void> run_hive(const Context& context) {
+  const Result<Config> config = read_config(context.paths.config_file);
+  if (!config) return config.error();
   DaemonPlan plan{.hive = true, .hive_name = context.options.name};
   if (!context.options.listen.empty()) {
     Result<net::Endpoint> listen = net::parse_endpoint(context.options.listen, keeper::default_hive_port);
@@ -141,7 +143,7 @@ Result<void> run_hive(const Context& context) {
   const Result<std::shared_ptr<Log>> log = open_log(context);
   if (!log) return log.error();
   Daemon daemon(context, *log);
-  const Result<void> started = daemon.start(plan, Config{});
+  const Result<void> started = daemon.start(plan, *config);
   if (!started) return started;
   const std::string socket = context.paths.hive_socket.string();
   context.out.document(Json{{"socket", socket}, {"pid", getpid()}});

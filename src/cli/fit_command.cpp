@@ -328,7 +328,7 @@ Result<void> run_model_info(const Context& context, AdminClient& client) {
     return {};
   }
   const ErrorCode why = header.error().code;
-  if (why != ErrorCode::unknown_model && why != ErrorCode::unreachable) return header.error();
+  if (why != ErrorCode::unknown_model && why != ErrorCode::source_unreachable) return header.error();
   // Its file lies elsewhere: what the keeper knows of it.
   const Result<Json> answer = client.get("/api/v1/models");
   if (!answer) return header.error();
@@ -340,7 +340,7 @@ Result<void> run_model_info(const Context& context, AdminClient& client) {
     context.out.line(dump_json_indented(known));
     return {};
   }
-  if (why == ErrorCode::unreachable) return header.error();
+  if (why == ErrorCode::source_unreachable) return header.error();
   return Error{ErrorCode::unknown_model, cat("There is no model '", asked, "'."), did_you_mean(asked, names)};
 }
 

@@ -83,11 +83,17 @@ class RoutingReader {
                  "Leave it out for the usual value."});
   }
 
+  std::int64_t read_queue(const toml::node& node) {
+    const std::int64_t most = node.value_or<std::int64_t>(0);
+    if (most <= most_queue) return most;
+    fail(node, {ErrorCode::bad_config, cat("'max_queue' must be at most ", most_queue, "."),
+                "Leave it out for the usual value."});
+    return 0;
+  }
+
   void read_limits(const toml::table& table, routing::Limits& limits) {
     if (const toml::node* node = table.get("max_queue")) {
-      const std::int64_t most = node->value_or<std::int64_t>(-1);
-      if (most > most_queue) fail(*node, {ErrorCode::bad_config, "'max_queue' is absurdly large.", ""});
-      limits.most_waiting_per_model = static_cast<std::size_t>(most);
+      limits.most_waiting_per_model = static_cast<std::size_t>(read_queue(*node));
     }
     if (const toml::node* node = table.get("max_wait")) {
       take(*node, parse_duration(node->value_or<std::string>("")), limits.longest_wait);
@@ -141,10 +147,17 @@ class RoutingReader {
       }
     }
     if (const toml::array* labels = table.get_as<toml::array>("labels")) {
-      for (const toml::node& label : *labels) rule.labels.push_back(label.value_or<std::string>(""));
+      for (const toml::node& node : *labels) {
+        const std::string label = node.value_or<std::string>("");
+        if (label.empty() || label.starts_with('=')) {
+          fail(node, {ErrorCode::bad_config, cat("'", label, "' is no label."),
+                      "Write \"name\", or \"name=value\"."});
+        }
+        rule.labels.push_back(label);
+      }
     }
-    if (const auto most = table["max_queue"].value<std::int64_t>()) {
-      rule.max_queue = static_cast<std::size_t>(*most);
+    if (const toml::node* node = table.get("max_queue")) {
+      rule.max_queue = static_cast<std::size_t>(read_queue(*node));
     }
     return rule;
   }

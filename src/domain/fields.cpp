@@ -73,6 +73,16 @@ void FieldReader::read(std::string_view key, std::uint64_t& value) {
   read_unsigned(key, value, std::numeric_limits<std::uint64_t>::max());
 }
 
+void FieldReader::read(std::string_view key, std::map<std::string, std::string>& value) {
+  const Json* field = find(key);
+  if (field == nullptr) return;
+  if (!field->is_object()) return fail(key);
+  for (const auto& [name, text] : field->items()) {
+    if (!text.is_string()) return fail(key);
+    value[name] = text.get<std::string>();
+  }
+}
+
 void FieldReader::read(std::string_view key, std::vector<std::string>& value) {
   const Json* field = find(key);
   if (field == nullptr) return;

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ class FieldReader {
   void read(std::string_view key, std::uint32_t& value);
   void read(std::string_view key, std::uint64_t& value);
   void read(std::string_view key, std::vector<std::string>& value);
+  void read(std::string_view key, std::map<std::string, std::string>& value);
 
   template <class T>
   void read(std::string_view key, std::optional<T>& value) {

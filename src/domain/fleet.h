@@ -25,6 +25,8 @@ struct FleetEngine {
   std::uint32_t context = 0;  // what one request may use
   bool pinned = false;        // its model is to stay: it gives way to no other
   int busy = 0;               // requests that the keeper has given it and that it has not let go
+  // Tokens a second of one request, by the bandwidths of where its layers are; 0: not known.
+  double expected_speed = 0;
 };
 
 // How a worker runs a model, measured. What is not known is 0.
@@ -32,7 +34,9 @@ struct ModelSpeed {
   double prompt_speed = 0;                    // tokens a second
   double speed = 0;                           // tokens a second of one request by itself
   std::optional<double> batch_slowdown = {};  // how much slower each gets for every further one
-  std::uint64_t cache_tokens = 0;             // of prompts that an engine keeps
+  // Tokens a second of each of 1, 2, 3 ... requests together, where that is no straight line.
+  std::vector<double> in_company = {};
+  std::uint64_t cache_tokens = 0;  // of prompts that an engine keeps
   double load_seconds = 0;
   std::uint64_t need_bytes = 0;  // memory that an engine takes
 };
@@ -43,6 +47,10 @@ struct FleetWorker {
   std::vector<ModelSpeed> speeds = {};  // one for each of `models`, or none at all
   std::map<std::string, std::string> labels = {};
   bool unified = false;  // its device shares the machine's memory
+  // Of its device, as its machine was found to be.
+  DeviceKind kind = DeviceKind::discrete;
+  double bandwidth_bytes_s = 0;       // of the memory that it reads; 0: not known
+  double host_bandwidth_bytes_s = 0;  // of its machine's memory; 0: not known
 };
 
 struct Fleet {

@@ -6,6 +6,7 @@
 #include "domain/machine.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,6 +65,7 @@ struct EngineReport {
 
 enum class WorkerState { ready, starting, failed, draining, paused, stopped, gone };
 [[nodiscard]] std::string_view worker_state_name(WorkerState state);
+[[nodiscard]] std::optional<WorkerState> worker_state_of(std::string_view name);
 
 // One device in service through one backend.
 struct WorkerReport {
@@ -90,6 +92,7 @@ struct HiveReport {
   std::vector<EngineReport> engines;
   std::vector<ModelFile> models;
   std::vector<DownloadReport> downloads = {};
+  std::map<std::string, std::string> labels = {};  // the user's, of all its workers: "room" "cellar"
 };
 
 [[nodiscard]] Json to_json(const ModelFile& file);

@@ -79,6 +79,13 @@ std::string_view worker_state_name(WorkerState state) {
   return "";
 }
 
+std::optional<WorkerState> worker_state_of(std::string_view name) {
+  for (const WorkerState state : all_worker_states) {
+    if (worker_state_name(state) == name) return state;
+  }
+  return std::nullopt;
+}
+
 Json to_json(const ModelFile& file) {
   return Json{{"id", file.id},
               {"name", file.name},
@@ -145,7 +152,8 @@ Json to_json(const HiveReport& report) {
               {"workers", list_json(report.workers)},
               {"engines", list_json(report.engines)},
               {"models", list_json(report.models)},
-              {"downloads", list_json(report.downloads)}};
+              {"downloads", list_json(report.downloads)},
+              {"labels", Json(report.labels)}};
 }
 
 Result<ModelFile> model_file_from_json(const Json& json) {
@@ -198,6 +206,7 @@ Result<HiveReport> report_from_json(const Json& json) {
   fields.read_objects("engines", report.engines, engine_from_json);
   fields.read_objects("models", report.models, model_file_from_json);
   fields.read_objects("downloads", report.downloads, download_from_json);
+  fields.read("labels", report.labels);
   if (fields.error()) return *fields.error();
   return report;
 }

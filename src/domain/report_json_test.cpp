@@ -46,6 +46,7 @@ HiveReport busy_hive() {
                                     .architecture = "llama",
                                     .context_train = 131072,
                                     .sha256 = "ab"});
+  report.labels = {{"room", "cellar"}, {"owner", "ann"}};
   return report;
 }
 
@@ -61,6 +62,7 @@ TEST(ReportJson, GoesThereAndBack) {
   EXPECT_EQ(back->engines.at(0).state, EngineState::failed);
   EXPECT_EQ(back->engines.at(0).incarnation, 3u);
   EXPECT_EQ(back->models.at(0).params, 8'030'000'000u);
+  EXPECT_EQ(back->labels, busy_hive().labels);
 }
 
 TEST(ReportJson, GoesThereAndBackThroughText) {

@@ -340,7 +340,8 @@ HiveReport Agent::report() const {
                     .machine = machine_,
                     .workers = supervisor_.worker_reports(),
                     .engines = supervisor_.engine_reports(),
-                    .models = models_};
+                    .models = models_,
+                    .labels = options_.labels};
   if (downloads_) report.downloads = downloads_->list();
   if (figures_) {
     for (std::string& warning : figures_->warnings()) report.machine.warnings.push_back(std::move(warning));

@@ -15,6 +15,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,7 @@ struct HiveOptions {
   std::filesystem::path proof_model = {};
   // Where keepers of other machines reach it, over TLS; empty: nowhere, only its home's keeper by the socket.
   std::optional<net::Endpoint> listen = {};
+  std::map<std::string, std::string> labels = {};  // of all its workers; routing rules ask for them
   std::string program = {};  // this one, to run probes in processes of their own; empty: in this process
 };
 

@@ -45,6 +45,10 @@ Result<WorkerFilter> filter_of(std::string_view query) {
     const Result<Backend> known = parse_backend(filter.backend);
     if (!known) return known.error();
   }
+  if (!filter.state.empty() && !worker_state_of(filter.state)) {
+    return Error{ErrorCode::bad_usage, cat("No worker is ever '", filter.state, "'."),
+                 "The states are ready, starting, failed, draining, paused, stopped and gone."};
+  }
   const std::optional<std::string> limit = net::query_value(query, "limit");
   if (!limit) return filter;
   const std::optional<std::size_t> number = parse_int<std::size_t>(*limit);

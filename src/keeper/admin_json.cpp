@@ -86,6 +86,7 @@ Json row(const Snapshot& snapshot, const FleetWorker& worker) {
           {"slots", slots},
           {"busy", busy},
           {"queue", 0},
+          {"labels", Json(worker.labels)},
           {"models", models_of(snapshot, worker, engines)}};
 }
 

@@ -69,8 +69,15 @@ const HiveView* FleetView::hive(const std::string& name) const {
 // Rules compare GB as marketed: memory that CPU and GPU share counts whole.
 FleetWorker FleetView::as_routing_sees(const WorkerReport& worker, const HiveReport& report) const {
   FleetWorker seen{worker, report.models};
-  const auto device = std::ranges::find(report.machine.devices, worker.device_id, &Device::id);
-  seen.unified = device != report.machine.devices.end() && device->memory == DeviceMemory::unified;
+  seen.labels = report.labels;
+  for (const Device& device : report.machine.devices) {
+    const double bandwidth = static_cast<double>(device.bandwidth_bytes_s.value_or(0));
+    if (device.kind == DeviceKind::cpu) seen.host_bandwidth_bytes_s = bandwidth;
+    if (device.id != worker.device_id) continue;
+    seen.unified = device.memory == DeviceMemory::unified;
+    seen.kind = device.kind;
+    seen.bandwidth_bytes_s = bandwidth;
+  }
   const std::uint64_t memory = report.machine.cpu.memory_bytes;
   if (seen.unified && !worker.vram && memory > 0) {
     seen.report.vram = std::round(static_cast<double>(memory) / gib);
@@ -100,7 +107,8 @@ Fleet FleetView::fleet() const {
                                .incarnation = engine.incarnation,
                                .slots = engine.slots,
                                .context = engine.context,
-                               .busy = 0});
+                               .busy = 0,
+                               .expected_speed = engine.expected_speed.value_or(0)});
     }
   }
   std::ranges::sort(fleet.workers, {},

@@ -328,6 +328,7 @@ TEST_F(WholeKeeper, EachWrongRequestGetsItsAnswer) {
   EXPECT_EQ(code(get("/nowhere")), "404 unknown_name");
   EXPECT_EQ(code(get("/healthz", {{"Origin", "https://evil.example"}})), "403 not_allowed");
   EXPECT_EQ(code(get("/api/v1/workers?limit=0")), "400 bad_request");
+  EXPECT_EQ(code(get("/api/v1/workers?state=sleepy")), "400 bad_usage");
   EXPECT_EQ(code(get("/api/v1/workers?backend=abacus")), "400 bad_usage");
   EXPECT_EQ(code(post("/api/v1/workers/nobody/stop", "")), "404 unknown_name");
   const Answer unknown = post("/v1/chat/completions", R"({"model":"dmo"})");

@@ -62,6 +62,31 @@ TEST(FleetView, AReportBecomesAFleet) {
   EXPECT_EQ(fleet.engines[0].incarnation, 3u);
 }
 
+TEST(FleetView, AWorkerHasItsDevicesKindAndBandwidthsAndItsHivesLabels) {
+  HiveReport told = report();
+  told.labels = {{"room", "cellar"}};
+  told.workers[0].device_id = "vulkan-llvmpipe";
+  Device pipe;
+  pipe.id = "vulkan-llvmpipe";
+  pipe.kind = DeviceKind::software;
+  Device cpu;
+  cpu.id = "cpu";
+  cpu.kind = DeviceKind::cpu;
+  cpu.bandwidth_bytes_s = 34'000'000'000;
+  told.machine.devices = {pipe, cpu};
+  told.engines[0].expected_speed = 12.5;
+  FleetView view;
+  view.on_report(told, "unix:/x", at(100));
+  const Fleet fleet = view.fleet();
+  EXPECT_EQ(fleet.workers.at(0).kind, DeviceKind::software);
+  EXPECT_EQ(fleet.workers[0].bandwidth_bytes_s, 0);
+  EXPECT_EQ(fleet.workers[0].host_bandwidth_bytes_s, 34e9);
+  EXPECT_EQ(fleet.workers[0].labels.at("room"), "cellar");
+  EXPECT_EQ(fleet.engines.at(0).expected_speed, 12.5);
+  const Json row = workers_json(snapshot_of(view), {}).at(0);
+  EXPECT_EQ(dump_json(row.at("labels")), R"({"room":"cellar"})");
+}
+
 TEST(FleetView, WhatAnEngineTookIsKnownOfTheNextLoad) {
   FleetView view;
   HiveReport box = report();
@@ -129,7 +154,7 @@ TEST(AdminJson, ListsHaveTheFieldsOfTheContract) {
       R"([{"name":"box","address":"unix:/x","state":"up","version":"0.1","last_seen_ms":120,"workers":1}])");
   EXPECT_EQ(dump_json(workers_json(snapshot, {})),
             R"([{"name":"worker-box","hive":"box","backend":"Vulkan","device":"","state":"ready",)"
-            R"("reason":"","vram":24.0,"free_vram":12.0,"slots":4,"busy":0,"queue":0,"models":[)"
+            R"("reason":"","vram":24.0,"free_vram":12.0,"slots":4,"busy":0,"queue":0,"labels":{},"models":[)"
             R"({"name":"llama-q8","quant":"","loaded":false,"offload":null,"context":null,"speed":null,)"
             R"("expected_speed":null},)"
             R"({"name":"llama-q4","quant":"","loaded":true,"offload":1.0,"context":512,"speed":null,)"

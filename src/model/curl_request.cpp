@@ -72,7 +72,7 @@ bool CurlRequest::is_redirect() const {
 Result<bool> CurlRequest::follow() {
   if (!is_redirect() || location_.empty()) return false;
   if (++hops_ > most_hops) {
-    return Error{ErrorCode::unreachable,
+    return Error{ErrorCode::source_unreachable,
                  cat("'", without_query(url_), "' redirects more than ", most_hops, " times."),
                  "The source is broken; name another one."};
   }

@@ -27,7 +27,8 @@ std::string_view last_part(std::string_view path) {
 }
 
 Error not_understood(std::string_view what) {
-  return Error{ErrorCode::unreachable, cat(what, " answered with something else than a list of files."),
+  return Error{ErrorCode::source_unreachable,
+               cat(what, " answered with something else than a list of files."),
                "Check HF_ENDPOINT, or the proxy in between."};
 }
 

@@ -72,7 +72,7 @@ TEST(Hub, WhatIsNoListIsSaid) {
   for (const char* text : {"", "{}", "<html>", "[1", "null"}) {
     const Result<WantedModel> model = choose_files(source, text, "https://hub");
     ASSERT_FALSE(model) << text;
-    EXPECT_EQ(model.error().code, ErrorCode::unreachable);
+    EXPECT_EQ(model.error().code, ErrorCode::source_unreachable);
   }
   EXPECT_FALSE(choose_files(source, R"([1, null, {"path": 3}, {"type": "file"}])", "https://hub"));
 }

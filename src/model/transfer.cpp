@@ -163,7 +163,7 @@ void Transfer::retry_later(std::string_view why, Instant now, std::optional<std:
   taken_since_failure_ = 0;
   ++failures_;
   if (failures_ >= limits_.most_failures) {
-    return fail(Error{ErrorCode::unreachable,
+    return fail(Error{ErrorCode::source_unreachable,
                       cat("The download of ", what_, " failed ", failures_, " times in a row: ", why, "."),
                       "What has come is kept: the same command goes on where it stopped."});
   }

@@ -215,7 +215,7 @@ TEST(Transfer, AServerThatBringsNothingIsGivenUpAfterWaiting) {
   Server server{.file = file_of(10'000)};
   server.cut_after = [](std::uint64_t) { return 0u; };
   Fetch run(server, fresh());
-  EXPECT_EQ(run.go().result(), "unreachable");
+  EXPECT_EQ(run.go().result(), "source_unreachable");
   EXPECT_GT(run.now() - Instant{}, 20s);
   EXPECT_LT(run.now() - Instant{}, 180s);
 }
@@ -263,7 +263,7 @@ TEST(Transfer, ARangeThatWasNotAskedForIsNotTaken) {
   server.lie = [](AnswerHead& head, std::uint64_t from) {
     if (from > 0 && head.range) head.range->from += 1;
   };
-  EXPECT_EQ(Fetch(server, fresh()).go().result(), "unreachable");
+  EXPECT_EQ(Fetch(server, fresh()).go().result(), "source_unreachable");
 }
 
 TEST(Transfer, WhatNoRetryMendsEndsAtOnce) {
@@ -324,7 +324,8 @@ TEST(Transfer, ByAnyWayWhatIsCompleteIsTheFile) {
       if (random() % 40 == 0) server.ranges = !server.ranges;
     };
     Fetch run(server, fresh());
-    EXPECT_TRUE(run.go().result() == "whole" || run.result() == "unreachable") << seed << " " << run.result();
+    EXPECT_TRUE(run.go().result() == "whole" || run.result() == "source_unreachable")
+        << seed << " " << run.result();
   }
 }
 

@@ -172,7 +172,7 @@ class FileFetch {
     if (flow.refused()) {
       transfer_.fail(refused_address(flow.url()));
     } else if (flow.bad_certificate(code)) {
-      transfer_.fail(Error{ErrorCode::unreachable,
+      transfer_.fail(Error{ErrorCode::source_unreachable,
                            cat("The certificate of '", without_query(flow.url()),
                                "' is not right: ", flow.failure_text(code), "."),
                            "Check the clock and the certificates of this machine."});

@@ -122,7 +122,7 @@ Result<Answer> ask(const Question& question, const WebSettings& settings, const 
     if (settled) break;
     if (tries < most_tries) wait_a_little(tries, answer->retry_after_s, keep_on);
   }
-  return Error{ErrorCode::unreachable, cat("'", without_query(url), "' cannot be read: ", why, "."),
+  return Error{ErrorCode::source_unreachable, cat("'", without_query(url), "' cannot be read: ", why, "."),
                "Check the network of the hive's machine, and its proxy."};
 }
 

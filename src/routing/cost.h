@@ -3,7 +3,11 @@
 //
 // The last one is why a slow worker with a free slot may be better than a fast one with a queue: while there
 // is a queue, each place in it is handed on to all who arrive until it is empty. With a share `rho` of the
-// capacity asked for, one second of it costs the later ones rho / (1 - rho) seconds.
+// capacity asked for, one second of an engine with a queue costs the later ones its wait times
+// rho / (1 - rho) / the time that a usual request takes of it. So a second has a price at each engine, and
+// a request goes where it needs little of what is dear: a long prompt not to the slow reader, though its
+// queue is shorter. Where waits alone decide, long queues drive requests to where they take most work, and
+// the fleet serves less than it could.
 #pragma once
 
 #include "domain/fleet.h"
@@ -11,11 +15,16 @@
 
 namespace rbee::routing {
 
-// What is believed of an engine whose speeds nobody has measured: from the model's size and what such devices
-// have of memory bandwidth. Wrong by a factor of two, and right after a few answers.
-[[nodiscard]] ModelSpeed assumed_speed(const WorkerReport& worker, const ModelFile& file);
+// What is believed of an engine whose speeds nobody has measured: from the model's size and the memory
+// bandwidth of its device, or of such devices where its own is not known. Wrong by a factor of two, and right
+// after a few answers. A device that is only software computes on the CPU by a detour, and is believed to be
+// far slower than the CPU itself.
+[[nodiscard]] ModelSpeed assumed_speed(const FleetWorker& worker, const ModelFile& file);
 // `known` with assumptions where it has nothing, or nonsense.
-[[nodiscard]] ModelSpeed complete_speed(ModelSpeed known, const WorkerReport& worker, const ModelFile& file);
+[[nodiscard]] ModelSpeed complete_speed(ModelSpeed known, const FleetWorker& worker, const ModelFile& file);
+// Of one that is loaded. `expected`: tokens/s by the bandwidths of where its layers are, by its hive, which
+// counts for more than the model's size; 0: not known, or measured.
+[[nodiscard]] EngineSpeed engine_speed(const ModelSpeed& speed, double expected, const FleetWorker& worker);
 
 struct Estimate {
   double wait = 0;      // until it has a slot
@@ -36,9 +45,14 @@ struct Size {
 
 // It is sent now. `load` must have been advanced to now.
 [[nodiscard]] Estimate cost_now(const EngineLoad& load, Size size);
-// It waits until those `ahead` that wait for this engine have a slot. `congestion`: rho / (1 - rho).
+// What is asked of all engines of a model together.
+struct Pressure {
+  double congestion = 0;  // rho / (1 - rho)
+  Size mean = {};         // of a request
+};
+// It waits until those `ahead` that wait for this engine have a slot.
 [[nodiscard]] Estimate cost_waiting(const EngineLoad& load, Size size, EngineLoad::Ahead ahead,
-                                    double congestion);
+                                    Pressure pressure);
 // On an engine that is not loaded yet.
 [[nodiscard]] Estimate cost_cold(const ModelSpeed& speed, Size size);
 

@@ -20,11 +20,26 @@ double EngineLoad::rate() const {
                                                       : ordinary;
 }
 
+void EngineLoad::generate(double seconds) {
+  if (generating_ == 0) return;
+  const double made = seconds * rate();
+  made_ += made;
+  if (generating_ < static_cast<int>(jobs_.size())) {
+    seen_.held_up += made;
+    seen_.held_up_s += seconds;
+    return;
+  }
+  const OccupancyPlace place = place_of_occupancy(generating_);
+  seen_.seconds[place.lower] += seconds * (1 - place.upper_share);
+  if (place.upper_share > 0) seen_.seconds[place.lower + 1] += seconds * place.upper_share;
+}
+
 void EngineLoad::finish_reading(Job& job) {
   unread_ = std::max(0.0, unread_ - job.unread);
   job.unread = 0;
   job.reading = false;
   job.made_before = made_;
+  job.seen_before = seen_;
   ++generating_;
 }
 
@@ -35,7 +50,7 @@ void EngineLoad::advance(double now_s) {
     Job& next = *std::ranges::find(jobs_, true, &Job::reading);
     const double needed = next.unread / speed_.prompt;
     const double spent = std::min(left, needed);
-    made_ += spent * rate();
+    generate(spent);
     if (needed > left) {
       next.unread -= spent * speed_.prompt;
       unread_ = std::max(0.0, unread_ - spent * speed_.prompt);
@@ -44,7 +59,7 @@ void EngineLoad::advance(double now_s) {
     left -= spent;
     finish_reading(next);
   }
-  if (left > 0) made_ += left * rate();
+  if (left > 0) generate(left);
 }
 
 void EngineLoad::begin(double now_s, Job job) {
@@ -71,12 +86,18 @@ EngineLoad::Ended EngineLoad::end(double now_s, std::uint64_t request) {
   advance(now_s);
   const auto at = std::ranges::find(jobs_, request, &Job::request);
   if (at == jobs_.end()) return {};
-  Ended ended{true, 0};
+  Ended ended{true, {}};
+  ended.company.at_end = static_cast<int>(jobs_.size());
   if (at->reading) {
     unread_ = std::max(0.0, unread_ - at->unread);
   } else {
     --generating_;
-    ended.made = made_ - at->made_before;
+    const Company& before = at->seen_before;
+    for (std::size_t k = 0; k < before.seconds.size(); ++k) {
+      ended.company.seconds[k] = seen_.seconds[k] - before.seconds[k];
+    }
+    ended.company.held_up = seen_.held_up - before.held_up;
+    ended.company.held_up_s = seen_.held_up_s - before.held_up_s;
   }
   busy_ -= at->slots;
   jobs_.erase(at);
@@ -97,7 +118,7 @@ double EngineLoad::until_free_s(Ahead ahead) const {
   double read = unread_ / speed_.prompt;
   for (std::size_t i = 0; i < count; ++i) ends[i] = read + remaining(jobs_[i]) * step;
   std::sort(ends.begin(), ends.begin() + static_cast<std::ptrdiff_t>(count));
-  const std::size_t nth = static_cast<std::size_t>(ahead.count);
+  const auto nth = static_cast<std::size_t>(ahead.count);
   const std::size_t whole = nth / count;
   const std::size_t within = nth % count;
   double mean = 0;

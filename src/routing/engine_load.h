@@ -6,29 +6,24 @@
 // down (shared with the simulator's worker, and measured on llama.cpp).
 #pragma once
 
+#include "routing/engine_speed.h"
+#include "routing/learned_speed.h"
+
 #include <cstdint>
 #include <span>
 #include <vector>
 
 namespace rbee::routing {
 
-// Tokens a second. All are positive and finite: who makes one sees to it.
-struct EngineSpeed {
-  double prompt = 1;
-  double alone = 1;     // one request by itself
-  double slowdown = 0;  // for each further one that generates
-
-  // Seconds a token takes each of `n` requests.
-  [[nodiscard]] double step_s(int n) const { return (1 + slowdown * (n > 1 ? n - 1 : 0)) / alone; }
-};
-
 struct Job {
   std::uint64_t request = 0;
-  double unread = 0;       // tokens of its prompt that are not in the cache
-  double output = 0;       // tokens it is expected to make
-  double made_before = 0;  // of `made` when it began to generate
+  double unread = 0;  // tokens of its prompt that are not in the cache
+  double output = 0;  // tokens it is expected to make
   int slots = 1;
   bool reading = true;
+  // Of the engine's own, when it began to generate.
+  double made_before = 0;
+  Company seen_before = {};
 };
 
 class EngineLoad {
@@ -46,10 +41,10 @@ class EngineLoad {
 
   void advance(double now_s);
   void begin(double now_s, Job job);
-  // What it had made by this model, or nothing where it is not here.
+  // The company that it had, where it is here.
   struct Ended {
     bool known = false;
-    double made = 0;
+    Company company = {};
   };
   Ended end(double now_s, std::uint64_t request);
   // An engine said that the prompt of this one is read.
@@ -70,6 +65,7 @@ class EngineLoad {
  private:
   [[nodiscard]] int generating() const { return generating_; }
   [[nodiscard]] double rate() const;
+  void generate(double seconds);
   void finish_reading(Job& job);
 
   EngineSpeed speed_;
@@ -78,6 +74,7 @@ class EngineLoad {
   int generating_ = 0;
   double at_s_ = 0;
   double made_ = 0;        // tokens each generating request has made since the beginning
+  Company seen_;           // since the beginning
   double unread_ = 0;      // sum over jobs_
   std::vector<Job> jobs_;  // in the order in which they got their slots
 };

@@ -68,6 +68,10 @@ Result<void> read_model(const Json& json, FleetWorker& worker, Fleet& fleet) {
   speed.prompt_speed = amounts.read("prompt_speed", 0);
   speed.speed = amounts.read("speed", 0);
   if (amounts.has("batch_slowdown")) speed.batch_slowdown = amounts.read("batch_slowdown", 0);
+  for (const Json& each : get_array(json, "in_company")) {
+    if (!each.is_number()) return bad_fleet(name, "'in_company' is a list of speeds");
+    speed.in_company.push_back(each.get<double>());
+  }
   speed.cache_tokens = static_cast<std::uint64_t>(std::min(amounts.read("cache_tokens", 0), 1e12));
   speed.load_seconds = amounts.read("load_seconds", 0);
   speed.need_bytes = bytes_of(amounts.read("need_memory", 0));
@@ -179,6 +183,7 @@ Json to_json(const Fleet& fleet) {
       if (const double slowdown = speed.batch_slowdown.value_or(-1); slowdown >= 0) {
         model["batch_slowdown"] = slowdown;
       }
+      if (!speed.in_company.empty()) model["in_company"] = speed.in_company;
       if (speed.cache_tokens > 0) model["cache_tokens"] = speed.cache_tokens;
       if (speed.load_seconds > 0) model["load_seconds"] = speed.load_seconds;
       models.push_back(std::move(model));

@@ -23,11 +23,7 @@ inline std::string picture_value(const std::vector<std::string_view>& words, std
 }
 
 inline WorkerState picture_worker_state(std::string_view text) {
-  for (const WorkerState state : {WorkerState::starting, WorkerState::failed, WorkerState::draining,
-                                  WorkerState::paused, WorkerState::stopped, WorkerState::gone}) {
-    if (worker_state_name(state) == text) return state;
-  }
-  return WorkerState::ready;
+  return worker_state_of(text).value_or(WorkerState::ready);
 }
 
 inline EngineState picture_engine_state(std::string_view text) {

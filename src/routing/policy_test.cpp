@@ -160,6 +160,47 @@ TEST(Policy, TheReasonsOfARefusalDiffer) {
   EXPECT_NE(placed(sick, {}).find("cuda is gone"), std::string::npos) << placed(sick, {});
 }
 
+// Why nobody serves `m`, as `route explain` says it of a fleet from a file.
+std::string told_of(const Fleet& fleet, Policy policy = {}, Request request = {}) {
+  Router router({.limits = {}, .policy = std::move(policy)});
+  static_cast<void>(router.on_fleet(Instant{}, fleet));
+  request.model = "m";
+  return router.explain(Instant{}, request).reason;
+}
+
+TEST(Policy, AModelThatFitsNowhereIsRefusedWithTheNumbers) {
+  Fleet fleet;
+  add_worker(fleet, "small", Backend::cuda, 8);
+  add_worker(fleet, "away", Backend::cuda, 80);
+  fleet.engines.clear();
+  fleet.workers[0].report.memory_bytes = 4'000'000'000;
+  fleet.workers[0].speeds[0].need_bytes = 6'000'000'000;
+  fleet.workers[1].report.state = WorkerState::gone;
+  const std::string said = told_of(fleet);
+  EXPECT_NE(said.find("fits no worker: it needs "), std::string::npos) << said;
+  EXPECT_NE(said.find("and small has "), std::string::npos) << said;
+  EXPECT_NE(said.find("away is gone"), std::string::npos) << said;
+}
+
+TEST(Policy, AScriptThatNamesOnlyStrangersIsToldOf) {
+  Request request;
+  request.script = {.says = ScriptWord::Says::these, .workers = {"nobody", "nobody", ""}};
+  const std::string said = placed(mixed(), {}, request);
+  EXPECT_NE(said.find("cuda"), std::string::npos) << said;
+  EXPECT_NE(said, "waits");
+}
+
+// The length is an estimate: it ranks, and only the engine's own count refuses.
+TEST(Policy, APromptLongerThanAnyContextIsStillPlaced) {
+  Fleet fleet = mixed();
+  for (FleetEngine& engine : fleet.engines) engine.context = 4096;
+  for (const double tokens : {1e5, 1e9, 1e15}) {
+    Request request;
+    request.prompt_tokens = tokens;
+    EXPECT_EQ(placed(fleet, {}, request), "cuda") << tokens;
+  }
+}
+
 TEST(Explain, EveryWorkerIsToldOfWithItsRuleAndItsSeconds) {
   Rule rule = rule_of("<10B");
   rule.prefer_backends = {Backend::cuda};

@@ -9,22 +9,14 @@
 namespace rbee::routing {
 namespace {
 
-// Timings of fewer tokens say more of overheads than of speed.
+// Prompts of fewer tokens say more of templates than of text.
 constexpr double enough_prompt_tokens = 128;
-constexpr double enough_output_tokens = 16;
-// How much one answer moves what is believed, and the most that one may say.
+// How much one answer moves the bytes of a token.
 constexpr double learning = 0.1;
-constexpr double most_at_once = 3;
-constexpr double most_ever = 100;
 // The length of answers is a mean over the last so many.
 constexpr double answers_remembered = 1000;
 // API keys whose share is kept while nothing of theirs waits.
 constexpr std::size_t most_keys = 1000;
-
-void move_factor(double& factor, double ratio) {
-  const double bounded = std::clamp(ratio, 1 / most_at_once, most_at_once);
-  factor = std::clamp(factor * std::pow(bounded, learning), 1 / most_ever, most_ever);
-}
 
 bool is_amount(double value) { return value > 0 && std::isfinite(value); }
 
@@ -94,12 +86,12 @@ void Router::release(Instant now, Entry& entry, const Spent& spent) {
   if (entry.engine == nowhere) return;
   Engine& engine = engines_[entry.engine];
   const EngineLoad::Ended ended = engine.load.end(seconds(now), entry.request.id);
-  if (ended.known) learn(engine, entry, spent, ended.made);
+  if (ended.known) learn(engine, entry, spent, ended.company);
   fleet_.engines[engine.fleet].busy = engine.load.busy();
   mark_free(entry.engine);
 }
 
-void Router::learn(Engine& engine, const Entry& entry, const Spent& spent, double made) {
+void Router::learn(Engine& engine, const Entry& entry, const Spent& spent, const Company& company) {
   if (is_amount(spent.output_tokens)) {
     Line::Expected& expected = entry.line->expected[entry.request.key];
     expected.count = std::min(expected.count + 1, answers_remembered);
@@ -111,18 +103,13 @@ void Router::learn(Engine& engine, const Entry& entry, const Spent& spent, doubl
     entry.line->bytes_per_token += learning * (ratio - entry.line->bytes_per_token);
   }
   if (engine.learned == nullptr) {
-    engine.learned =
-        &learned_[{fleet_.workers[engine.worker].report.name, fleet_.engines[engine.fleet].model_id}];
+    const FleetWorker& on = fleet_.workers[engine.worker];
+    engine.learned = &learned_[{on.report.name, fleet_.engines[engine.fleet].model_id}];
+    if (engine.file < on.speeds.size())
+      engine.learned->measured(on.speeds[engine.file].prompt_speed, on.speeds[engine.file].speed);
   }
-  Learned& learned = *engine.learned;
-  const EngineSpeed& believed = engine.load.speed();
-  if (spent.prompt_tokens >= enough_prompt_tokens && is_amount(spent.prompt_seconds)) {
-    move_factor(learned.prompt_factor, spent.prompt_tokens / spent.prompt_seconds / believed.prompt);
-  }
-  if (spent.output_tokens >= enough_output_tokens && made >= 1) {
-    move_factor(learned.speed_factor, spent.output_tokens / made);
-  }
-  engine.load.set_speed(speed_of(engine));
+  engine.learned->take(spent, company, engine.load.speed());
+  engine.load.set_speed(engine.learned->applied(engine.first));
 }
 
 Actions Router::on_done(Instant now, std::uint64_t request, const Spent& spent) {

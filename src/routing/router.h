@@ -81,10 +81,6 @@ class Router final : public Scheduler {
     std::string hive = {};      // of it
     bool asked = false;         // its end was asked for
   };
-  struct Learned {
-    double prompt_factor = 1;  // true speed by believed speed
-    double speed_factor = 1;
-  };
   struct Place {
     std::size_t worker = 0;
     std::size_t file = 0;
@@ -102,7 +98,9 @@ class Router final : public Scheduler {
   [[nodiscard]] double allowed(const Line& line, const Request& request, int rule, std::size_t worker,
                                std::size_t file, bool fallback, std::string* why) const;
   [[nodiscard]] bool needs_fallback(const Line& line, const Request& request, int rule) const;
-  [[nodiscard]] EngineSpeed speed_of(const Engine& engine) const;
+  [[nodiscard]] ModelSpeed first_belief(std::size_t worker, std::size_t file) const;
+  [[nodiscard]] EngineSpeed first_belief(const Engine& engine) const;
+  [[nodiscard]] EngineSpeed believe(Engine& engine);
   [[nodiscard]] ModelSpeed speed_of(std::size_t worker, std::size_t file) const;
   [[nodiscard]] const FleetWorker* worker(const std::string& name) const;
   void mark_free(Index engine);
@@ -110,14 +108,14 @@ class Router final : public Scheduler {
   // router_choice.cpp: who serves.
   [[nodiscard]] bool can_take(const Entry& entry, Index engine) const;
   [[nodiscard]] Size size_on(const Entry& entry, const Engine& engine) const;
-  [[nodiscard]] Rated rate(const Entry& entry, Index engine, double now_s, double congestion);
+  [[nodiscard]] Rated rate(const Entry& entry, Index engine, double now_s, Pressure pressed);
   [[nodiscard]] double turn(const Entry& entry) const;
   [[nodiscard]] double short_first_s(const Entry& entry, double unread, const Engine& engine) const;
   [[nodiscard]] static double behind_s(const Engine& engine, EngineLoad::Ahead ahead, Size size);
   [[nodiscard]] EngineLoad::Ahead before_in_queue(const Entry& entry, double unread,
                                                   const Engine& engine) const;
   [[nodiscard]] Rated rate_queued(const Entry& entry, Index engine, EngineLoad::Ahead ahead, double now_s,
-                                  double congestion);
+                                  Pressure pressed);
   void collect(const Entry& entry, std::vector<Index>& candidates);
   [[nodiscard]] Seen& record(Entry& entry, bool fallback);
   [[nodiscard]] Rated choose(Entry& entry, double now_s);
@@ -129,7 +127,7 @@ class Router final : public Scheduler {
   void unbind_all(Engine& engine);
   void serve_freed(Instant now, Index engine, Actions& actions);
   Entry* steal_for(Index engine, double now_s);
-  [[nodiscard]] double congestion(const Line& line) const;
+  [[nodiscard]] static Pressure pressure(const Line& line);
   void count_arrival(Line& line, double now_s);
   [[nodiscard]] static Size mean_size(const Line& line);
   [[nodiscard]] double service_s(const Entry& entry) const;
@@ -154,6 +152,7 @@ class Router final : public Scheduler {
   [[nodiscard]] std::optional<Error> refused_outright(const Request& request);
   [[nodiscard]] std::optional<Refuse> refused_full(const Entry& entry) const;
   [[nodiscard]] static double drain_s(const Line& line);
+  [[nodiscard]] std::optional<Error> hives_word(const Request& request, const Line& line) const;
   [[nodiscard]] Error why_not(const Entry& entry, const Line& line) const;
   [[nodiscard]] Error overdue(const Entry& entry) const;
 
@@ -165,7 +164,7 @@ class Router final : public Scheduler {
   void wake_when_due(Actions& actions);
   [[nodiscard]] Instant deadline_of(const Entry& entry) const;
   void count_loading(Instant now);
-  void learn(Engine& engine, const Entry& entry, const Spent& spent, double made);
+  void learn(Engine& engine, const Entry& entry, const Spent& spent, const Company& company);
   void release(Instant now, Entry& entry, const Spent& spent);
 
   RouterSettings settings_;
@@ -183,7 +182,7 @@ class Router final : public Scheduler {
   std::pmr::set<std::uint64_t> unbound_;  // who waits for no engine in particular
   std::pmr::set<std::pair<Instant, std::uint64_t>> deadlines_;
   std::size_t waiting_ = 0;
-  std::map<WorkerModel, Learned, ByNames> learned_;
+  std::map<WorkerModel, LearnedSpeed, ByNames> learned_;
   std::map<WorkerModel, Instant> asked_;  // loads that no report shows yet: until when
   std::map<WorkerModel, Refusal> refusals_;
   std::map<std::string, double> fair_;  // by API key: when its last request would be served

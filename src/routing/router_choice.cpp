@@ -20,7 +20,7 @@ constexpr std::size_t places_looked_at = 8;
 // 30 to 80 give the best means; what waits long still comes to its turn, as time goes on for all.
 constexpr double short_first = 60;
 // Those behind it in a queue lose its time; so do the ones who come while they wait.
-constexpr double behind_counts = 3;
+constexpr double behind_counts = 4;
 constexpr double priority_s = 30;
 // The load is taken over the last minutes: bursts are what queues are for.
 constexpr double load_memory_s = 300;
@@ -78,12 +78,15 @@ Size Router::size_on(const Entry& entry, const Engine& engine) const {
     cached = request.block_tokens * static_cast<double>(engine.cache.leading(request.prefix));
     cached = std::max(0.0, std::min(request.prompt_tokens - 1, cached));
   }
-  return {request.prompt_tokens - cached, entry.output};
+  // A prompt's fixed time counts as tokens that are read in it.
+  const EngineSpeed& speed = engine.load.speed();
+  return {request.prompt_tokens - cached + speed.start_s * speed.prompt, entry.output};
 }
 
-double Router::congestion(const Line& line) const {
-  if (line.capacity <= 0) return 0;
-  return congestion_at(line.arrivals / std::max(line.arrivals_s, least_load_s) / line.capacity);
+Pressure Router::pressure(const Line& line) {
+  if (line.capacity <= 0) return {};
+  const double rho = line.arrivals / std::max(line.arrivals_s, least_load_s) / line.capacity;
+  return {congestion_at(rho), mean_size(line)};
 }
 
 // By the API key that asks most.
@@ -124,10 +127,10 @@ double Router::service_s(const Entry& entry) const {
 }
 
 Router::Rated Router::rate_queued(const Entry& entry, Index index, EngineLoad::Ahead ahead, double now_s,
-                                  double congested) {
+                                  Pressure pressed) {
   Engine& engine = engines_[index];
   engine.load.advance(now_s);
-  return {index, false, 1, cost_waiting(engine.load, size_on(entry, engine), ahead, congested)};
+  return {index, false, 1, cost_waiting(engine.load, size_on(entry, engine), ahead, pressed)};
 }
 
 // What it takes from those who would then wait behind it.
@@ -138,13 +141,13 @@ double Router::behind_s(const Engine& engine, EngineLoad::Ahead ahead, Size size
   return (static_cast<double>(engine.queue.size()) - ahead.count) * service;
 }
 
-Router::Rated Router::rate(const Entry& entry, Index index, double now_s, double congested) {
+Router::Rated Router::rate(const Entry& entry, Index index, double now_s, Pressure pressed) {
   Engine& engine = engines_[index];
   if (!engine.queue.empty() ||
       engine.load.free_slots() < std::min(entry.request.slots, engine.load.slots())) {
     const double unread = size_on(entry, engine).unread;
     const EngineLoad::Ahead ahead = before_in_queue(entry, unread, engine);
-    Rated rated = rate_queued(entry, index, ahead, now_s, congested);
+    Rated rated = rate_queued(entry, index, ahead, now_s, pressed);
     rated.cost.others += behind_counts * behind_s(engine, ahead, {unread, entry.output});
     return rated;
   }
@@ -175,7 +178,7 @@ void Router::collect(const Entry& entry, std::vector<Index>& candidates) {
 Router::Rated Router::choose(Entry& entry, double now_s) {
   Lane& lane = lane_of(*entry.line, entry.request, entry.rule);
   collect(entry, candidates_);
-  const double congested = congestion(*entry.line);
+  const Pressure pressed = pressure(*entry.line);
   const bool selfish = settings_.policy.strategy == Strategy::fastest;
   Seen& seen = record(entry, lane.fallback);
   const auto keep = [&](Index index, const Rated& rated, bool taken) {
@@ -190,7 +193,7 @@ Router::Rated Router::choose(Entry& entry, double now_s) {
       keep(index, {}, false);
       continue;
     }
-    Rated rated = rate(entry, index, now_s, congested);
+    Rated rated = rate(entry, index, now_s, pressed);
     rated.weight = static_cast<double>(lane.weight[index]);
     const double cost = selfish ? rated.weight * rated.cost.own() : rated.total();
     keep(index, rated, true);
@@ -240,7 +243,7 @@ Router::Rated Router::choose_simply(Entry& entry, double now_s) {
     const bool can = can_take(entry, index);
     const bool now = can && engine.load.free_slots() >= slots && engine.queue.empty();
     if (seen.candidates.size() < SeenRing::most_candidates) {
-      const Estimate cost = can ? rate(entry, index, now_s, 0).cost : Estimate{};
+      const Estimate cost = can ? rate(entry, index, now_s, {}).cost : Estimate{};
       const auto place = static_cast<std::uint32_t>(engine.fleet);
       seen.candidates.push_back({place, cost, static_cast<double>(lane.weight[index]), now, can});
     }
@@ -252,7 +255,7 @@ Router::Rated Router::choose_simply(Entry& entry, double now_s) {
       value = now ? static_cast<double>(at)
                   : static_cast<double>(order.size()) +
                         rate_queued(entry, index,
-                                    before_in_queue(entry, size_on(entry, engine).unread, engine), now_s, 0)
+                                    before_in_queue(entry, size_on(entry, engine).unread, engine), now_s, {})
                             .cost.wait;
     } else {
       if (!now) continue;
@@ -382,9 +385,10 @@ Router::Entry* Router::steal_for(Index index, double now_s) {
       if (!can_take(entry, index) || entry.request.slots > engine.load.free_slots()) continue;
       Lane& lane = lane_of(*entry.line, entry.request, entry.rule);
       if (!(lane.weight[index] > 0)) continue;
-      const double here = static_cast<double>(lane.weight[index]) * rate(entry, index, now_s, 0).cost.total();
+      const double here =
+          static_cast<double>(lane.weight[index]) * rate(entry, index, now_s, {}).cost.total();
       const double there = static_cast<double>(lane.weight[other]) *
-                           rate_queued(entry, other, ahead, now_s, congestion(*entry.line)).cost.total();
+                           rate_queued(entry, other, ahead, now_s, pressure(*entry.line)).cost.total();
       if (there - here > gain) {
         gain = there - here;
         best = &entry;

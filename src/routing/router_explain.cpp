@@ -88,7 +88,7 @@ Explanation::Worker Router::explain_worker(Instant now, Entry& entry, std::size_
     }
     row.kept = true;
     row.weight = weight;
-    row.cost = rate(entry, index, seconds(now), congestion(line)).cost;
+    row.cost = rate(entry, index, seconds(now), pressure(line)).cost;
     return row;
   }
   std::optional<std::size_t> best;
@@ -126,7 +126,7 @@ std::vector<EngineNow> Router::engines_now() const {
     all[engine.fleet] = {.busy = engine.load.busy(),
                          .queued = static_cast<int>(engine.queue.size()),
                          .prompt_speed = engine.load.speed().prompt,
-                         .speed = engine.load.speed().alone};
+                         .speed = engine.load.speed().alone()};
   }
   return all;
 }

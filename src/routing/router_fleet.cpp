@@ -34,23 +34,46 @@ const FleetWorker* Router::worker(const std::string& name) const {
   return at == workers_.end() ? nullptr : &fleet_.workers[at->second];
 }
 
+ModelSpeed Router::first_belief(std::size_t worker_index, std::size_t file) const {
+  const FleetWorker& on = fleet_.workers[worker_index];
+  return complete_speed(file < on.speeds.size() ? on.speeds[file] : ModelSpeed{}, on,
+                        file < on.models.size() ? on.models[file] : no_file());
+}
+
+EngineSpeed Router::first_belief(const Engine& engine) const {
+  const FleetWorker& on = fleet_.workers[engine.worker];
+  const std::size_t file = engine.has_file ? engine.file : SIZE_MAX;
+  const ModelSpeed speed = first_belief(engine.worker, file);
+  const bool measured = file < on.speeds.size() && on.speeds[file].speed > 0;
+  return engine_speed(speed, measured ? 0 : fleet_.engines[engine.fleet].expected_speed, on);
+}
+
 ModelSpeed Router::speed_of(std::size_t worker_index, std::size_t file) const {
   const FleetWorker& on = fleet_.workers[worker_index];
-  ModelSpeed speed = complete_speed(file < on.speeds.size() ? on.speeds[file] : ModelSpeed{}, on.report,
-                                    file < on.models.size() ? on.models[file] : no_file());
+  ModelSpeed speed = first_belief(worker_index, file);
   if (file >= on.models.size()) return speed;
   if (const auto at =
           learned_.find(std::pair<std::string_view, std::string_view>(on.report.name, on.models[file].id));
       at != learned_.end()) {
-    speed.prompt_speed *= at->second.prompt_factor;
-    speed.speed *= at->second.speed_factor;
+    const EngineSpeed now = at->second.applied(engine_speed(speed, 0, on));
+    speed.prompt_speed = now.prompt;
+    speed.speed = now.alone();
   }
   return speed;
 }
 
-EngineSpeed Router::speed_of(const Engine& engine) const {
-  const ModelSpeed speed = speed_of(engine.worker, engine.has_file ? engine.file : SIZE_MAX);
-  return {speed.prompt_speed, speed.speed, speed.batch_slowdown.value_or(0)};
+// What is believed of it now: at first, and after the answers that its worker gave with its model.
+EngineSpeed Router::believe(Engine& engine) {
+  engine.first = first_belief(engine);
+  if (!engine.has_file) return engine.first;
+  const FleetWorker& on = fleet_.workers[engine.worker];
+  const auto at =
+      learned_.find(std::pair<std::string_view, std::string_view>(on.report.name, on.models[engine.file].id));
+  if (at == learned_.end()) return engine.first;
+  engine.learned = &at->second;
+  if (engine.file < on.speeds.size())
+    engine.learned->measured(on.speeds[engine.file].prompt_speed, on.speeds[engine.file].speed);
+  return engine.learned->applied(engine.first);
 }
 
 void Router::index_fleet(Instant now, std::vector<Engine> before) {
@@ -73,7 +96,7 @@ void Router::index_fleet(Instant now, std::vector<Engine> before) {
     engine.key = engine_key(shown);
     engine.in_service =
         shown.state == EngineState::ready && fleet_.workers[engine.worker].report.state == WorkerState::ready;
-    const EngineSpeed speed = speed_of(engine);
+    const EngineSpeed speed = believe(engine);
     engine.rank_s = usual_size.unread / speed.prompt + usual_size.output * speed.step_s(1);
     engine.cache_tokens =
         static_cast<double>(speed_of(engine.worker, engine.has_file ? engine.file : SIZE_MAX).cache_tokens);

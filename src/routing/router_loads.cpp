@@ -208,6 +208,7 @@ Instant Router::may_go_at(const Engine& engine) const {
 void Router::make_room(Instant now, const WorkerModel& load, Refusal& refusal) {
   if (!is_needed(load)) return;
   Engine* victim = nullptr;
+  const Engine* leaving = nullptr;  // gives way to somebody already
   for (Engine& engine : engines_) {
     const FleetEngine& shown = fleet_.engines[engine.fleet];
     if (shown.worker != load.first) continue;
@@ -219,11 +220,20 @@ void Router::make_room(Instant now, const WorkerModel& load, Refusal& refusal) {
     if (shown.model_id == load.second || shown.pinned) continue;
     // One that is still loading may go too, when its stay is over: who waits is served in turn.
     const bool loading = shown.state == EngineState::starting;
-    if ((!engine.in_service && !loading) || engine.suspect_until || engine.yielding) continue;
+    if (engine.yielding) leaving = &engine;
+    if ((!engine.in_service && !loading) || engine.yielding) continue;
+    // What became of one that has just failed a request is about to be told.
     const auto rank = [&](const Engine& one) {
-      return std::tuple(!one.in_service, one.load.busy() > 0, std::max(may_go_at(one), now), one.last_use);
+      return std::tuple(one.suspect_until.has_value(), !one.in_service, one.load.busy() > 0,
+                        std::max(may_go_at(one), now), one.last_use);
     };
     if (victim == nullptr || rank(engine) < rank(*victim)) victim = &engine;
+  }
+  if (victim == nullptr && leaving != nullptr) {
+    // Who is first when it has gone gets its room, and the other asks again.
+    refusal.evicting = fleet_.engines[leaving->fleet].id;
+    refusal.asked = true;
+    refusal.until = now + settings_.limits.longest_wait;
   }
   if (victim == nullptr) return;
   const FleetEngine& shown = fleet_.engines[victim->fleet];

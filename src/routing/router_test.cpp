@@ -111,6 +111,23 @@ TEST(Router, AModelIsLoadedWhereMostMemoryIsFree) {
             "send 1 to e1");
 }
 
+TEST(Router, AModelsNameMeansOnEachWorkerItsBestFileThatFits) {
+  // Of 10 and of 5 bytes.
+  const auto load = [](std::uint64_t free, const std::string& asked) {
+    Fleet fleet = fleet_of("worker w1 holds=llama-q4,llama-q8");
+    fleet.workers[0].report.free_memory_bytes = free;
+    fleet.workers[0].speeds = {{.need_bytes = 5}, {.need_bytes = 10}};
+    Play play("");
+    static_cast<void>(play.scheduler.on_fleet(play.now, fleet));
+    return play.ask(1, asked);
+  };
+  EXPECT_EQ(load(12, "llama"), "load llama-q8 on w1");
+  EXPECT_EQ(load(10, "llama"), "load llama-q8 on w1");
+  EXPECT_EQ(load(9, "llama"), "load llama-q4 on w1");
+  EXPECT_EQ(load(12, "llama-q4"), "load llama-q4 on w1") << "its own name is that file";
+  EXPECT_EQ(load(2, "llama"), "load llama-q4 on w1") << "where something must go first, the least goes";
+}
+
 TEST(Router, OneLoadIsAskedForOnce) {
   Play play("worker w1 holds=a slots=4");
   EXPECT_EQ(play.ask(1, "a"), "load a on w1");

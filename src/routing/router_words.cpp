@@ -15,6 +15,42 @@ constexpr int longest_retry_s = 600;
 constexpr double surely_too_long = 2;
 constexpr std::size_t most_named = 5;
 
+// Why each worker that has the model does not serve it, in words.
+struct Reasons {
+  std::string states, ruled_out, too_large;
+};
+
+void add(std::string& list, const std::string& one) { list += cat(list.empty() ? "" : ", ", one); }
+
+bool is_asked(const Request& request, const std::string& worker) {
+  return request.worker.empty() || request.worker == worker;
+}
+
+Error none_of(const Request& request, const Reasons& reasons) {
+  if (!reasons.ruled_out.empty()) {
+    return Error{ErrorCode::no_worker,
+                 cat("The rules let no worker serve '", request.model, "': ", reasons.ruled_out,
+                     reasons.states.empty() ? "" : "; ", reasons.states, "."),
+                 "`rbee route explain -m MODEL` shows each rule; [routing] in rbee.toml has them."};
+  }
+  if (!reasons.too_large.empty()) {
+    return Error{ErrorCode::does_not_fit,
+                 cat("'", request.model, "' fits no worker: ", reasons.too_large,
+                     reasons.states.empty() ? "" : "; ", reasons.states, "."),
+                 "`rbee model fit MODEL` shows what would; a smaller quantization needs less."};
+  }
+  if (reasons.states.empty()) {
+    return Error{ErrorCode::unknown_model,
+                 request.worker.empty()
+                     ? cat("There is no model '", request.model, "' any more.")
+                     : cat("Worker '", request.worker, "' does not have '", request.model, "'.")};
+  }
+  return Error{
+      ErrorCode::no_worker,
+      cat("No worker that has '", request.model, "' can serve now: ", reasons.states, "."),
+      "`rbee worker start NAME` puts a stopped worker in service; `rbee worker deploy` another one."};
+}
+
 Error no_worker_at_all() { return Error{ErrorCode::no_worker, "No worker is in service."}; }
 
 }  // namespace
@@ -80,6 +116,24 @@ std::optional<Refuse> Router::refused_full(const Entry& entry) const {
                 retry};
 }
 
+// What hives said of its loads and engines.
+std::optional<Error> Router::hives_word(const Request& request, const Line& line) const {
+  for (const auto& [pair, refusal] : refusals_) {
+    const FleetWorker* on = worker(pair.first);
+    if (on == nullptr || !is_asked(request, pair.first)) continue;
+    for (const ModelFile& file : on->models) {
+      if (file.id == pair.second && answers_to(file, request.model)) return refusal.error;
+    }
+  }
+  for (const std::size_t index : line.others) {
+    const FleetEngine& engine = fleet_.engines[index];
+    if (engine.state != EngineState::failed || !is_asked(request, engine.worker)) continue;
+    return Error{ErrorCode::engine_failed, cat("The engine of '", engine.model_id, "' on worker '",
+                                               engine.worker, "' does not start: ", engine.reason)};
+  }
+  return std::nullopt;
+}
+
 // Nobody can serve it, now or soon: the hive's own words where there are any.
 Error Router::why_not(const Entry& entry, const Line& line) const {
   const Request& request = entry.request;
@@ -93,54 +147,30 @@ Error Router::why_not(const Entry& entry, const Line& line) const {
     return Error{ErrorCode::no_worker, cat("The routing script lets no worker serve '", request.model, "'."),
                  "`rbee route explain` shows what the script was given; routing.rhai is the script."};
   }
-  const auto asked_of = [&](const std::string& name) {
-    return request.worker.empty() || request.worker == name;
-  };
-  for (const auto& [pair, refusal] : refusals_) {
-    const FleetWorker* on = worker(pair.first);
-    if (on == nullptr || !asked_of(pair.first)) continue;
-    for (const ModelFile& file : on->models) {
-      if (file.id == pair.second && answers_to(file, request.model)) return refusal.error;
-    }
-  }
-  for (const std::size_t index : line.others) {
-    const FleetEngine& engine = fleet_.engines[index];
-    if (engine.state != EngineState::failed || !asked_of(engine.worker)) continue;
-    return Error{ErrorCode::engine_failed, cat("The engine of '", engine.model_id, "' on worker '",
-                                               engine.worker, "' does not start: ", engine.reason)};
-  }
-  std::string states, ruled_out;
+  if (std::optional<Error> word = hives_word(request, line)) return std::move(*word);
+  Reasons reasons;
   std::size_t named = 0;
   for (const FleetWorker& known : fleet_.workers) {
     const auto file =
         std::ranges::find_if(known.models, [&](const auto& f) { return answers_to(f, request.model); });
-    if (file == known.models.end() || !asked_of(known.report.name) || ++named > most_named) continue;
+    if (file == known.models.end() || !is_asked(request, known.report.name) || ++named > most_named) continue;
     if (known.report.state != WorkerState::ready) {
-      states +=
-          cat(states.empty() ? "" : ", ", known.report.name, " is ", worker_state_name(known.report.state));
+      add(reasons.states, cat(known.report.name, " is ", worker_state_name(known.report.state)));
       continue;
     }
     std::string why;
     const std::size_t w = workers_.at(known.report.name);
-    const std::size_t f = static_cast<std::size_t>(file - known.models.begin());
+    const auto f = static_cast<std::size_t>(file - known.models.begin());
     const bool passes = allowed(line, request, entry.rule, w, f, false, &why) > 0;
-    if (!passes) ruled_out += cat(ruled_out.empty() ? "" : ", ", known.report.name, " (", why, ")");
+    const std::uint64_t need = speed_of(w, f).need_bytes;
+    const std::uint64_t has = known.report.memory_bytes;
+    if (passes && has > 0 && need > has) {
+      add(reasons.too_large,
+          cat("it needs ", bytes_text(need), " and ", known.report.name, " has ", bytes_text(has)));
+    }
+    if (!passes) add(reasons.ruled_out, cat(known.report.name, " (", why, ")"));
   }
-  if (!ruled_out.empty()) {
-    return Error{ErrorCode::no_worker,
-                 cat("The rules let no worker serve '", request.model, "': ", ruled_out,
-                     states.empty() ? "" : "; ", states, "."),
-                 "`rbee route explain -m MODEL` shows each rule; [routing] in rbee.toml has them."};
-  }
-  if (states.empty()) {
-    return Error{ErrorCode::unknown_model,
-                 request.worker.empty()
-                     ? cat("There is no model '", request.model, "' any more.")
-                     : cat("Worker '", request.worker, "' does not have '", request.model, "'.")};
-  }
-  return Error{
-      ErrorCode::no_worker, cat("No worker that has '", request.model, "' can serve now: ", states, "."),
-      "`rbee worker start NAME` puts a stopped worker in service; `rbee worker deploy` another one."};
+  return none_of(request, reasons);
 }
 
 Error Router::overdue(const Entry& entry) const {

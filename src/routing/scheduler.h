@@ -12,6 +12,7 @@
 #include "domain/fleet.h"
 #include "routing/cost.h"
 #include "routing/explanation.h"
+#include "routing/learned_speed.h"
 #include "routing/policy.h"
 #include "routing/script_policy.h"
 #include "routing/seen.h"
@@ -91,15 +92,6 @@ struct RouterSettings {
 
 // "hive/engine/incarnation": one start of one engine; what Request::lost holds.
 [[nodiscard]] std::string engine_key(const FleetEngine& engine);
-
-// What an answer's own timings say; 0 where they do not.
-struct Spent {
-  double prompt_tokens = 0;  // read; those of the cache not counted
-  double cached_tokens = 0;
-  double prompt_seconds = 0;
-  double output_tokens = 0;
-  double output_seconds = 0;
-};
 
 class Scheduler {
  public:

@@ -117,7 +117,7 @@ EngineNow speeds_of(const ScriptWorker& worker) {
       if (is_it && picture.now[index].speed > 0) return picture.now[index];
     }
     const ModelSpeed known = f < worker.on->speeds.size() ? worker.on->speeds[f] : ModelSpeed{};
-    const ModelSpeed speed = complete_speed(known, worker.on->report, files[f]);
+    const ModelSpeed speed = complete_speed(known, *worker.on, files[f]);
     return {.prompt_speed = speed.prompt_speed, .speed = speed.speed};
   }
   return {};

@@ -14,7 +14,10 @@ double read_tokens(const Offered& offered) { return offered.prompt_tokens - offe
 
 // Requests a second with `n` requests on a worker. With less than one, one runs for a part of the time.
 double throughput(const SimSpeed& worker, const Offered& offered, double n) {
-  const double step_s = (1 + worker.batch_slowdown * (std::max(n, 1.0) - 1)) / worker.speed;
+  const double together = std::max(n, 1.0);
+  const int whole = static_cast<int>(together);
+  const double below_s = 1 / worker.speed_of(whole);
+  const double step_s = below_s + (together - whole) * (1 / worker.speed_of(whole + 1) - below_s);
   return n / (offered.output_tokens * step_s + n * read_tokens(offered) / worker.prompt_speed);
 }
 

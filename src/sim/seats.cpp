@@ -21,7 +21,7 @@ Seat seat_of(const Fleet& fleet, std::size_t w, std::size_t f, std::optional<std
   const FleetWorker& worker = fleet.workers[w];
   const ModelFile& file = worker.models[f];
   const ModelSpeed known = f < worker.speeds.size() ? worker.speeds[f] : ModelSpeed{};
-  const ModelSpeed speed = routing::complete_speed(known, worker.report, file);
+  const ModelSpeed speed = routing::complete_speed(known, worker, file);
   const int slots = engine ? fleet.engines[*engine].slots : worker.report.slots;
   return {.worker = w,
           .file = f,
@@ -30,7 +30,8 @@ Seat seat_of(const Fleet& fleet, std::size_t w, std::size_t f, std::optional<std
                     .speed = speed.speed,
                     .batch_slowdown = speed.batch_slowdown.value_or(0),
                     .cache_tokens = static_cast<double>(speed.cache_tokens),
-                    .slots = std::max(slots, 1)},
+                    .slots = std::max(slots, 1),
+                    .in_company = speed.in_company},
           .load_s = speed.load_seconds,
           .need_bytes = speed.need_bytes};
 }

@@ -7,6 +7,7 @@
 
 #include "routing/block_cache.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <limits>
@@ -21,8 +22,15 @@ struct SimSpeed {
   double batch_slowdown = 0;  // for each further one
   double cache_tokens = 0;
   int slots = 1;
+  // tokens/s of each of 1, 2, 3 ... together, where that is no straight line: it goes on beyond the last.
+  std::vector<double> in_company = {};
 
-  [[nodiscard]] double speed_of(int n) const { return speed / (1 + batch_slowdown * (n - 1)); }
+  [[nodiscard]] double speed_of(int n) const {
+    if (in_company.empty()) return speed / (1 + batch_slowdown * (n - 1));
+    const int told = static_cast<int>(in_company.size());
+    if (n <= told) return in_company[static_cast<std::size_t>(std::max(n, 1) - 1)];
+    return 1 / (1 / in_company.back() + batch_slowdown * (n - told) / speed);
+  }
 };
 
 struct SimRequest {

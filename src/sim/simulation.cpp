@@ -46,9 +46,9 @@ class World {
   SimResult run() {
     plan_failures();
     begin();
-    double end_s = 0;
-    while (step()) end_s = std::max(end_s, now_s_);
-    finish(end_s);
+    while (step()) {
+    }
+    finish();
     return std::move(result_);
   }
 
@@ -99,11 +99,18 @@ class World {
     std::vector<SimSpeed> speeds;
     Chance chance(options_.seed * 7919 + 17);
     double factor = 1;
-    for (std::size_t i = 0; i < seats_.size(); ++i) {
-      SimSpeed speed = seats_[i].speed;
+    std::vector<Seat> seats = seats_;
+    if (options_.believed != nullptr) {
+      if (Result<std::vector<Seat>> other = seats_of(*options_.believed, trace_);
+          other && other->size() == seats.size())
+        seats = std::move(*other);
+    }
+    for (std::size_t i = 0; i < seats.size(); ++i) {
+      SimSpeed speed = seats[i].speed;
       if (first_[i] == i) factor = std::exp(options_.speed_error * normal(chance));
       speed.prompt_speed *= factor;
       speed.speed *= factor;
+      for (double& each : speed.in_company) each *= factor;
       speeds.push_back(speed);
     }
     return speeds;
@@ -170,6 +177,7 @@ class World {
       changes_.erase(changes_.begin());
       made();
     } else if (at == arrival) {
+      worked_s_ = now_s_;
       arrived(static_cast<std::uint32_t>(arrivals_++));
       if (options_.progress && arrivals_ % progress_every == 0) {
         options_.progress(arrivals_, trace_.arrivals.size());
@@ -181,6 +189,7 @@ class World {
   }
 
   void work_of(std::size_t seat) {
+    worked_s_ = now_s_;
     const SimWorker::Event event = workers_[seat].step();
     changed(seat);
     SimResult::One& one = result_.requests[event.request];
@@ -196,9 +205,10 @@ class World {
     }
   }
 
-  void finish(double end_s) {
+  // What fails when all is done changes nothing of what was.
+  void finish() {
     const double begin_s = trace_.arrivals.front().at_s;
-    result_.span_s = end_s - begin_s;
+    result_.span_s = worked_s_ - begin_s;
     for (std::size_t i = 0; i < seats_.size();) {
       const std::size_t first = i;
       double busy = 0;
@@ -216,6 +226,7 @@ class World {
   Agenda agenda_;
   std::multimap<double, std::function<void()>> changes_;  // of one time, in the order of their planning
   std::size_t arrivals_ = 0;
+  double worked_s_ = 0;  // the last arrival, or what a worker did last
 };
 
 class RivalWorld final : public World {
@@ -294,6 +305,7 @@ class RouterWorld final : public World {
       worker.speeds.push_back({.prompt_speed = speeds[i].prompt_speed,
                                .speed = speeds[i].speed,
                                .batch_slowdown = speeds[i].batch_slowdown,
+                               .in_company = speeds[i].in_company,
                                .cache_tokens = static_cast<std::uint64_t>(speeds[i].cache_tokens),
                                .load_seconds = seat.load_s,
                                .need_bytes = seat.need_bytes});
@@ -444,6 +456,9 @@ class RouterWorld final : public World {
     std::vector<routing::Action> hives;
     for (const routing::Action& action : actions) {
       if (const auto* send = std::get_if<routing::Send>(&action)) {
+        SimResult::One& one = result_.requests[send->request - 1];
+        one.predicted_first_token_s = send->predicted.wait + send->predicted.prompt;
+        one.predicted_end_s = send->predicted.own();
         give(places_.at(send->engine->id), static_cast<std::uint32_t>(send->request - 1));
       } else if (const auto* no = std::get_if<routing::Refuse>(&action)) {
         result_.requests[no->request - 1].refused = true;

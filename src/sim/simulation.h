@@ -24,6 +24,7 @@ struct SimOptions {
   std::string strategy = "capability-aware";
   routing::Policy policy = {};  // its strategy is replaced
   routing::Limits limits = {};
+  const Fleet* believed = nullptr;  // the same fleet with the speeds that are believed; none: the true ones
   double speed_error = 0;  // sigma of the lognormal factor of what is believed, drawn once for each worker
   std::uint64_t seed = 1;
   std::shared_ptr<const routing::ScriptPolicy> script = {};  // of the scheduler's own strategies
@@ -41,6 +42,9 @@ struct SimResult {
     double first_token_s = -1;
     double ended_s = -1;
     bool refused = false;
+    // By the keeper's scheduler, from the arrival; negative: nobody did.
+    double predicted_first_token_s = -1;
+    double predicted_end_s = -1;
   };
   std::string strategy;
   std::vector<One> requests;         // as in the trace

@@ -10,6 +10,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <array>
+#include <cmath>
 #include <filesystem>
 
 namespace rbee::sim {
@@ -133,6 +135,60 @@ TEST(Simulation, SpeedsThatAreBelievedWronglyAreLearned) {
   SimOptions wrong = right;
   wrong.speed_error = 0.5;
   EXPECT_LT(mean_latency(*simulate(small_fleet(), trace, wrong), trace), 1.08 * exact);
+}
+
+// A CPU whose speed in company is no straight line, as one with two cores has it.
+Fleet one_cpu(double factor, bool as_it_is) {
+  Json model{{"name", "m"},         {"params", 8000000000},         {"loaded", true},
+             {"cache_tokens", 0.0}, {"prompt_speed", 600 * factor}, {"speed", 45 * factor}};
+  if (as_it_is) {
+    model["in_company"] = {45, 15.5, 12.1, 9.6};
+  } else {
+    model["batch_slowdown"] = 0.5;
+  }
+  return *routing::fleet_from_json({{"workers",
+                                     {{{"name", "w"},
+                                       {"backend", "CPU"},
+                                       {"memory", 22},
+                                       {"slots", 4},
+                                       {"models", {std::move(model)}}}}}});
+}
+
+// Of the predictions for the requests after the first fifty: how far off half of them are at most.
+std::pair<double, double> off_by(const SimResult& result, const Trace& trace) {
+  std::vector<double> first_token, end;
+  for (std::size_t i = 50; i < result.requests.size(); ++i) {
+    const SimResult::One& one = result.requests[i];
+    const double arrived_s = trace.arrivals[i].at_s;
+    first_token.push_back(std::abs(one.predicted_first_token_s / (one.first_token_s - arrived_s) - 1));
+    end.push_back(std::abs(one.predicted_end_s / (one.ended_s - arrived_s) - 1));
+  }
+  const auto median = [](std::vector<double>& values) {
+    std::ranges::sort(values);
+    return values.at(values.size() / 2);
+  };
+  return {median(first_token), median(end)};
+}
+
+TEST(Simulation, AfterFiftyAnswersPredictionsAreRightThoughSpeedsWereWrongByThree) {
+  std::string csv = "arrival_s,prompt_tokens,output_tokens\n";
+  double at_s = 0;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    // From one at a time to four, and back: all the company that there is.
+    at_s += std::array{12.0, 9.0, 7.0, 6.0, 8.0}[i / 4 % 5];
+    csv += cat(fixed(at_s, 1), ",", 300 + i * 97 % 900, ",80\n");
+  }
+  const Trace trace = *parse_trace(csv);
+  const Fleet truth = one_cpu(1, true);
+  for (const double factor : {1 / 3.0, 3.0}) {
+    const Fleet wrong = one_cpu(factor, false);
+    SimOptions options{.strategy = "capability-aware", .policy = {}, .limits = no_limits()};
+    options.believed = &wrong;
+    const SimResult result = *simulate(truth, trace, options);
+    const auto [first_token, end] = off_by(result, trace);
+    EXPECT_LT(first_token, 0.15) << factor;
+    EXPECT_LT(end, 0.15) << factor;
+  }
 }
 
 // A worker that has `a` loaded and holds `b`, each of 10 GB.

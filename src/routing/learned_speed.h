@@ -1,0 +1,68 @@
+// LearnedSpeed: what the answers of one model on one worker have told of its speeds, by their own timings and
+// by how many were answered together.
+//
+// It is kept as factors on what was believed before any answer came, so that a model that comes back with
+// fewer layers on its device is believed slower at once. One answer may say what it likes: it moves little,
+// the first few more than the later ones, and what was learned long ago fades as new answers come.
+// How engines slow down in company is no straight line (two on a CPU with two cores are three times slower
+// than one), so each occupancy has a factor of its own beside the one of all: an occupancy that was never
+// seen has the common one.
+#pragma once
+
+#include "routing/engine_speed.h"
+
+#include <array>
+#include <cstddef>
+
+namespace rbee::routing {
+
+// Occupancies that are told apart; those between have a share of both neighbours.
+inline constexpr std::array<int, 7> occupancies{1, 2, 3, 4, 6, 8, 16};
+using ByOccupancy = std::array<double, occupancies.size()>;
+
+// Of `n` requests that generate together: the lower neighbour in `occupancies`, and the share of the upper.
+struct OccupancyPlace {
+  std::size_t lower = 0;
+  double upper_share = 0;
+};
+[[nodiscard]] OccupancyPlace place_of_occupancy(int n);
+
+// What an answer's own timings say; 0 where they do not.
+struct Spent {
+  double prompt_tokens = 0;  // read; those of the cache not counted
+  double cached_tokens = 0;
+  double prompt_seconds = 0;
+  double output_tokens = 0;
+  double output_seconds = 0;
+};
+
+// The company that an answer had, as far as it could be followed.
+struct Company {
+  ByOccupancy seconds = {};  // in which it was made, by how many generated together
+  double held_up_s = 0;      // while prompts of others were read
+  double held_up = 0;        // tokens that it is believed to have made in those
+  int at_end = 1;            // how many were there when it ended, itself included
+};
+
+class LearnedSpeed {
+ public:
+  // `believed` is what applied() gives now.
+  void take(const Spent& spent, const Company& company, const EngineSpeed& believed);
+  // What is believed now, where without any answer it would be `first`.
+  [[nodiscard]] EngineSpeed applied(EngineSpeed first) const;
+  // Somebody measured it anew: answers before that count no more. 0: nobody has.
+  void measured(double prompt_speed, double speed);
+
+ private:
+  void take_prompt(double tokens, double seconds, const EngineSpeed& believed);
+  void take_answer(double tokens, double seconds, const Company& company, const EngineSpeed& believed);
+
+  // Logarithms of true speed by first belief, with the answers that each is made of.
+  double prompt_ = 0, prompt_count_ = 0;
+  double common_ = 0, common_count_ = 0;
+  ByOccupancy own_ = {}, own_count_ = {};
+  double start_s_ = 0, start_count_ = 0;
+  double measured_prompt_ = 0, measured_speed_ = 0;
+};
+
+}  // namespace rbee::routing
