@@ -24,9 +24,13 @@ constexpr std::size_t largest_file_bytes = 1u << 20;
 constexpr auto keys = std::to_array<ConfigKey>({
     {"keeper.listen", text, "127.0.0.1:7833", "", "Address and port for clients.", true},
     {"keeper.tls", text, "auto", "", "Off loopback: a certificate of its own; \"off\" is plain.", false},
-    {"keeper.hive_gone_after", duration, "2s", "time", "Silence after which a hive counts as gone.", false},
-    {"hive.yield", text, "auto", "", "Give way to other programs that take the device; or \"never\".", false},
-    {"hive.yield_after", duration, "30s", "time", "How long another program must hold the device.", false},
+    {"keeper.hive_gone_after", duration, "2s", "time", "Silence after which a hive counts as gone.", true},
+    {"keeper.wake_address", text, "", "", "Where packets that wake a hive go; else to the whole network.",
+     true},
+    {"hive.yield", yields, "auto", "", "Give way to other programs that take the device; or \"never\".",
+     true},
+    {"hive.yield_after", duration, "30s", "time", "What running requests then have to end.", true},
+    {"hive.yield_back_after", duration, "60s", "time", "How long the device must be free again.", true},
     {"routing.strategy", text, "capability-aware", "", "How one of several workers is chosen.", true},
     {"routing.max_queue", integer, "256", "requests", "Requests that may wait, per model.", true},
     {"routing.max_wait", duration, "60s", "time", "Longest wait in the queue, without loading.", true},
@@ -109,7 +113,8 @@ bool has_type(const toml::node& node, KeyType type) {
     case text_or_false: return node.is_string() || (node.is_boolean() && !node.value_or(true));
     case texts: return all_texts(node);
     case KeyType::cache_type: return is_one_of(node, "f16", "q8_0");
-    case offload: return is_one_of(node, "auto", "never");
+    case offload:
+    case KeyType::yields: return is_one_of(node, "auto", "never");
     case KeyType::keep_alive: return is_one_of(node, "forever", "") || has_type(node, duration);
   }
   return false;
@@ -237,6 +242,16 @@ Result<void> check_aliases(const ModelSettingsByName& models, const toml::table&
 Result<Config> take_values(const toml::table& table, std::string_view file) {
   Config config;
   config.keeper_listen = table.at_path("keeper.listen").value_or(config.keeper_listen);
+  const auto take_time = [&table](const char* key, Milliseconds& time) {
+    const auto text = table.at_path(key).value<std::string>();
+    const Result<Milliseconds> parsed = text ? parse_duration(*text) : time;
+    if (parsed) time = *parsed;
+  };
+  take_time("keeper.hive_gone_after", config.hive_gone_after);
+  config.wake_address = table.at_path("keeper.wake_address").value_or(std::string());
+  config.yields = table.at_path("hive.yield").value_or<std::string>("auto") != "never";
+  take_time("hive.yield_after", config.yield_after);
+  take_time("hive.yield_back_after", config.yield_back_after);
   Result<routing::RouterSettings> routing = take_routing(table, file);
   if (!routing) return routing.error();
   config.routing = std::move(*routing);
@@ -269,7 +284,8 @@ std::string_view key_type_name(KeyType type) {
     case text_or_false: return "a text in quotes, or false";
     case texts: return "a list of texts";
     case KeyType::cache_type: return "\"f16\" or \"q8_0\"";
-    case offload: return "\"auto\" or \"never\"";
+    case offload:
+    case KeyType::yields: return "\"auto\" or \"never\"";
     case KeyType::keep_alive: return "a duration like \"10m\", or \"forever\"";
   }
   return "";

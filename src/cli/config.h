@@ -16,6 +16,11 @@ namespace rbee::cli {
 
 struct Config {
   std::string keeper_listen = "127.0.0.1:7833";
+  Milliseconds hive_gone_after{2'000};
+  std::string wake_address = {};
+  bool yields = true;
+  Milliseconds yield_after{30'000};
+  Milliseconds yield_back_after{60'000};
   ModelSettingsByName models = {};
   routing::RouterSettings routing = {};
   routing::ScriptLimits script = {};
@@ -32,6 +37,7 @@ enum class KeyType {
   texts,
   cache_type,
   offload,
+  yields,
   keep_alive
 };
 [[nodiscard]] std::string_view key_type_name(KeyType type);

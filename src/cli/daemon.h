@@ -46,8 +46,10 @@ class Daemon {
   [[nodiscard]] net::Endpoint endpoint() const;
 
  private:
-  [[nodiscard]] Result<void> start_hive(const DaemonPlan& plan);
+  [[nodiscard]] Result<void> start_hive(const DaemonPlan& plan, const Config& config);
   [[nodiscard]] Result<void> start_keeper(const DaemonPlan& plan, const Config& config);
+  void watch_config(const Config& config);
+  [[nodiscard]] net::Loop& watch_loop();
 
   const Context& context_;
   std::shared_ptr<Log> log_;

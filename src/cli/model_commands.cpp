@@ -237,11 +237,13 @@ Result<void> run_model_cancel(const Context& context, AdminClient& client) {
   return {};
 }
 
-Result<void> run_model_copy(const Context& context, AdminClient&) {
-  return Error{ErrorCode::unsupported,
-               cat("This version does not copy '", context.options.model, "' from hive to hive."),
-               cat("`rbee model download ", context.options.model, " --hive ", context.options.to,
-                   "` fetches it there.")};
+Result<void> run_model_copy(const Context& context, AdminClient& client) {
+  const Options& options = context.options;
+  const Json body{{"model", options.model}, {"from", options.from}};
+  const Result<Json> answer = with_progress(context, client, hive_target(options.to, "/copies"), body);
+  if (!answer) return answer.error();
+  say_known(context, *answer, options.to);
+  return {};
 }
 
 Result<void> run_model_import(const Context& context, AdminClient& client) {

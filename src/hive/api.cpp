@@ -85,6 +85,11 @@ net::Task<Agent::Reply> Agent::reply(std::string method, std::string path, std::
     Result<std::string> text = co_await post_context(parts.at(1), body);
     co_return Reply{.status = 202, .text = std::move(text)};
   }
+  if (method == "GET" && path == "/identity") co_return Reply{.status = 200, .text = get_identity()};
+  if (method == "POST" && path == "/tickets") {
+    Result<std::string> text = co_await post_ticket(body);
+    co_return Reply{.status = 200, .text = std::move(text)};
+  }
   if (method == "POST" && path == "/fit") {
     Result<std::string> text = co_await post_fit(body);
     co_return Reply{.status = 200, .text = std::move(text)};
@@ -117,6 +122,9 @@ net::Task<Agent::Reply> Agent::reply(std::string method, std::string path, std::
   if (method == "POST" && first == "workers" && parts.size() == 3 && parts.at(2) == "start") {
     co_return start_worker(parts.at(1));
   }
+  if (method == "POST" && first == "workers" && parts.size() == 3)
+    co_return hold_worker(parts.at(1), parts.at(2), body);
+  if (method == "POST" && (path == "/drain" || path == "/resume")) co_return drain_hive(path == "/drain");
   co_return Reply{.status = 0,
                   .text = Error{ErrorCode::unknown_name, cat("The hive has no '", method, " ", path, "'."),
                                 "docs/hive-api.md lists what it has."}};

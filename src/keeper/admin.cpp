@@ -4,9 +4,12 @@
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
 #include "keeper/catch_up.h"
+#include "keeper/copy_model.h"
 #include "keeper/fit.h"
 #include "keeper/hive_admin.h"
 #include "keeper/relay.h"
+#include "keeper/sleepers.h"
+#include "keeper/state_metrics.h"
 #include "routing/fleet_json.h"
 
 #include <nlohmann/json.hpp>
@@ -73,14 +76,14 @@ Json status_json(const Core& core, const Snapshot& snapshot) {
           {"workers", workers_json(snapshot, {})},
           {"models", models_json(snapshot)},
           {"requests", {{"running", snapshot.running}, {"waiting", snapshot.waiting}}},
-          {"warnings", warnings_json(snapshot)}};
+          {"warnings", warnings_json(snapshot, core.options.version)}};
 }
 
 // Fails with unknown_name, or unreachable where it does not answer.
 Result<void> check_hive(const Snapshot& snapshot, const std::string& hive) {
   const auto found = std::ranges::find(snapshot.hives, hive, &HiveView::name);
   if (found == snapshot.hives.end()) return unknown_hive(snapshot, hive);
-  if (found->up) return {};
+  if (found->answers()) return {};
   return Error{ErrorCode::unreachable, cat("Hive '", hive, "' does not answer."), {}, {}};
 }
 
@@ -125,6 +128,17 @@ Result<Errand> logs_errand(const Snapshot& snapshot, std::string_view query) {
                {}};
 }
 
+std::string_view worker_verb(RouteId id) {
+  switch (id) {
+    case RouteId::worker_start: return "/start";
+    case RouteId::worker_stop: return "/stop";
+    case RouteId::worker_drain: return "/drain";
+    case RouteId::worker_pause: return "/pause";
+    case RouteId::worker_resume: return "/resume";
+    default: return "";
+  }
+}
+
 Result<Errand> errand_of(const Snapshot& snapshot, const Routed& routed, std::string_view query) {
   if (routed.id == RouteId::logs) return logs_errand(snapshot, query);
   const std::string& name = routed.names.front();
@@ -140,14 +154,13 @@ Result<Errand> errand_of(const Snapshot& snapshot, const Routed& routed, std::st
     case RouteId::download: return Errand{name, "/downloads"};
     case RouteId::download_cancel: return Errand{name, "/downloads/cancel"};
     case RouteId::import: return Errand{name, "/imports"};
+    case RouteId::hive_drain: return Errand{name, "/drain"};
+    case RouteId::hive_resume: return Errand{name, "/resume"};
     default: break;
   }
   const Result<std::string> hive = hive_of_worker(snapshot, name);
   if (!hive) return hive.error();
-  const std::string_view verb = routed.id == RouteId::worker_start  ? "/start"
-                                : routed.id == RouteId::worker_stop ? "/stop"
-                                                                    : "";
-  return Errand{*hive, cat("/workers/", net::percent_encode(name), verb)};
+  return Errand{*hive, cat("/workers/", net::percent_encode(name), worker_verb(routed.id))};
 }
 
 // Of an answer that comes as events, all but the last.
@@ -194,13 +207,14 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
     co_await refusing;
     co_return;
   }
+  const HiveConnections::Flight flight(core->hives, exchange.loop(), errand->hive, *from);
   bool gone = false;
   net::ClientExchange* hive = &*from;
   exchange.on_disconnect([&gone, hive] {
     gone = true;
     hive->close();
   });
-  RelayJob job{.api = Api::rbee, .when_lost = lost};
+  RelayJob job{.api = Api::rbee, .when_lost = [lost] { return lost; }};
   if (routed.id != RouteId::logs) {
     net::Loop* loop = &exchange.loop();
     job.before_piece = [core, loop, name = errand->hive](std::string_view piece) {
@@ -229,6 +243,14 @@ net::Task<void> respond_text(net::Exchange& exchange, std::string type, std::str
   net::Task<Result<void>> responding = exchange.respond(200, std::move(headers), std::move(text));
   const Result<void> ignored = co_await responding;
   static_cast<void>(ignored);
+}
+
+net::Task<void> back_up(std::shared_ptr<Core> core, net::Exchange& exchange) {
+  net::Task<Result<std::string>> copying = core->state->backup(exchange.loop());
+  Result<std::string> bytes = co_await copying;
+  net::Task<void> answering = bytes ? respond_text(exchange, "application/vnd.sqlite3", std::move(*bytes))
+                                    : answer(exchange, bytes.error());
+  co_await answering;
 }
 
 Result<Json> readiness(const Snapshot& snapshot, const KeeperOptions& options) {
@@ -306,6 +328,11 @@ net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, 
     case RouteId::worker_start:
     case RouteId::worker_stop:
     case RouteId::worker_remove:
+    case RouteId::worker_drain:
+    case RouteId::worker_pause:
+    case RouteId::worker_resume:
+    case RouteId::hive_drain:
+    case RouteId::hive_resume:
     case RouteId::model_add:
     case RouteId::model_remove:
     case RouteId::model_verify:
@@ -320,12 +347,16 @@ net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, 
     case RouteId::metrics: {
       const Snapshot snapshot = core->placing->snapshot();
       std::string text = core->metrics.text(snapshot.running, snapshot.waiting, snapshot.waiting_by_model);
+      text += state_metrics(snapshot);
       handling = respond_text(exchange, "text/plain; version=0.0.4", std::move(text));
       break;
     }
     case RouteId::openapi:
       handling = respond_text(exchange, "application/json", openapi(core->options.version));
       break;
+    case RouteId::model_copy: handling = copy_model(core, exchange, routed.names.front()); break;
+    case RouteId::hive_wake: handling = answer(exchange, wake_hive(*core, routed.names.front())); break;
+    case RouteId::backup: handling = back_up(core, exchange); break;
     default: handling = answer(exchange, list(*core, routed, exchange.head().query));
   }
   co_await handling;

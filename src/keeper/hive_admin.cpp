@@ -61,7 +61,7 @@ net::Task<void> wait_for_report(std::shared_ptr<Core> core, net::Loop& loop, std
   const Instant deadline = loop.clock().now() + first_report_within;
   while (loop.clock().now() < deadline) {
     for (const HiveView& hive : core->placing->snapshot().hives) {
-      if (hive.name == name && hive.reported && hive.up) co_return;
+      if (hive.name == name && hive.reported && hive.state == HiveState::up) co_return;
     }
     net::Task<void> resting = net::sleep_for(loop, look_every);
     co_await resting;

@@ -28,6 +28,7 @@ struct HiveConnections::Pool {
   explicit Pool(net::Loop& on) : loop(on) {}
   net::Loop& loop;
   std::map<std::string, std::list<Idle>> idle = {};
+  std::multimap<std::string, net::ClientExchange*> flights = {};
 
   [[nodiscard]] net::Stream take(const std::string& hive, Instant now);
 };
@@ -62,6 +63,7 @@ HiveConnections::HiveConnections(std::vector<net::Loop*> loops) : loops_(std::mo
 HiveConnections::~HiveConnections() = default;
 
 void HiveConnections::set(const std::string& hive, HiveWay way) {
+  if (!way.life) way.life = std::make_shared<net::SignOfLife>();
   const std::scoped_lock lock(mutex_);
   ways_[hive] = std::move(way);
 }
@@ -113,12 +115,16 @@ net::Task<Result<net::ClientExchange>> HiveConnections::begin(std::shared_ptr<Hi
     net::Secure secure = way.secure;
     net::Task<Result<net::Stream>> connecting = net::connect_secure(loop, to, std::move(secure), within);
     Result<net::Stream> connected = co_await connecting;
-    if (!connected) co_return connected.error();
+    if (!connected) {
+      if (connected.error().code == ErrorCode::unreachable) self->on_refused(hive);
+      co_return connected.error();
+    }
     stream = std::move(*connected);
   }
   net::Task<Result<net::ClientExchange>> beginning =
       net::ClientExchange::begin_on(std::move(stream), std::move(to), std::move(request), within);
   Result<net::ClientExchange> exchange = co_await beginning;
+  if (exchange && way.life) exchange->tell(way.life);
   co_return std::move(exchange);
 }
 
@@ -161,6 +167,34 @@ void HiveConnections::give_back(net::Loop& loop, const std::string& hive, net::C
   std::list<Idle>& idle = pool_of(loop).idle[hive];
   if (idle.size() >= most_kept) idle.pop_front();
   keep_idle(idle, std::move(*stream), loop.clock().now());
+}
+
+HiveConnections::Flight::Flight(std::shared_ptr<HiveConnections> self, net::Loop& loop, std::string hive,
+                                net::ClientExchange& exchange)
+    : self_(std::move(self)), loop_(loop), hive_(std::move(hive)), exchange_(exchange) {
+  self_->pool_of(loop_).flights.emplace(hive_, &exchange_);
+}
+
+HiveConnections::Flight::~Flight() {
+  auto& flights = self_->pool_of(loop_).flights;
+  const auto [first, last] = flights.equal_range(hive_);
+  for (auto at = first; at != last; ++at) {
+    if (at->second != &exchange_) continue;
+    flights.erase(at);
+    return;
+  }
+}
+
+void HiveConnections::give_up(const std::string& hive, Milliseconds silent) {
+  on_each_pool([hive, silent](Pool& pool) {
+    const Instant now = pool.loop.clock().now();
+    const auto [first, last] = pool.flights.equal_range(hive);
+    for (auto at = first; at != last; ++at) {
+      if (now - at->second->last_byte() >= silent) at->second->close();
+    }
+    // They would swallow the next request.
+    pool.idle.erase(hive);
+  });
 }
 
 Error error_of_hive(std::string_view body) {

@@ -23,8 +23,9 @@ inline std::string picture_value(const std::vector<std::string_view>& words, std
 }
 
 inline WorkerState picture_worker_state(std::string_view text) {
-  for (const WorkerState state : {WorkerState::starting, WorkerState::failed, WorkerState::draining,
-                                  WorkerState::paused, WorkerState::stopped, WorkerState::gone}) {
+  for (const WorkerState state :
+       {WorkerState::starting, WorkerState::failed, WorkerState::draining, WorkerState::paused,
+        WorkerState::stopped, WorkerState::gone, WorkerState::suspect}) {
     if (worker_state_name(state) == text) return state;
   }
   return WorkerState::ready;

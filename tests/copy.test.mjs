@@ -1,0 +1,64 @@
+// A model from hive to hive: by a ticket for that one file and that one hive, checked, and gone on with.
+import assert from 'node:assert/strict';
+import { statSync, readFileSync } from 'node:fs';
+import https from 'node:https';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { FarHive } from './support/far_hive.mjs';
+import { chatBody, post } from './support/openai.mjs';
+import { answers, demoFile, Rbee } from './support/rbee.mjs';
+
+const [{ question, answer }] = answers;
+
+describe('a model goes from hive to hive', () => {
+  let system;
+  const one = new FarHive();
+  const two = new FarHive();
+  const models = async () => (await system.admin('models')).models;
+
+  before(async () => {
+    [system] = await Promise.all([Rbee.start({ demo: false }), one.start(), two.start()]);
+    await one.addTo(system, 'one');
+    await two.addTo(system, 'two');
+    await system.json(['model', 'add', 'far', demoFile, '--hive', 'one']);
+  });
+  after(async () => {
+    await Promise.all([one.remove(), two.remove()]);
+    await system?.stop();
+  });
+
+  test('`model copy` brings it, with its checksum, and it answers there', async () => {
+    const { model } = await system.json(['model', 'copy', 'far', '--from', 'one', '--to', 'two']);
+    assert.equal(model.bytes, statSync(demoFile).size);
+    assert.match(model.sha256, /^[0-9a-f]{64}$/);
+    assert.ok(model.path.startsWith(two.home), model.path);
+    assert.deepEqual(readFileSync(model.path), readFileSync(demoFile));
+    const row = (await models()).find(({ id }) => id === model.id);
+    assert.deepEqual(row.hives, ['one', 'two']);
+    await system.json(['worker', 'deploy', '--hive', 'two']);
+    const got = await post(system, '/v1/chat/completions', chatBody('far', question));
+    assert.equal(got.headers.get('x-rbee-worker'), 'worker-two');
+    assert.equal((await got.json()).choices[0].message.content, answer);
+  });
+
+  test('what cannot be copied is said', async () => {
+    const refused = async (...args) =>
+      (await system.run(['model', 'copy', ...args, '--json'])).json().error.code;
+    assert.equal(await refused('nothing', '--from', 'one', '--to', 'two'), 'unknown_model');
+    assert.equal(await refused('far', '--from', 'one', '--to', 'one'), 'bad_request');
+    assert.equal(await refused('far', '--from', 'three', '--to', 'two'), 'unknown_name');
+  });
+
+  test('nobody without a ticket gets a file', async () => {
+    const [host, port] = one.address.split(':');
+    const status = await new Promise((resolve, reject) => {
+      const key = readFileSync(path.join(two.home, 'hive/key.pem'));
+      const cert = readFileSync(path.join(two.home, 'hive/certificate.pem'));
+      const request = https.get(
+        { host, port, path: '/files/AAAAAAAAAAAAAAAAAAAAAA/0', rejectUnauthorized: false, key, cert },
+        (got) => resolve(got.statusCode));
+      request.on('error', reject);
+    });
+    assert.equal(status, 403);
+  });
+});
