@@ -6,18 +6,21 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { FarHive } from './support/far_hive.mjs';
 import { chatBody, post } from './support/openai.mjs';
+import { LyingHub, modelOf } from './support/lying_hub.mjs';
 import { answers, demoFile, Rbee } from './support/rbee.mjs';
 
 const [{ question, answer }] = answers;
 
 describe('a model goes from hive to hive', () => {
-  let system;
-  const one = new FarHive();
-  const two = new FarHive();
+  let system, hub, one, two;
   const models = async () => (await system.admin('models')).models;
 
   before(async () => {
-    [system] = await Promise.all([Rbee.start({ demo: false }), one.start(), two.start()]);
+    hub = await LyingHub.start({ 'house.gguf': { bytes: modelOf(16 << 20) } });
+    const env = { HF_ENDPOINT: hub.url, no_proxy: '*' };
+    one = new FarHive(env);
+    two = new FarHive(env);
+    [system] = await Promise.all([Rbee.start({ demo: false, env }), one.start(), two.start()]);
     await one.addTo(system, 'one');
     await two.addTo(system, 'two');
     await system.json(['model', 'add', 'far', demoFile, '--hive', 'one']);
@@ -25,6 +28,7 @@ describe('a model goes from hive to hive', () => {
   after(async () => {
     await Promise.all([one.remove(), two.remove()]);
     await system?.stop();
+    await hub?.stop();
   });
 
   test('`model copy` brings it, with its checksum, and it answers there', async () => {
@@ -47,6 +51,33 @@ describe('a model goes from hive to hive', () => {
     assert.equal(await refused('nothing', '--from', 'one', '--to', 'two'), 'unknown_model');
     assert.equal(await refused('far', '--from', 'one', '--to', 'one'), 'bad_request');
     assert.equal(await refused('far', '--from', 'three', '--to', 'two'), 'unknown_name');
+  });
+
+  test('a download takes from a hive that has the same bytes, and not from the internet', async () => {
+    const download = (hive) =>
+      system.json(['model', 'download', 'hf:o/r/house.gguf', '--allow-private', '--hive', hive]);
+    // But for the header, which each hive looks at to say whether the model fits.
+    const sent = () => hub.sent;
+    const first = await download('one');
+    assert.ok(sent() >= 16 << 20);
+    const before = sent();
+    const second = await download('two');
+    assert.equal(second.model.sha256, first.model.sha256);
+    assert.ok(second.model.path.startsWith(two.home), second.model.path);
+    assert.deepEqual(readFileSync(second.model.path), hub.files['house.gguf'].bytes);
+    assert.ok(sent() - before < 4 << 20, `the hub sent ${sent() - before} bytes`);
+  });
+
+  test('where that hive goes away, the download comes from the internet', async () => {
+    await system.json(['model', 'remove', 'house', '--hive', 'two']);
+    one.signal('SIGSTOP');
+    try {
+      const again = await system.json(
+        ['model', 'download', 'hf:o/r/house.gguf', '--allow-private', '--hive', 'two']);
+      assert.ok(again.model.path.startsWith(two.home), again.model.path);
+    } finally {
+      one.signal('SIGCONT');
+    }
   });
 
   test('nobody without a ticket gets a file', async () => {

@@ -124,7 +124,7 @@ Result<Errand> logs_errand(const Snapshot& snapshot, std::string_view query) {
   if (snapshot.hives.size() == 1) return Errand{snapshot.hives.front().name, logs_target(query)};
   return Error{ErrorCode::bad_request,
                cat("There are ", snapshot.hives.size(), " hives; the request names none."),
-               "Name one with ?hive=NAME.",
+               "Name one: ?hive=NAME, or `rbee logs --hive NAME`.",
                {}};
 }
 
@@ -194,8 +194,13 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
     co_await refusing;
     co_return;
   }
-  net::ClientRequest request{.method = exchange.head().method, .target = errand->target, .body = *body};
-  if (!body->empty()) request.headers.add("Content-Type", "application/json");
+  std::string passed(*body);
+  if (routed.id == RouteId::download) {
+    net::Task<std::string> adding = with_peers(core, exchange.loop(), errand->hive, std::move(passed));
+    passed = co_await adding;
+  }
+  net::ClientRequest request{.method = exchange.head().method, .target = errand->target, .body = passed};
+  if (!passed.empty()) request.headers.add("Content-Type", "application/json");
   net::Task<Result<net::ClientExchange>> asking =
       HiveConnections::ask(core->hives, exchange.loop(), errand->hive, std::move(request),
                            hive_connects_within, hive_answers_within);

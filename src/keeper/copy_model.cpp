@@ -4,6 +4,7 @@
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
 #include "keeper/relay.h"
+#include "model/source.h"
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,10 @@ constexpr Milliseconds connects_within{2'000};
 constexpr Milliseconds answers_within{10'000};
 // A file that nobody knows the checksum of is read first: 100 GB from a slow disk.
 constexpr Milliseconds ticket_within{15 * 60'000};
+// Of a file whose checksum is known: who does not answer at once is no help.
+constexpr Milliseconds peer_within{3'000};
+// The first that is there serves; a second is for when it goes away.
+constexpr std::size_t most_peers = 2;
 
 struct Wanted {
   std::string model;
@@ -71,7 +76,8 @@ net::Task<Result<Json>> ask(std::shared_ptr<Core> core, net::Loop& loop, std::st
 }
 
 // What the taking hive is asked for: where the files are, and by which keys.
-net::Task<Result<std::string>> prepare(std::shared_ptr<Core> core, net::Loop& loop, Wanted wanted) {
+net::Task<Result<std::string>> prepare(std::shared_ptr<Core> core, net::Loop& loop, Wanted wanted,
+                                       Milliseconds ticket_in) {
   net::ClientRequest who{.method = "GET", .target = "/identity"};
   net::Task<Result<Json>> asking = ask(core, loop, wanted.to, std::move(who), answers_within);
   const Result<Json> identity = co_await asking;
@@ -79,7 +85,7 @@ net::Task<Result<std::string>> prepare(std::shared_ptr<Core> core, net::Loop& lo
   const std::string body =
       dump_json(Json{{"model", wanted.model}, {"for_key", get_string(*identity, "key").value_or("")}});
   net::ClientRequest order{.method = "POST", .target = "/tickets", .headers = {}, .body = body};
-  asking = ask(core, loop, wanted.from, std::move(order), ticket_within);
+  asking = ask(core, loop, wanted.from, std::move(order), ticket_in);
   Result<Json> ticket = co_await asking;
   if (!ticket) co_return ticket.error();
   const net::Endpoint at = core->hives->way(wanted.from).endpoint;
@@ -91,6 +97,34 @@ net::Task<Result<std::string>> prepare(std::shared_ptr<Core> core, net::Loop& lo
   (*ticket)["address"] = at.text();
   (*ticket)["hive"] = wanted.from;
   co_return dump_json(Json{{"source", cat("hive:", wanted.from, "/", wanted.model)}, {"from", *ticket}});
+}
+
+// A ticket for that hive's key, with where its files are; nothing where they cannot be had.
+net::Task<Result<Json>> peer_of(std::shared_ptr<Core> core, net::Loop& loop, Wanted wanted) {
+  net::Task<Result<std::string>> preparing = prepare(core, loop, std::move(wanted), peer_within);
+  const Result<std::string> body = co_await preparing;
+  if (!body) co_return body.error();
+  const Result<Json> json = parse_json(*body);
+  if (!json) co_return json.error();
+  co_return json->at("from");
+}
+
+// Who may have what a download is of: by its name, and by a checksum that is known already. Whether it is the
+// same the hive finds out.
+std::vector<Wanted> peers_for(const Core& core, const Json& body, const std::string& to) {
+  std::vector<Wanted> peers;
+  const Result<model::Source> source = model::parse_source(
+      get_string(body, "source").value_or(""), get_string(body, "quant").value_or(""), model::catalog());
+  if (!source) return peers;
+  for (const HiveView& hive : core.placing->snapshot().hives) {
+    if (hive.name == to || !hive.answers() || core.hives->is_own(hive.name)) continue;
+    for (const ModelFile& file : hive.report.models) {
+      const bool quant = source->quant.empty() || equal_ignoring_case(source->quant, file.quant);
+      if (peers.size() >= most_peers || file.sha256.empty() || !quant) continue;
+      if (answers_to(file, source->name)) peers.push_back({file.id, hive.name, to});
+    }
+  }
+  return peers;
 }
 
 net::Task<void> refuse_copy(net::Exchange& exchange, Error error) {
@@ -111,7 +145,8 @@ net::Task<void> copy_model(std::shared_ptr<Core> core, net::Exchange& exchange, 
     co_return;
   }
   const std::string target = wanted->to;
-  net::Task<Result<std::string>> preparing = prepare(core, exchange.loop(), std::move(*wanted));
+  net::Task<Result<std::string>> preparing =
+      prepare(core, exchange.loop(), std::move(*wanted), ticket_within);
   const Result<std::string> body = co_await preparing;
   if (!body) {
     refusing = refuse_copy(exchange, body.error());
@@ -145,6 +180,18 @@ net::Task<void> copy_model(std::shared_ptr<Core> core, net::Exchange& exchange, 
   if (relayed.end != RelayEnd::lost_before) co_return;
   refusing = refuse_copy(exchange, lost);
   co_await refusing;
+}
+
+net::Task<std::string> with_peers(std::shared_ptr<Core> core, net::Loop& loop, std::string to,
+                                  std::string body) {
+  Result<Json> json = parse_json(body);
+  if (!json || !json->is_object() || json->contains("peers") || json->contains("from")) co_return body;
+  for (Wanted& peer : peers_for(*core, *json, to)) {
+    net::Task<Result<Json>> asking = peer_of(core, loop, std::move(peer));
+    const Result<Json> told = co_await asking;
+    if (told) (*json)["peers"].push_back(*told);
+  }
+  co_return dump_json(*json);
 }
 
 }  // namespace rbee::keeper

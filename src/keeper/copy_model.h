@@ -11,4 +11,9 @@ namespace rbee::keeper {
 // POST /api/v1/hives/{hive}/copies {"model": id, "from": hive}.
 net::Task<void> copy_model(std::shared_ptr<Core> core, net::Exchange& exchange, std::string to);
 
+// The body of a download for hive `to`, with the hives that may have the same files already, and tickets for
+// them: those it takes first. As it came where there are none.
+net::Task<std::string> with_peers(std::shared_ptr<Core> core, net::Loop& loop, std::string to,
+                                  std::string body);
+
 }  // namespace rbee::keeper

@@ -150,6 +150,8 @@ net::Task<Result<net::ClientResponse>> HiveConnections::fetch(std::shared_ptr<Hi
   net::Task<Result<net::ClientExchange>> beginning = begin(self, loop, hive, std::move(request), within);
   Result<net::ClientExchange> exchange = co_await beginning;
   if (!exchange) co_return exchange.error();
+  // A hive that is gone by then is not waited for.
+  const Flight flight(self, loop, hive, *exchange);
   const Milliseconds for_head = std::max(deadline - loop.clock().now(), Milliseconds{1});
   const Result<void> head = co_await exchange->read_head(for_head);
   if (!head) co_return head.error();

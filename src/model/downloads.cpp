@@ -122,6 +122,7 @@ Json to_json(const DownloadRequest& request) {
             {"name", request.name},
             {"allow_private", request.allow_private}};
   if (request.from) json["from"] = to_json(*request.from);
+  for (const FromHive& peer : request.peers) json["peers"].push_back(to_json(peer));
   return json;
 }
 
@@ -133,11 +134,17 @@ std::optional<DownloadRequest> download_request_from_json(const Json& json) {
     from = from_hive_from_json(told);
     if (!from) return std::nullopt;
   }
+  // A peer that cannot be read is one less: the web has it too.
+  std::vector<FromHive> peers;
+  for (const Json& told : get_array(json, "peers")) {
+    if (std::optional<FromHive> peer = from_hive_from_json(told)) peers.push_back(std::move(*peer));
+  }
   return DownloadRequest{.source = *source,
                          .quant = get_string(json, "quant").value_or(""),
                          .name = get_string(json, "name").value_or(""),
                          .allow_private = get_bool(json, "allow_private").value_or(false),
-                         .from = std::move(from)};
+                         .from = std::move(from),
+                         .peers = std::move(peers)};
 }
 
 Downloads::Downloads(Options options, const Clock& clock, Events events)
@@ -198,17 +205,46 @@ Result<Source> Downloads::source_of(const DownloadRequest& request) {
                 .name = request.from->model};
 }
 
-// The web's rules, or those of the hive that it comes from.
-WebSettings Downloads::web_of(const Entry& entry) const {
+// Its key is all that is looked at; no proxy stands between two hives of one system.
+WebSettings Downloads::web_to(const FromHive& hive) const {
   WebSettings web = options_.web;
-  web.allow_private = entry.request.allow_private;
-  if (!entry.request.from) return web;
   web.allow_private = true;
-  web.pinned_key = entry.request.from->key;
+  web.pinned_key = hive.key;
   web.token.clear();
   web.http_proxy.clear();
   web.https_proxy.clear();
   return web;
+}
+
+WebSettings Downloads::web_of(const Entry& entry) const {
+  if (entry.request.from) return web_to(*entry.request.from);
+  WebSettings web = options_.web;
+  web.allow_private = entry.request.allow_private;
+  return web;
+}
+
+// The house's network is faster than the internet: hives that have the very same bytes come first.
+std::vector<Downloads::Way> Downloads::ways_to(const Entry& entry, const WantedFile& file) const {
+  std::vector<Way> ways;
+  for (const FromHive& peer : entry.request.peers) {
+    const auto same = std::ranges::find(peer.files, file.sha256, &WantedFile::sha256);
+    if (!file.sha256.empty() && same != peer.files.end() && same->url != file.url)
+      ways.push_back({same->url, web_to(peer)});
+  }
+  const auto its_peer = std::ranges::find_if(entry.request.peers, [&](const FromHive& peer) {
+    return std::ranges::find(peer.files, file.url, &WantedFile::url) != peer.files.end();
+  });
+  const bool from_peer = its_peer != entry.request.peers.end();
+  ways.push_back({file.url, from_peer ? web_to(*its_peer) : web_of(entry)});
+  return ways;
+}
+
+Result<WantedModel> Downloads::find_wanted(Entry& entry) const {
+  if (entry.request.from) return files_of(*entry.request.from);
+  Result<WantedModel> wanted = find_files(entry.source, web_of(entry), [&] { return keep_on(entry); });
+  const bool unreachable = !wanted && wanted.error().code == ErrorCode::unreachable;
+  if (unreachable && !entry.request.peers.empty()) return files_of(entry.request.peers.front());
+  return wanted;
 }
 
 Result<std::string> Downloads::start(const DownloadRequest& request) {
@@ -439,14 +475,17 @@ Result<FileDone> Downloads::bring_file(Entry& entry, const WantedFile& file, std
     const std::optional<PartState> past = PartFile::read_journal(paths);
     if (past && past->url == file.url && !past->sha256.empty() && has_size(blob(past->sha256), past->bytes))
       return FileDone{past->sha256, past->bytes};
-    const WebSettings web = web_of(entry);
-    FileOrder order{.url = file.url, .bytes = {}, .sha256 = file.sha256};
+    FileOrder order{.url = {}, .bytes = {}, .sha256 = file.sha256};
     if (file.bytes > 0) order.bytes = file.bytes;
     const auto on_progress = [&](const FileProgress& now) {
       progress(entry, before + now.done, std::max(total, before + now.bytes), now.checking);
     };
-    Result<FileDone> done =
-        fetch_file(order, paths, web, clock_, on_progress, [&] { return keep_on(entry); });
+    Result<FileDone> done = Error{};
+    for (const Way& way : ways_to(entry, file)) {
+      order.url = way.url;
+      done = fetch_file(order, paths, way.web, clock_, on_progress, [&] { return keep_on(entry); });
+      if (done || !keep_on(entry) || done.error().code == ErrorCode::no_space) break;
+    }
     if (!done) return done;
     std::error_code failure;
     fs::rename(paths.data, blob(done->sha256), failure);
@@ -464,10 +503,7 @@ Result<FileDone> Downloads::bring_file(Entry& entry, const WantedFile& file, std
 
 Result<ModelFile> Downloads::bring(Entry& entry) {
   tell(entry, [](DownloadReport& report) { report.state = "asking"; });
-  const WebSettings web = web_of(entry);
-  const Result<WantedModel> wanted = entry.request.from
-                                         ? Result<WantedModel>(files_of(*entry.request.from))
-                                         : find_files(entry.source, web, [&] { return keep_on(entry); });
+  const Result<WantedModel> wanted = find_wanted(entry);
   if (!wanted) return wanted.error();
   std::vector<WantedFile> files = wanted->files;
   if (wanted->projector) files.push_back(*wanted->projector);
