@@ -1,12 +1,12 @@
 // A model from hive to hive: by a ticket for that one file and that one hive, checked, and gone on with.
 import assert from 'node:assert/strict';
-import { statSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { FarHive } from './support/far_hive.mjs';
 import { chatBody, post } from './support/openai.mjs';
-import { LyingHub, modelOf } from './support/lying_hub.mjs';
+import { LyingHub, modelOf, sha256 } from './support/lying_hub.mjs';
 import { answers, demoFile, Rbee } from './support/rbee.mjs';
 
 const [{ question, answer }] = answers;
@@ -78,6 +78,29 @@ describe('a model goes from hive to hive', () => {
     } finally {
       one.signal('SIGCONT');
     }
+  });
+
+  test('where a hive cannot reach the other, the keeper carries the model', async () => {
+    const own = (await system.admin('hives')).hives.find(({ address }) => address.startsWith('unix:')).name;
+    const bytes = modelOf(20 << 20, 3);
+    const file = path.join(system.home, 'carried.gguf');
+    writeFileSync(file, bytes);
+    await system.json(['model', 'add', 'carried', file, '--hive', own]);
+    // What an earlier try has brought.
+    const part = path.join(two.home, 'models/downloads', `${sha256(bytes).slice(0, 32)}.upload`);
+    writeFileSync(part, bytes.subarray(0, 5 << 20));
+    const { model } = await system.json(['model', 'copy', 'carried', '--from', own, '--to', 'two']);
+    assert.equal(model.sha256, sha256(bytes));
+    assert.deepEqual(readFileSync(model.path), bytes);
+    assert.ok(!existsSync(part));
+    const wrong = modelOf(2 << 20, 4);
+    writeFileSync(file, wrong);
+    await system.json(['model', 'add', 'other', file, '--hive', own]);
+    writeFileSync(part.replace(/[0-9a-f]{32}/, sha256(wrong).slice(0, 32)), Buffer.alloc(1 << 20));
+    const refused = await system.run(['model', 'copy', 'other', '--from', own, '--to', 'two', '--json']);
+    assert.equal(refused.json().error.code, 'bad_model_file');
+    const again = await system.json(['model', 'copy', 'other', '--from', own, '--to', 'two']);
+    assert.equal(again.model.sha256, sha256(wrong));
   });
 
   test('nobody without a ticket gets a file', async () => {

@@ -17,6 +17,7 @@
 #include "hive/plan_load.h"
 #include "hive/probe_machine.h"
 #include "hive/supervisor.h"
+#include "hive/upload.h"
 #include "model/downloads.h"
 #include "model/remote_model.h"
 #include "model/store.h"
@@ -158,6 +159,13 @@ class Agent : public std::enable_shared_from_this<Agent> {
   [[nodiscard]] Result<std::string> get_identity() const;
   net::Task<Result<std::string>> post_ticket(std::string body);
   static net::Task<void> send_file(std::shared_ptr<Agent> self, net::Exchange& exchange, FileTarget target);
+  net::Task<Result<std::string>> post_reach(std::string body);
+
+  // uploads.cpp
+  net::Task<Result<std::string>> post_upload(std::string body);
+  net::Task<Result<std::string>> go_on_with_upload(std::vector<std::string> path, std::string body);
+  net::Task<Result<std::string>> end_upload(Upload upload);
+  [[nodiscard]] static Error closing_upload();
 
   // logs.cpp
   net::Task<void> get_logs(net::Exchange& exchange);
@@ -206,6 +214,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::unique_ptr<EngineRunner> runner_;
   std::unique_ptr<LiveFigures> figures_;
   FileTickets tickets_;
+  std::map<std::string, Upload> uploads_;      // by id
   std::map<std::string, DeviceYield> yields_;  // by the device's id
   net::Timer owners_timer_;
   std::unique_ptr<net::HttpServer> server_;

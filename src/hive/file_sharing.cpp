@@ -6,6 +6,7 @@
 #include "hive/wanted_field.h"
 #include "model/model_parts.h"
 #include "model/sha256.h"
+#include "net/client.h"
 #include "net/identity_files.h"
 #include "net/tls.h"
 
@@ -20,6 +21,8 @@ namespace {
 
 // A disk gives so much at once without being asked twice, and a hive that sends ten files holds 10 MB.
 constexpr std::size_t piece_bytes = 1u << 20;
+// In a house or a data centre it is a millisecond; a firewall that swallows packets must not hold up a copy.
+constexpr Milliseconds reach_within{2'000};
 // Nobody guesses 128 bits.
 constexpr std::size_t secret_bytes = 16;
 
@@ -73,16 +76,33 @@ Result<std::string> Agent::get_identity() const {
   return dump_json(Json{{"key", *print}});
 }
 
+// Whether a hive with that key answers there, seen from here.
+net::Task<Result<std::string>> Agent::post_reach(std::string body) {
+  const Result<Json> json = parse_json(body);
+  if (!json) co_return json.error();
+  Result<net::Endpoint> address = net::parse_endpoint(get_string(*json, "address").value_or(""), 0);
+  if (!address) co_return address.error();
+  const Result<net::TlsIdentity> identity = net::open_identity(folders_.hive, "rbee hive");
+  if (!identity) co_return identity.error();
+  Result<std::shared_ptr<const net::TlsContext>> tls = net::TlsContext::client(*identity);
+  if (!tls) co_return tls.error();
+  net::Secure secure{std::move(*tls), get_string(*json, "key").value_or("")};
+  net::Task<Result<net::Stream>> connecting =
+      net::connect_secure(loop_, std::move(*address), std::move(secure), reach_within);
+  const Result<net::Stream> reached = co_await connecting;
+  co_return dump_json(Json{{"reached", reached.has_value()}});
+}
+
 net::Task<Result<std::string>> Agent::post_ticket(std::string body) {
   const Result<Json> json = parse_json(body);
   if (!json) co_return json.error();
   const Result<std::string> id = wanted_string(*json, "model");
   if (!id) co_return id.error();
-  const Result<std::string> for_key = wanted_string(*json, "for_key");
-  if (!for_key) co_return for_key.error();
+  const std::string for_key = get_string(*json, "for_key").value_or("");
   const Result<ModelFile> model = find_model(*id);
   if (!model) co_return model.error();
-  if (!door_) {
+  // The keeper itself takes it by the socket of its home, with no key.
+  if (!door_ && !for_key.empty()) {
     co_return Error{
         ErrorCode::unsupported,
         cat("Hive '", options_.name, "' listens for nobody: no other hive can take files from it."),
@@ -97,10 +117,10 @@ net::Task<Result<std::string>> Agent::post_ticket(std::string body) {
   std::string secret = net::new_secret(secret_bytes);
   Json answer{{"ticket", secret},
               {"model", model->id},
-              {"key", door_->key_print()},
+              {"key", door_ ? door_->key_print() : std::string()},
               {"projector", !model->projector.empty()},
               {"files", std::move(list)}};
-  tickets_.issue(std::move(secret), *for_key, std::move(*files), clock_.now());
+  tickets_.issue(std::move(secret), for_key, std::move(*files), clock_.now());
   co_return dump_json(answer);
 }
 

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "keeper/carry_model.h"
 #include "keeper/relay.h"
 #include "model/source.h"
 
@@ -75,6 +76,16 @@ net::Task<Result<Json>> ask(std::shared_ptr<Core> core, net::Loop& loop, std::st
   co_return parse_json(response->body);
 }
 
+// What a hive tells of a model's files, for whoever has that key.
+net::Task<Result<Json>> ticket_of(std::shared_ptr<Core> core, net::Loop& loop, Wanted wanted,
+                                  std::string for_key, Milliseconds within) {
+  const std::string body = dump_json(Json{{"model", wanted.model}, {"for_key", for_key}});
+  net::ClientRequest order{.method = "POST", .target = "/tickets", .headers = {}, .body = body};
+  net::Task<Result<Json>> asking = ask(core, loop, wanted.from, std::move(order), within);
+  const Result<Json> ticket = co_await asking;
+  co_return ticket;
+}
+
 // What the taking hive is asked for: where the files are, and by which keys.
 net::Task<Result<std::string>> prepare(std::shared_ptr<Core> core, net::Loop& loop, Wanted wanted,
                                        Milliseconds ticket_in) {
@@ -82,21 +93,23 @@ net::Task<Result<std::string>> prepare(std::shared_ptr<Core> core, net::Loop& lo
   net::Task<Result<Json>> asking = ask(core, loop, wanted.to, std::move(who), answers_within);
   const Result<Json> identity = co_await asking;
   if (!identity) co_return identity.error();
-  const std::string body =
-      dump_json(Json{{"model", wanted.model}, {"for_key", get_string(*identity, "key").value_or("")}});
-  net::ClientRequest order{.method = "POST", .target = "/tickets", .headers = {}, .body = body};
-  asking = ask(core, loop, wanted.from, std::move(order), ticket_in);
+  asking = ticket_of(core, loop, wanted, get_string(*identity, "key").value_or(""), ticket_in);
   Result<Json> ticket = co_await asking;
   if (!ticket) co_return ticket.error();
-  const net::Endpoint at = core->hives->way(wanted.from).endpoint;
-  if (at.is_unix()) {
-    co_return Error{ErrorCode::unsupported,
-                    cat("Hive '", wanted.from, "' is known by no address that another hive could reach."),
-                    "Start it as `rbee hive --listen ADDRESS`, and let it in by `rbee hive add`."};
-  }
-  (*ticket)["address"] = at.text();
+  (*ticket)["address"] = core->hives->way(wanted.from).endpoint.text();
   (*ticket)["hive"] = wanted.from;
   co_return dump_json(Json{{"source", cat("hive:", wanted.from, "/", wanted.model)}, {"from", *ticket}});
+}
+
+// Whether the one can dial the other.
+net::Task<bool> can_reach(std::shared_ptr<Core> core, net::Loop& loop, Wanted wanted) {
+  const HiveWay way = core->hives->way(wanted.from);
+  if (way.endpoint.is_unix()) co_return false;
+  const std::string body = dump_json(Json{{"address", way.endpoint.text()}, {"key", way.secure.pinned_key}});
+  net::ClientRequest question{.method = "POST", .target = "/reach", .headers = {}, .body = body};
+  net::Task<Result<Json>> asking = ask(core, loop, wanted.to, std::move(question), answers_within);
+  const Result<Json> answer = co_await asking;
+  co_return answer&& get_bool(*answer, "reached").value_or(false);
 }
 
 // A ticket for that hive's key, with where its files are; nothing where they cannot be had.
@@ -133,20 +146,10 @@ net::Task<void> refuse_copy(net::Exchange& exchange, Error error) {
   static_cast<void>(ignored);
 }
 
-}  // namespace
-
-net::Task<void> copy_model(std::shared_ptr<Core> core, net::Exchange& exchange, std::string to) {
-  const Result<std::string_view> text = co_await exchange.read_body();
-  Result<Wanted> wanted = check(*core, text, std::move(to));
+net::Task<void> copy_directly(std::shared_ptr<Core> core, net::Exchange& exchange, Wanted wanted) {
+  const std::string target = wanted.to;
   net::Task<void> refusing;
-  if (!wanted) {
-    refusing = refuse_copy(exchange, wanted.error());
-    co_await refusing;
-    co_return;
-  }
-  const std::string target = wanted->to;
-  net::Task<Result<std::string>> preparing =
-      prepare(core, exchange.loop(), std::move(*wanted), ticket_within);
+  net::Task<Result<std::string>> preparing = prepare(core, exchange.loop(), std::move(wanted), ticket_within);
   const Result<std::string> body = co_await preparing;
   if (!body) {
     refusing = refuse_copy(exchange, body.error());
@@ -180,6 +183,26 @@ net::Task<void> copy_model(std::shared_ptr<Core> core, net::Exchange& exchange, 
   if (relayed.end != RelayEnd::lost_before) co_return;
   refusing = refuse_copy(exchange, lost);
   co_await refusing;
+}
+
+}  // namespace
+
+net::Task<void> copy_model(std::shared_ptr<Core> core, net::Exchange& exchange, std::string to) {
+  const Result<std::string_view> text = co_await exchange.read_body();
+  Result<Wanted> wanted = check(*core, text, std::move(to));
+  net::Task<void> answering;
+  if (!wanted) {
+    answering = refuse_copy(exchange, wanted.error());
+    co_await answering;
+    co_return;
+  }
+  net::Task<bool> reaching = can_reach(core, exchange.loop(), *wanted);
+  const bool direct = co_await reaching;
+  if (direct)
+    answering = copy_directly(core, exchange, std::move(*wanted));
+  else
+    answering = carry(core, exchange, CarriedModel{wanted->model, wanted->from, wanted->to});
+  co_await answering;
 }
 
 net::Task<std::string> with_peers(std::shared_ptr<Core> core, net::Loop& loop, std::string to,
