@@ -98,7 +98,7 @@ class Grammar {
     CLI::App& up = command(root_, Command::up, "up", "Run a keeper and a hive for this machine", "up --demo");
     up.add_option("--port", o_.port, "Port for clients (7833; 0: any free one)")->type_name("PORT");
     up.add_flag("--demo", o_.demo, "Put the demo model in service");
-    up.footer(cat(config_help({"keeper.", "routing."}), "\nExample: rbee up --demo"));
+    up.footer(cat(config_help({"keeper.", "hive.", "routing."}), "\nExample: rbee up --demo"));
     command(root_, Command::down, "down", "End the `up` of this home", "down");
     CLI::App& keeper = command(root_, Command::keeper, "keeper", "Run the keeper in the foreground",
                                "keeper --listen 127.0.0.1:7833");
@@ -109,11 +109,15 @@ class Grammar {
                              "hive --name gaming-pc");
     hive.add_option("--listen", o_.listen, "Where keepers reach it")->type_name("ADDRESS:PORT");
     hive.add_option("--name", o_.name, "Its name (the host's)")->type_name("N");
+    hive.footer(cat(config_help({"hive."}), "\nExample: rbee hive --name gaming-pc"));
     add_hives(hive);
     command(root_, Command::detect, "detect", "What this machine can do, and why not", "detect --json");
     command(root_, Command::doctor, "doctor", "What is wrong on this machine and how to mend it", "doctor");
     command(root_, Command::status, "status", "Keeper, hives, workers, models and requests on one screen",
             "status");
+    CLI::App& backup = command(root_, Command::backup, "backup", "Copy the keeper's state, while it runs",
+                               "backup rbee-backup.db");
+    backup.add_option("FILE", o_.source, "Where to; it must not be there yet")->required();
     CLI::App& logs = command(root_, Command::logs, "logs", "Print the logs of engines",
                              "logs --worker worker-gaming-pc -f");
     logs.add_option("--hive", o_.hive, "Of this hive only")->type_name("H");
@@ -150,6 +154,13 @@ class Grammar {
     CLI::App& approve = command(hive, Command::hive_approve, "approve", "Let in a hive that has asked",
                                 "hive approve laptop");
     approve.add_option("NAME", o_.hive, "The hive")->required();
+    const auto of_hive = [&](Command which, const char* name, const char* what, const char* example) {
+      command(hive, which, name, what, example).add_option("H", o_.hive, "The hive")->required();
+    };
+    of_hive(Command::hive_drain, "drain", "Give a hive no new requests; what runs may end",
+            "hive drain gaming-pc");
+    of_hive(Command::hive_resume, "resume", "Give it requests again", "hive resume gaming-pc");
+    of_hive(Command::hive_wake, "wake", "Wake a machine that sleeps (Wake on LAN)", "hive wake gaming-pc");
     CLI::App& token = command(hive, Command::hive_token, "token",
                               "On the hive's machine: print what lets a keeper in, once", "hive token");
     token.add_flag("--rotate", o_.rotate,
@@ -237,6 +248,20 @@ class Grammar {
     CLI::App& remove = command(worker, Command::worker_remove, "remove", "Stop and forget a worker",
                                "worker remove worker-gaming-pc");
     remove.add_option("W", o_.worker, "The worker")->required();
+    CLI::App& drain =
+        command(worker, Command::worker_drain, "drain", "Give a worker no new requests; what runs may end",
+                "worker drain worker-gaming-pc");
+    drain.add_option("W", o_.worker, "The worker")->required();
+    CLI::App& pause = command(worker, Command::worker_pause, "pause",
+                              "Have the device for yourself: its engines leave, running requests have "
+                              "[hive] yield_after to end",
+                              "worker pause worker-gaming-pc --for 2h");
+    pause.add_option("W", o_.worker, "The worker")->required();
+    pause.add_option("--for", o_.pause_for, "So long; without it, until it is resumed")->type_name("TIME");
+    CLI::App& resume = command(worker, Command::worker_resume, "resume",
+                               "Put a worker that is paused, drained or gives way back in service",
+                               "worker resume worker-gaming-pc");
+    resume.add_option("W", o_.worker, "The worker")->required();
   }
 
   void add_models() {
@@ -373,7 +398,9 @@ class Grammar {
     CLI::App& install = command(engine, Command::engine_install, "install",
                                 "Build or take over an engine pack", "engine install vulkan");
     install.add_option("BACKEND", o_.backend, "CPU, Vulkan, CUDA or ROCm")->required();
-    install.add_option("--from", o_.from, "A folder with a llama-server")->type_name("DIR");
+    install.add_option("--from", o_.from, "A folder with a llama-server, or the URL of an archive of one")
+        ->type_name("DIR");
+    install.add_option("--sha256", o_.sha256, "Of that archive; a URL needs it")->type_name("H");
     command(engine, Command::engine_verify, "verify", "Compare the packs with their checksums",
             "engine verify");
     CLI::App& remove =

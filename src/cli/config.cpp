@@ -28,9 +28,13 @@ constexpr auto keys = std::to_array<ConfigKey>({
      true},
     {"keeper.allow_origins", texts, "", "", "Web pages that may ask: \"https://chat.example\", or \"*\".",
      true},
-    {"keeper.hive_gone_after", duration, "2s", "time", "Silence after which a hive counts as gone.", false},
-    {"hive.yield", text, "auto", "", "Give way to other programs that take the device; or \"never\".", false},
-    {"hive.yield_after", duration, "30s", "time", "How long another program must hold the device.", false},
+    {"keeper.hive_gone_after", duration, "2s", "time", "Silence after which a hive counts as gone.", true},
+    {"keeper.wake_address", text, "", "", "Where packets that wake a hive go; else to the whole network.",
+     true},
+    {"hive.yield", yields, "auto", "", "Give way to other programs that take the device; or \"never\".",
+     true},
+    {"hive.yield_after", duration, "30s", "time", "What running requests then have to end.", true},
+    {"hive.yield_back_after", duration, "60s", "time", "How long the device must be free again.", true},
     {"hive.labels", labels, "", "", "What rules and scripts may ask of its workers: { room = \"cellar\" }.",
      true},
     {"routing.strategy", text, "capability-aware", "", "How one of several workers is chosen.", true},
@@ -133,7 +137,8 @@ bool has_type(const toml::node& node, KeyType type) {
     case texts: return all_texts(node);
     case labels: return all_labels(node);
     case KeyType::cache_type: return is_one_of(node, "f16", "q8_0");
-    case offload: return is_one_of(node, "auto", "never");
+    case offload:
+    case KeyType::yields: return is_one_of(node, "auto", "never");
     case KeyType::tls: return is_tls(node);
     case KeyType::keep_alive: return is_one_of(node, "forever", "") || has_type(node, duration);
   }
@@ -277,6 +282,16 @@ Result<Config> take_values(const toml::table& table, std::string_view file) {
     for (const auto& [name, value] : *labels)
       config.hive_labels.emplace(name.str(), value.value_or(std::string()));
   }
+  const auto take_time = [&table](const char* key, Milliseconds& time) {
+    const auto text = table.at_path(key).value<std::string>();
+    const Result<Milliseconds> parsed = text ? parse_duration(*text) : time;
+    if (parsed) time = *parsed;
+  };
+  take_time("keeper.hive_gone_after", config.hive_gone_after);
+  config.wake_address = table.at_path("keeper.wake_address").value_or(std::string());
+  config.yields = table.at_path("hive.yield").value_or<std::string>("auto") != "never";
+  take_time("hive.yield_after", config.yield_after);
+  take_time("hive.yield_back_after", config.yield_back_after);
   Result<routing::RouterSettings> routing = take_routing(table, file);
   if (!routing) return routing.error();
   config.routing = std::move(*routing);
@@ -310,7 +325,8 @@ std::string_view key_type_name(KeyType type) {
     case texts: return "a list of texts";
     case labels: return "a table of names, without '=', and texts";
     case KeyType::cache_type: return "\"f16\" or \"q8_0\"";
-    case offload: return "\"auto\" or \"never\"";
+    case offload:
+    case KeyType::yields: return "\"auto\" or \"never\"";
     case KeyType::tls: return "\"auto\", \"off\", or { cert = \"...\", key = \"...\" }";
     case KeyType::keep_alive: return "a duration like \"10m\", or \"forever\"";
   }

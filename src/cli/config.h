@@ -22,6 +22,11 @@ struct Config {
   keeper::KeeperTls keeper_tls = {};
   std::vector<std::string> allow_origins = {};
   std::map<std::string, std::string> hive_labels = {};
+  Milliseconds hive_gone_after{2'000};
+  std::string wake_address = {};
+  bool yields = true;
+  Milliseconds yield_after{30'000};
+  Milliseconds yield_back_after{60'000};
   ModelSettingsByName models = {};
   routing::RouterSettings routing = {};
   routing::ScriptLimits script = {};
@@ -39,6 +44,7 @@ enum class KeyType {
   labels,
   cache_type,
   offload,
+  yields,
   keep_alive,
   tls
 };

@@ -68,12 +68,14 @@ bool ConfigWatch::check_config() {
     log_->warning(still_holds(config.error()));
     return false;
   }
-  log_->info(cat("'", config_file_.string(), "' has changed: [routing] and [models] hold from now on."));
+  log_->info(
+      cat("'", config_file_.string(), "' has changed: [routing], [models] and [hive] hold from now on."));
   events_.on_config(*config);
   return std::exchange(limits_, config->script) != config->script;
 }
 
 void ConfigWatch::take_script() {
+  if (script_file_.empty()) return;  // nobody here asks one
   Result<std::shared_ptr<const routing::RhaiPolicy>> script = read_script(script_file_, limits_);
   if (!script) {
     log_->warning(still_holds(script.error()));

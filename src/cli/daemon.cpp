@@ -16,7 +16,11 @@
 namespace rbee::cli {
 namespace {
 
-hive::HiveOptions hive_options(const Context& context, const DaemonPlan& plan) {
+hive::YieldSettings yield_settings(const Config& config) {
+  return {.on = config.yields, .after = config.yield_after, .back_after = config.yield_back_after};
+}
+
+hive::HiveOptions hive_options(const Context& context, const DaemonPlan& plan, const Config& config) {
   const Environment& environment = context.environment;
   hive::HiveOptions options;
   options.name = plan.hive_name.empty() ? environment.hostname : plan.hive_name;
@@ -30,6 +34,7 @@ hive::HiveOptions hive_options(const Context& context, const DaemonPlan& plan) {
   options.probe_root = probes.root;
   options.probe_libraries = probes.library_folders;
   options.program = environment.program;
+  options.yield = yield_settings(config);
   return options;
 }
 
@@ -71,9 +76,32 @@ Result<void> Daemon::start(const DaemonPlan& plan, const Config& config) {
   return {};
 }
 
+// Whoever runs here is told of what changes. Before the loop runs: a timer belongs to its thread.
+void Daemon::watch_config(const Config& config) {
+  keeper::Keeper* keeper = keeper_.get();
+  hive::Hive* hive = hive_.get();
+  ConfigWatch::Events events{.on_config =
+                                 [keeper, hive](const Config& changed) {
+                                   if (hive != nullptr) hive->set_yield(yield_settings(changed));
+                                   if (keeper == nullptr) return;
+                                   keeper->set_routing(changed.routing);
+                                   keeper->set_models(changed.models);
+                                 },
+                             .on_script =
+                                 [keeper](ConfigWatch::Script changed) {
+                                   if (keeper != nullptr) keeper->set_script(std::move(changed));
+                                 }};
+  const std::filesystem::path script =
+      keeper != nullptr ? context_.paths.script_file : std::filesystem::path();
+  watch_ = ConfigWatch::start(watch_loop(), context_.paths.config_file, script, config.script, log_,
+                              std::move(events));
+}
+
+net::Loop& Daemon::watch_loop() { return keeper_ ? keeper_runtime_->first() : hive_runtime_->first(); }
+
 Result<void> Daemon::start_hive(const DaemonPlan& plan, const Config& config) {
   hive_runtime_.emplace(context_.clock, 1);
-  hive::HiveOptions options = hive_options(context_, plan);
+  hive::HiveOptions options = hive_options(context_, plan, config);
   const Result<void> folder = make_folder(context_.paths.hive_folder);
   if (!folder) return folder.error();
   const Result<std::string> model = write_demo_model(context_.paths.hive_folder);
@@ -84,6 +112,7 @@ Result<void> Daemon::start_hive(const DaemonPlan& plan, const Config& config) {
                                        std::move(options));
   Result<void> started = hive_->start();
   if (!started) return started;
+  if (!plan.keeper) watch_config(config);
   hive_runtime_->start();
   hive_started_ = true;
   return {};
@@ -103,6 +132,13 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
   options.own_hive_socket = context_.paths.hive_socket.string();
   options.expect_own_hive = plan.hive;
   options.routing = config.routing;
+  options.hive_gone_after = config.hive_gone_after;
+  if (!config.wake_address.empty()) {
+    constexpr std::uint16_t wake_port = 9;
+    Result<net::Endpoint> to = net::parse_endpoint(config.wake_address, wake_port);
+    if (!to) return Error{ErrorCode::bad_config, cat("[keeper] wake_address: ", to.error().message), {}, {}};
+    options.wake_address = std::move(*to);
+  }
   Result<std::shared_ptr<const routing::RhaiPolicy>> script =
       read_script(context_.paths.script_file, config.script);
   if (script) {
@@ -119,25 +155,16 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
       std::make_unique<keeper::Keeper>(*keeper_runtime_, context_.clock, context_.random, log_, options);
   Result<void> started = keeper_->start();
   if (!started) return with_owner(started.error(), plan.listen);
-  keeper::Keeper* keeper = keeper_.get();
-  watch_ = ConfigWatch::start(
-      keeper_runtime_->first(), context_.paths.config_file, context_.paths.script_file, config.script, log_,
-      {.on_config =
-           [keeper](const Config& changed) {
-             keeper->set_routing(changed.routing);
-             keeper->set_models(changed.models);
-             keeper->set_origins(changed.allow_origins);
-           },
-       .on_script = [keeper](ConfigWatch::Script changed) { keeper->set_script(std::move(changed)); }});
+  watch_config(config);
   keeper_runtime_->start();
   keeper_started_ = true;
   return {};
 }
 
 void Daemon::stop() {
+  // A timer belongs to its loop's thread, in its end too.
+  if (watch_) watch_loop().post([watch = std::move(watch_)]() mutable { watch.reset(); });
   if (std::exchange(keeper_started_, false)) {
-    // A timer belongs to its loop's thread, in its end too.
-    keeper_runtime_->first().post([watch = std::move(watch_)]() mutable { watch.reset(); });
     keeper_->stop();
     keeper_runtime_->stop();
   }

@@ -51,6 +51,8 @@ class Daemon {
  private:
   [[nodiscard]] Result<void> start_hive(const DaemonPlan& plan, const Config& config);
   [[nodiscard]] Result<void> start_keeper(const DaemonPlan& plan, const Config& config);
+  void watch_config(const Config& config);
+  [[nodiscard]] net::Loop& watch_loop();
 
   const Context& context_;
   std::shared_ptr<Log> log_;

@@ -1,14 +1,20 @@
 // engine list, install, verify and remove: they work on this machine's folder of packs, with no keeper.
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "engine/archive.h"
 #include "engine/install.h"
 #include "engine/pack.h"
 #include "hive/install_options.h"
+#include "model/sha256.h"
+#include "model/web.h"
 
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 namespace rbee::cli {
 namespace {
@@ -44,7 +50,44 @@ void print_packs(const Context& context, const std::vector<engine::PackInfo>& pa
   context.out.table(table);
 }
 
+bool is_url(std::string_view text) { return text.starts_with("https://") || text.starts_with("http://"); }
+
+// Fetched beside the packs, checked, unpacked, taken over and thrown away. The user named address and
+// checksum, so both are taken at their word: a mirror in the house may speak http.
+Result<engine::PackInfo> install_from_url(const Context& context, Backend backend) {
+  const Options& options = context.options;
+  const std::string sha256 = lower(options.sha256);
+  if (!model::is_sha256(sha256)) {
+    return Error{ErrorCode::bad_usage, "An engine from a URL needs its checksum: --sha256 and 64 hex digits.",
+                 "Take it from where the archive is announced, not from where it is fetched."};
+  }
+  constexpr std::size_t distinct = 16;
+  const std::filesystem::path work = context.paths.engines / cat(".from-", sha256.substr(0, distinct));
+  if (Result<void> made = make_folder(work); !made) return made.error();
+  model::WebSettings web = model::web_settings(context.environment.variables);
+  web.allow_private = true;
+  const model::PartFile::Paths paths{.data = work / "archive", .journal = work / "archive.json"};
+  Result<model::FileDone> done = Error{};
+  {
+    Progress progress(context.out, context.clock);
+    const auto show = [&progress](const model::FileProgress& now) {
+      progress.update("Fetching the engine", now.done, now.bytes);
+    };
+    const model::FileOrder order{.url = options.from, .bytes = {}, .sha256 = sha256, .gguf = false};
+    done = model::fetch_file(order, paths, web, context.clock, show, [] { return true; });
+  }
+  if (!done) return done.error();
+  const Result<std::filesystem::path> folder =
+      engine::unpack_engine(paths.data, work / "unpacked", context.environment.variables);
+  Result<engine::PackInfo> pack =
+      folder ? engine::import_pack(context.paths.engines, backend, *folder) : folder.error();
+  std::error_code ignored;
+  std::filesystem::remove_all(work, ignored);
+  return pack;
+}
+
 Result<engine::PackInfo> install(const Context& context, Backend backend) {
+  if (is_url(context.options.from)) return install_from_url(context, backend);
   if (!context.options.from.empty()) {
     return engine::import_pack(context.paths.engines, backend,
                                std::filesystem::absolute(context.options.from));

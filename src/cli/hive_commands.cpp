@@ -63,4 +63,36 @@ Result<void> run_hive_remove(const Context& context, AdminClient& client) {
   return {};
 }
 
+Result<void> run_hive_drain(const Context& context, AdminClient& client) {
+  const std::string& hive = context.options.hive;
+  const Result<Json> done = client.post(cat(target_of(hive), "/drain"), Json::object());
+  if (!done) return done.error();
+  context.out.document(*done);
+  context.out.line(cat("Hive '", hive, "' takes no new requests; its engines leave as they become idle."));
+  context.out.note(cat("`rbee hive resume ", hive, "` puts it back in service."));
+  return {};
+}
+
+Result<void> run_hive_resume(const Context& context, AdminClient& client) {
+  const std::string& hive = context.options.hive;
+  const Result<Json> done = client.post(cat(target_of(hive), "/resume"), Json::object());
+  if (!done) return done.error();
+  context.out.document(*done);
+  context.out.line(cat("Hive '", hive, "' takes requests again."));
+  return {};
+}
+
+Result<void> run_hive_wake(const Context& context, AdminClient& client) {
+  const std::string& hive = context.options.hive;
+  const Result<Json> done = client.post(cat(target_of(hive), "/wake"), Json::object());
+  if (!done) return done.error();
+  context.out.document(*done);
+  if (done->value("state", "") == "up")
+    context.out.line(cat("Hive '", hive, "' is there."));
+  else
+    context.out.line(
+        cat("A packet that wakes it was sent for hive '", hive, "'; `rbee status` says when it is up."));
+  return {};
+}
+
 }  // namespace rbee::cli

@@ -83,14 +83,16 @@ Result<std::string> hive_of(const Json& model, const std::string& asked) {
                "Name one of them with --hive."};
 }
 
-// One that is here already by that name and quantization.
-bool is_listed(AdminClient& client, const model::Source& source, Json& found) {
+// One that is here already by that name and quantization, on that hive (empty: on any).
+bool is_listed(AdminClient& client, const model::Source& source, const std::string& hive, Json& found) {
   if (source.kind != model::SourceKind::hub || !source.file.empty()) return false;
   const std::string quant = source.quant.empty() ? std::string(model::recommended_quant) : source.quant;
   const Result<Json> answer = client.get("/api/v1/models");
   if (!answer) return false;
   for (const Json& row : get_array(*answer, "models")) {
     if (get_string(row, "name") != source.name || get_string(row, "quant") != quant) continue;
+    const Json& hives = get_array(row, "hives");
+    if (!hive.empty() && std::ranges::find(hives, Json(hive)) == hives.end()) continue;
     found = row;
     return true;
   }
@@ -186,12 +188,12 @@ Result<void> run_model_download(const Context& context, AdminClient& client) {
   if (!source) return source.error();
   const bool best = equal_ignoring_case(options.quant, "auto");
   Json listed;
-  if (!best && is_listed(client, *source, listed)) return say_listed(context, listed);
+  if (!best && is_listed(client, *source, options.hive, listed)) return say_listed(context, listed);
   const Result<DownloadPlan> plan = plan_download(context, client, *source);
   if (!plan) return plan.error();
   if (best) {
     source->quant = plan->quant;
-    if (is_listed(client, *source, listed)) return say_listed(context, listed);
+    if (is_listed(client, *source, options.hive, listed)) return say_listed(context, listed);
   }
   if (!plan->warning.empty()) context.out.note(cat("warning: ", plan->warning));
   const Result<Json> answer = source->kind == model::SourceKind::path
@@ -237,11 +239,13 @@ Result<void> run_model_cancel(const Context& context, AdminClient& client) {
   return {};
 }
 
-Result<void> run_model_copy(const Context& context, AdminClient&) {
-  return Error{ErrorCode::unsupported,
-               cat("This version does not copy '", context.options.model, "' from hive to hive."),
-               cat("`rbee model download ", context.options.model, " --hive ", context.options.to,
-                   "` fetches it there.")};
+Result<void> run_model_copy(const Context& context, AdminClient& client) {
+  const Options& options = context.options;
+  const Json body{{"model", options.model}, {"from", options.from}};
+  const Result<Json> answer = with_progress(context, client, hive_target(options.to, "/copies"), body);
+  if (!answer) return answer.error();
+  say_known(context, *answer, options.to);
+  return {};
 }
 
 Result<void> run_model_import(const Context& context, AdminClient& client) {

@@ -26,6 +26,9 @@ enum class Command {
   service_install,
   service_status,
   service_remove,
+  hive_drain,
+  hive_resume,
+  hive_wake,
   status,
   worker_deploy,
   worker_start,
@@ -33,6 +36,9 @@ enum class Command {
   worker_info,
   worker_stop,
   worker_remove,
+  worker_drain,
+  worker_pause,
+  worker_resume,
   model_list,
   model_add,
   model_fit,
@@ -57,6 +63,7 @@ enum class Command {
   engine_verify,
   engine_remove,
   logs,
+  backup,
   detect,
   doctor,
   route_check,
@@ -97,6 +104,7 @@ struct Options {
   std::optional<std::uint32_t> context;
   std::optional<std::uint32_t> limit;
   double vram = 0;            // GB; 0: all that the device has
+  std::string pause_for;      // "2h"; empty: until it is resumed
   bool no_benchmark = false;  // accepted; there is none yet
 
   // model fit
@@ -113,7 +121,8 @@ struct Options {
   bool check = false;
   std::string shell;               // completion
   std::vector<std::string> words;  // of a line that is being typed
-  std::string from;                // engine install: a folder; model copy: a hive
+  std::string from;                // engine install: a folder or a URL; model copy: a hive
+  std::string sha256;              // engine install: of what the URL gives
 
   // infer, chat
   std::string prompt;

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/hive_choice.h"
 #include "cli/lists.h"
 #include "cli/progress.h"
@@ -99,6 +100,44 @@ Result<void> run_worker_remove(const Context& context, AdminClient& client) {
   if (!answer) return answer.error();
   context.out.document(*answer);
   context.out.line(cat(context.options.worker, " is removed once its engines are idle."));
+  return {};
+}
+
+Result<void> run_worker_drain(const Context& context, AdminClient& client) {
+  const std::string& worker = context.options.worker;
+  const Result<Json> answer = client.post(worker_target(context.options, "/drain"), Json::object());
+  if (!answer) return answer.error();
+  context.out.document(*answer);
+  context.out.line(cat(worker, " takes no new requests; its engines leave as they become idle."));
+  context.out.note(cat("`rbee worker resume ", worker, "` puts it back in service."));
+  return {};
+}
+
+Result<void> run_worker_pause(const Context& context, AdminClient& client) {
+  const std::string& worker = context.options.worker;
+  Json body = Json::object();
+  if (const std::string& text = context.options.pause_for; !text.empty()) {
+    const Result<Milliseconds> time = parse_duration(text);
+    if (!time || *time < Milliseconds{1000}) {
+      return Error{ErrorCode::bad_usage, cat("'", text, "' is no time of a second or more."),
+                   "Write --for 30m, --for 2h or --for 1d."};
+    }
+    body["for_s"] = time->count() / 1000;
+  }
+  const Result<Json> answer = client.post(worker_target(context.options, "/pause"), body);
+  if (!answer) return answer.error();
+  context.out.document(*answer);
+  const std::string until = context.options.pause_for.empty() ? cat("until `rbee worker resume ", worker, "`")
+                                                              : cat("for ", context.options.pause_for);
+  context.out.line(cat(worker, " is paused ", until, "; its engines leave."));
+  return {};
+}
+
+Result<void> run_worker_resume(const Context& context, AdminClient& client) {
+  const Result<Json> answer = client.post(worker_target(context.options, "/resume"), Json::object());
+  if (!answer) return answer.error();
+  context.out.document(*answer);
+  context.out.line(cat(context.options.worker, " takes requests again."));
   return {};
 }
 

@@ -63,7 +63,8 @@ struct EngineReport {
   double load_seconds = 0;
 };
 
-enum class WorkerState { ready, starting, failed, draining, paused, stopped, gone };
+// suspect: its hive is (hive_state.h); only a keeper says so.
+enum class WorkerState { ready, starting, failed, draining, paused, stopped, gone, suspect };
 [[nodiscard]] std::string_view worker_state_name(WorkerState state);
 [[nodiscard]] std::optional<WorkerState> worker_state_of(std::string_view name);
 
@@ -86,7 +87,9 @@ struct WorkerReport {
 struct HiveReport {
   std::string hive;  // its name
   std::string version;
-  std::uint64_t sequence = 0;  // grows with each report of one hive process
+  std::uint64_t sequence = 0;                   // grows with each report of one hive process
+  bool draining = false;                        // by its user: none of its workers takes new requests
+  std::vector<std::string> mac_addresses = {};  // by which it can be woken: "aa:bb:cc:dd:ee:ff"
   Machine machine;
   std::vector<WorkerReport> workers;
   std::vector<EngineReport> engines;

@@ -8,7 +8,7 @@ constexpr EngineState all_engine_states[] = {EngineState::starting, EngineState:
                                              EngineState::failed};
 constexpr WorkerState all_worker_states[] = {
     WorkerState::ready,  WorkerState::starting, WorkerState::failed, WorkerState::draining,
-    WorkerState::paused, WorkerState::stopped,  WorkerState::gone};
+    WorkerState::paused, WorkerState::stopped,  WorkerState::gone,   WorkerState::suspect};
 
 template <class T>
 Json list_json(const std::vector<T>& values) {
@@ -75,6 +75,7 @@ std::string_view worker_state_name(WorkerState state) {
     case WorkerState::paused: return "paused";
     case WorkerState::stopped: return "stopped";
     case WorkerState::gone: return "gone";
+    case WorkerState::suspect: return "suspect";
   }
   return "";
 }
@@ -148,6 +149,8 @@ Json to_json(const HiveReport& report) {
   return Json{{"hive", report.hive},
               {"version", report.version},
               {"sequence", report.sequence},
+              {"draining", report.draining},
+              {"mac_addresses", report.mac_addresses},
               {"machine", to_json(report.machine)},
               {"workers", list_json(report.workers)},
               {"engines", list_json(report.engines)},
@@ -201,6 +204,8 @@ Result<HiveReport> report_from_json(const Json& json) {
   fields.require("hive", report.hive);
   fields.read("version", report.version);
   fields.read("sequence", report.sequence);
+  fields.read("draining", report.draining);
+  fields.read("mac_addresses", report.mac_addresses);
   fields.read_object("machine", report.machine, machine_from_json);
   fields.read_objects("workers", report.workers, worker_from_json);
   fields.read_objects("engines", report.engines, engine_from_json);

@@ -7,6 +7,7 @@
 #include "device/memory_speed.h"
 #include "domain/machine_figures.h"
 #include "hive/kept_machine.h"
+#include "hive/mac_addresses.h"
 #include "hive/state_files.h"
 #include "net/sse.h"
 
@@ -48,7 +49,8 @@ Agent::Agent(net::Loop& loop, const Clock& clock, Random& random, std::shared_pt
       options_(std::move(options)),
       folders_(std::filesystem::absolute(options_.state_folder)),
       supervisor_(options_.name),
-      logs_(std::make_shared<EngineLogs>(folders_.logs)) {}
+      logs_(std::make_shared<EngineLogs>(folders_.logs)),
+      owners_timer_(loop) {}
 
 Result<void> Agent::make_folders() const {
   const std::size_t longest = (folders_.hive / longest_socket_name).string().size();
@@ -108,6 +110,7 @@ Result<void> Agent::restore_workers() {
     const Result<void> added = supervisor_.add_worker(std::move(worker));
     if (!added) log_->warning(added.error().message);
   }
+  if (parse_all_drained(*text)) supervisor_.drain_all(true, clock_.now());
   settle_workers();
   return {};
 }
@@ -239,6 +242,7 @@ Result<void> Agent::start() {
     machine_ = probe_machine(probe_settings());
     keep_machine();
   }
+  mac_addresses_ = mac_addresses(options_.probe_root);
   set_pools();
   open_corrections();
   const Result<void> models = open_models();
@@ -261,6 +265,7 @@ Result<void> Agent::start() {
   };
   open_downloads();
   watch_devices();
+  watch_owners();
   publish();
   net::Endpoint on;
   on.unix_path = folders_.socket.string();
@@ -316,6 +321,9 @@ Result<void> Agent::open_door() {
             const auto self = weak.lock();
             return self && self->runner_ ? self->runner_->socket_of(engine) : std::string();
           },
+      .send_file = [weak = weak_from_this()](
+                       net::Exchange& exchange,
+                       FileTarget target) { return send_file(weak.lock(), exchange, std::move(target)); },
       .renamed =
           [weak = weak_from_this()](const std::string& name) {
             if (const auto self = weak.lock()) self->rename(name);
@@ -337,6 +345,8 @@ HiveReport Agent::report() const {
   HiveReport report{.hive = options_.name,
                     .version = options_.version,
                     .sequence = sequence_,
+                    .draining = supervisor_.all_drained(),
+                    .mac_addresses = mac_addresses_,
                     .machine = machine_,
                     .workers = supervisor_.worker_reports(),
                     .engines = supervisor_.engine_reports(),
@@ -391,7 +401,8 @@ void Agent::tell_log_of_engines() {
 }
 
 void Agent::save_workers() {
-  files_->post([file = folders_.workers, text = workers_text(supervisor_.workers()), log = log_] {
+  files_->post([file = folders_.workers,
+                text = workers_text(supervisor_.workers(), supervisor_.all_drained()), log = log_] {
     const Result<void> written = write_file(file, text);
     if (!written) log->error(written.error().message);
   });
@@ -420,6 +431,7 @@ void Agent::close() {
   server_.reset();
   if (door_) door_->close();
   figures_.reset();
+  owners_timer_.cancel();
   runner_.reset();
   downloads_.reset();
   place_ = Place();

@@ -4,10 +4,12 @@
 // Hive is destroyed finds its things there; close() ends all that could still happen before.
 #pragma once
 
+#include "hive/device_yield.h"
 #include "hive/door.h"
 #include "hive/engine_log.h"
 #include "hive/engine_runner.h"
 #include "hive/event_hub.h"
+#include "hive/file_tickets.h"
 #include "hive/hive.h"
 #include "hive/live_figures.h"
 #include "hive/place.h"
@@ -15,6 +17,7 @@
 #include "hive/plan_load.h"
 #include "hive/probe_machine.h"
 #include "hive/supervisor.h"
+#include "hive/upload.h"
 #include "model/downloads.h"
 #include "model/remote_model.h"
 #include "model/store.h"
@@ -55,6 +58,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   [[nodiscard]] const Folders& folders() const { return folders_; }
   // Nothing of it happens any more after this.
   void close();
+  void set_yield(YieldSettings yield);
 
  private:
   // agent.cpp: start, stop, report.
@@ -134,6 +138,15 @@ class Agent : public std::enable_shared_from_this<Agent> {
   net::Task<void> probe_again();
   [[nodiscard]] ProbeSettings probe_settings() const;
 
+  // owner_first.cpp: workers that rest because their machine's owner wants that.
+  void watch_owners();
+  void look_at_owners();
+  void look_at_device(const Device& device);
+  void yield_where_taken();
+  void end_pauses();
+  [[nodiscard]] Reply hold_worker(const std::string& name, std::string_view how, const std::string& body);
+  [[nodiscard]] Reply drain_hive(bool drained);
+
   // model_api.cpp: models that come, are checked, found and taken away.
   void open_downloads();
   net::Task<void> post_downloads(net::Exchange& exchange);
@@ -144,6 +157,18 @@ class Agent : public std::enable_shared_from_this<Agent> {
   [[nodiscard]] Result<std::string> stop_model(const std::string& id);
   [[nodiscard]] Result<void> check_unused(const std::string& id) const;
   net::Task<void> take_in(ModelFile file);
+
+  // file_sharing.cpp
+  [[nodiscard]] Result<std::string> get_identity() const;
+  net::Task<Result<std::string>> post_ticket(std::string body);
+  static net::Task<void> send_file(std::shared_ptr<Agent> self, net::Exchange& exchange, FileTarget target);
+  net::Task<Result<std::string>> post_reach(std::string body);
+
+  // uploads.cpp
+  net::Task<Result<std::string>> post_upload(std::string body);
+  net::Task<Result<std::string>> go_on_with_upload(std::vector<std::string> path, std::string body);
+  net::Task<Result<std::string>> end_upload(Upload upload);
+  [[nodiscard]] static Error closing_upload();
 
   // logs.cpp
   net::Task<void> get_logs(net::Exchange& exchange);
@@ -159,6 +184,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
 
   Place place_;
   Machine machine_;
+  std::vector<std::string> mac_addresses_;
   std::map<std::string, std::string> gone_devices_;  // by id: why, as the live figures tell
   Supervisor supervisor_;
   Corrections corrections_;
@@ -190,6 +216,10 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::shared_ptr<model::Downloads> downloads_;  // stores by work_; shared with what files_ does
   std::unique_ptr<EngineRunner> runner_;
   std::unique_ptr<LiveFigures> figures_;
+  FileTickets tickets_;
+  std::map<std::string, Upload> uploads_;      // by id
+  std::map<std::string, DeviceYield> yields_;  // by the device's id
+  net::Timer owners_timer_;
   std::unique_ptr<net::HttpServer> server_;
   std::shared_ptr<Door> door_;  // none: nobody comes in from elsewhere
 };

@@ -47,6 +47,8 @@ net::Task<void> Agent::answer(std::shared_ptr<Agent> self, net::Exchange& exchan
   const std::string method = exchange.head().method;
   if (method == "GET" && path == "/events") {
     co_await EventHub::serve(self->events_, exchange);
+  } else if (std::optional<FileTarget> file = file_target(path); file && method == "GET") {
+    co_await send_file(self, exchange, std::move(*file));
   } else if (method == "GET" && path == "/logs") {
     co_await self->get_logs(exchange);
   } else if (method == "POST" && path == "/workers") {
@@ -92,6 +94,21 @@ net::Task<Agent::Reply> Agent::reply(std::string method, std::string path, std::
     Result<std::string> text = co_await post_context(parts.at(1), body);
     co_return Reply{.status = 202, .text = std::move(text)};
   }
+  if (method == "GET" && path == "/identity") co_return Reply{.status = 200, .text = get_identity()};
+  if (method == "POST" && path == "/tickets") {
+    Result<std::string> text = co_await post_ticket(body);
+    co_return Reply{.status = 200, .text = std::move(text)};
+  }
+  if (method == "POST" && path == "/reach") {
+    Result<std::string> text = co_await post_reach(body);
+    co_return Reply{.status = 200, .text = std::move(text)};
+  }
+  if (method == "POST" && first == "uploads") {
+    net::Task<Result<std::string>> taking =
+        parts.size() < 3 ? post_upload(std::move(body)) : go_on_with_upload(parts, std::move(body));
+    Result<std::string> text = co_await taking;
+    co_return Reply{.status = 200, .text = std::move(text)};
+  }
   if (method == "POST" && path == "/fit") {
     Result<std::string> text = co_await post_fit(body);
     co_return Reply{.status = 200, .text = std::move(text)};
@@ -124,6 +141,9 @@ net::Task<Agent::Reply> Agent::reply(std::string method, std::string path, std::
   if (method == "POST" && first == "workers" && parts.size() == 3 && parts.at(2) == "start") {
     co_return start_worker(parts.at(1));
   }
+  if (method == "POST" && first == "workers" && parts.size() == 3)
+    co_return hold_worker(parts.at(1), parts.at(2), body);
+  if (method == "POST" && (path == "/drain" || path == "/resume")) co_return drain_hive(path == "/drain");
   co_return Reply{.status = 0,
                   .text = Error{ErrorCode::unknown_name, cat("The hive has no '", method, " ", path, "'."),
                                 "docs/hive-api.md lists what it has."}};

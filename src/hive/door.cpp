@@ -236,6 +236,9 @@ net::Task<void> Door::handle(std::shared_ptr<Door> self, net::Exchange& exchange
     answering = respond(exchange, dump_json(Json{{"rbee", "hive"}, {"version", self->options_.version}}));
   } else if (head.method == "POST" && head.path == "/pair") {
     answering = self->pair(exchange);
+  } else if (std::optional<FileTarget> file = file_target(head.path);
+             file && head.method == "GET" && self->inside_.send_file && !exchange.peer_key().empty()) {
+    answering = self->inside_.send_file(exchange, std::move(*file));
   } else if (!self->knows(exchange.peer_key())) {
     answering = respond(exchange, stranger(self->options_.hive_name, self->keeper_.has_value()));
   } else {

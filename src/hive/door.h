@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "hive/dialler.h"
+#include "hive/file_tickets.h"
 #include "hive/trust.h"
 #include "net/server.h"
 #include "net/tls.h"
@@ -37,7 +38,9 @@ class Door : public std::enable_shared_from_this<Door> {
   struct Inside {
     std::function<net::Task<void>(net::Exchange&)> answer;            // for the known keeper
     std::function<std::string(const std::string& engine)> socket_of;  // empty: there is none now
-    std::function<void(const std::string& name)> renamed;             // by the keeper that paired
+    // For any key: the ticket says whether it is good for that one.
+    std::function<net::Task<void>(net::Exchange&, FileTarget)> send_file = {};
+    std::function<void(const std::string& name)> renamed;  // by the keeper that paired
   };
   // In the hive's folder while the door is open: "0.0.0.0:7835", for `rbee hive token` to tell.
   static constexpr std::string_view address_file = "address";

@@ -116,7 +116,9 @@ class EngineLife {
   [[nodiscard]] LifeState state() const { return state_; }
   [[nodiscard]] const std::string& reason() const { return reason_; }  // why the last process ended
   [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
-  [[nodiscard]] bool has_process() const { return process_; }          // or may have
+  [[nodiscard]] bool has_process() const { return process_; }  // or may have
+  [[nodiscard]] int in_flight() const { return in_flight_; }
+  [[nodiscard]] Instant last_work() const { return last_progress_; }   // or when it became ready
   [[nodiscard]] double load_seconds() const { return load_seconds_; }  // of the last load that ended; else 0
 
  private:

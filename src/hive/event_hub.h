@@ -14,8 +14,10 @@ namespace rbee::hive {
 
 class EventHub {
  public:
-  // A keeper takes a hive that is silent for 1 s for suspect: twice that often.
-  static constexpr Milliseconds heartbeat_every{500};
+  // A keeper takes a hive that is silent for 1 s for suspect, for 2 s for gone: twice a second, and a little
+  // more often, so that one which stalls for 1.5 s right before its heartbeat is silent for 1.9 and no
+  // longer.
+  static constexpr Milliseconds heartbeat_every{400};
 
   // Takes the place of the last one. `event`: as net::format_sse() writes it.
   void publish(std::string event);

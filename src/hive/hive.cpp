@@ -23,6 +23,12 @@ void Hive::stop(std::function<void()> stopped) {
   impl_->loop.post([agent = impl_->agent, stopped = std::move(stopped)] { agent->stop(stopped); });
 }
 
+void Hive::set_yield(YieldSettings yield) {
+  impl_->loop.post([weak = std::weak_ptr(impl_->agent), yield] {
+    if (const auto agent = weak.lock()) agent->set_yield(yield);
+  });
+}
+
 net::Endpoint Hive::endpoint() const {
   net::Endpoint endpoint;
   endpoint.unix_path = impl_->agent->folders().socket.string();

@@ -6,6 +6,7 @@
 // that carries it out. Engines live no longer than their hive.
 #pragma once
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -23,6 +24,13 @@
 
 namespace rbee::hive {
 
+// What becomes of workers when another program takes their device.
+struct YieldSettings {
+  bool on = true;
+  Milliseconds after{30'000};       // what running requests then have to end
+  Milliseconds back_after{60'000};  // how long the device must be free before they are back
+};
+
 struct HiveOptions {
   std::string name;                      // of the hive; workers are named after it
   std::string version;                   // of rbee
@@ -38,6 +46,7 @@ struct HiveOptions {
   // Where keepers of other machines reach it, over TLS; empty: nowhere, only its home's keeper by the socket.
   std::optional<net::Endpoint> listen = {};
   std::map<std::string, std::string> labels = {};  // of all its workers; routing rules ask for them
+  YieldSettings yield = {};
   std::string program = {};  // this one, to run probes in processes of their own; empty: in this process
 };
 
@@ -60,6 +69,9 @@ class Hive {
   // Ends all engines: SIGTERM once their slots are idle or 2 s went by, SIGKILL 5 s after; then calls back on
   // the loop's thread. Safe from every thread while the loop runs.
   void stop(std::function<void()> stopped);
+
+  // From then on. Safe from every thread while the loop runs.
+  void set_yield(YieldSettings yield);
 
   // Where it listens: <state_folder>/hive/hive.sock. Known before start().
   [[nodiscard]] net::Endpoint endpoint() const;

@@ -102,6 +102,16 @@ std::uint64_t Ledger::free(std::string_view pool) const {
   return std::min(left, seen->second - std::min(seen->second, pending));
 }
 
+std::uint64_t Ledger::held(std::string_view id, std::string_view pool) const {
+  const auto at = held_.find(id);
+  std::uint64_t bytes = 0;
+  if (at == held_.end()) return bytes;
+  for (const Need& need : at->second.needs) {
+    if (need.pool == pool) bytes += need.bytes;
+  }
+  return bytes;
+}
+
 std::uint64_t Ledger::held(std::string_view id) const {
   const auto at = held_.find(id);
   std::uint64_t sum = 0;

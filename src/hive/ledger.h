@@ -53,6 +53,7 @@ class Ledger {
   [[nodiscard]] std::uint64_t size(std::string_view pool) const;
   // Of all pools.
   [[nodiscard]] std::uint64_t held(std::string_view id) const;
+  [[nodiscard]] std::uint64_t held(std::string_view id, std::string_view pool) const;
 
  private:
   [[nodiscard]] std::uint64_t reserved(std::string_view pool, bool pending_only) const;

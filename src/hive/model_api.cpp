@@ -66,6 +66,9 @@ Result<model::DownloadRequest> parse_download(const Result<std::string_view>& bo
 void Agent::open_downloads() {
   model::Downloads::Options options{.folder = folders_.models,
                                     .web = model::web_settings(options_.environment)};
+  // What other hives of the system see of us.
+  options.web.own_key_file = (folders_.hive / "key.pem").string();
+  options.web.own_certificate_file = (folders_.hive / "certificate.pem").string();
   model::Downloads::Events events;
   // Called on a download's thread, which may wait; the store belongs to work_.
   events.store = [store = store_, work = work_.get(), loop = &loop_, weak = weak_from_this()](

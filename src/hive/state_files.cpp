@@ -35,22 +35,26 @@ Result<WorkerSpec> parse_worker(const Json& json) {
   for (const Json& id : get_array(json, "others")) {
     if (id.is_string()) others.push_back({.id = id.get<std::string>()});
   }
-  return WorkerSpec{.name = *name,
-                    .backend = *known,
-                    .device_id = *device,
-                    .device = get_string(json, "device").value_or(*device),
-                    .pool = std::string(ram_pool),
-                    .slots = static_cast<int>(slots),
-                    .context = static_cast<std::uint32_t>(context),
-                    .memory_limit = static_cast<std::uint64_t>(
-                        std::max<std::int64_t>(0, get_int(json, "memory_limit").value_or(0))),
-                    .stopped = get_bool(json, "stopped").value_or(false),
-                    .others = std::move(others)};
+  return WorkerSpec{
+      .name = *name,
+      .backend = *known,
+      .device_id = *device,
+      .device = get_string(json, "device").value_or(*device),
+      .pool = std::string(ram_pool),
+      .slots = static_cast<int>(slots),
+      .context = static_cast<std::uint32_t>(context),
+      .memory_limit =
+          static_cast<std::uint64_t>(std::max<std::int64_t>(0, get_int(json, "memory_limit").value_or(0))),
+      .stopped = get_bool(json, "stopped").value_or(false),
+      .drained = get_bool(json, "drained").value_or(false),
+      .paused = get_bool(json, "paused").value_or(false),
+      .paused_until_ms = std::max<std::int64_t>(0, get_int(json, "paused_until_ms").value_or(0)),
+      .others = std::move(others)};
 }
 
 }  // namespace
 
-std::string workers_text(std::span<const WorkerSpec> workers) {
+std::string workers_text(std::span<const WorkerSpec> workers, bool all_drained) {
   Json list = Json::array();
   for (const WorkerSpec& worker : workers) {
     Json others = Json::array();
@@ -63,10 +67,14 @@ std::string workers_text(std::span<const WorkerSpec> workers) {
                     {"context", worker.context},
                     {"memory_limit", worker.memory_limit},
                     {"stopped", worker.stopped},
+                    {"drained", worker.drained},
+                    {"paused", worker.paused},
+                    {"paused_until_ms", worker.paused_until_ms},
                     {"others", std::move(others)}});
   }
   Json file;
   file["workers"] = std::move(list);
+  file["draining"] = all_drained;
   return dump_json_indented(file) + "\n";
 }
 
@@ -80,6 +88,11 @@ Result<std::vector<WorkerSpec>> parse_workers(std::string_view text) {
     workers.push_back(std::move(*worker));
   }
   return workers;
+}
+
+bool parse_all_drained(std::string_view text) {
+  const Result<Json> json = parse_json(text);
+  return json && json->is_object() && get_bool(*json, "draining").value_or(false);
 }
 
 void settle_worker(WorkerSpec& worker, const Machine& machine) {

@@ -13,10 +13,13 @@
 
 namespace rbee::hive {
 
-[[nodiscard]] std::string workers_text(std::span<const WorkerSpec> workers);
+// `all_drained`: the hive as a whole takes no requests.
+[[nodiscard]] std::string workers_text(std::span<const WorkerSpec> workers, bool all_drained = false);
 // Fails with bad_json or bad_config naming what is wrong. Facts of the machine are not in the file:
 // settle_worker() fills them in.
 [[nodiscard]] Result<std::vector<WorkerSpec>> parse_workers(std::string_view text);
+
+[[nodiscard]] bool parse_all_drained(std::string_view text);
 
 // Device name, vram and pool as the machine has them now; gone_reason where it has no such device, or
 // cannot use it through that backend any more.

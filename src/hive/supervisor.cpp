@@ -17,6 +17,19 @@ bool is_ending(LifeState state) {
   return state == LifeState::draining || state == LifeState::stopping || state == LifeState::gone;
 }
 
+// "2026-11-26 14:05 UTC": whoever reads it may live elsewhere than the hive.
+std::string clock_text(std::int64_t unix_ms) {
+  using namespace std::chrono;
+  const sys_time<milliseconds> at{milliseconds{unix_ms}};
+  const sys_days day = floor<days>(at);
+  const year_month_day date{day};
+  const hh_mm_ss time{floor<minutes>(at - day)};
+  const auto two = [](auto number) { return cat(number < 10 ? "0" : "", number); };
+  return cat(static_cast<int>(date.year()), "-", two(static_cast<unsigned>(date.month())), "-",
+             two(static_cast<unsigned>(date.day())), " ", two(time.hours().count()), ":",
+             two(time.minutes().count()), " UTC");
+}
+
 EngineState state_of(LifeState state) {
   switch (state) {
     case LifeState::ready: return EngineState::ready;
@@ -114,8 +127,68 @@ Result<void> Supervisor::start_worker(std::string_view name) {
   Worker* worker = worker_of(name);
   if (worker == nullptr) return unknown_worker(name);
   worker->spec.stopped = false;
+  worker->spec.drained = false;
+  worker->spec.paused = false;
+  worker->spec.paused_until_ms = 0;
   drop_failed([&](const Load& load) { return load.worker == name; });
   ++revision_;
+  return {};
+}
+
+Result<void> Supervisor::drain_worker(std::string_view name, Instant now) {
+  Worker* worker = worker_of(name);
+  if (worker == nullptr) return unknown_worker(name);
+  worker->spec.drained = true;
+  unload_where([&](const Load& load) { return load.worker == name; }, now, limits_.longest_drain);
+  ++revision_;
+  return {};
+}
+
+Result<void> Supervisor::pause_worker(std::string_view name, std::int64_t until_ms, Instant now,
+                                      Milliseconds end_within) {
+  Worker* worker = worker_of(name);
+  if (worker == nullptr) return unknown_worker(name);
+  worker->spec.paused = true;
+  worker->spec.paused_until_ms = until_ms;
+  unload_where([&](const Load& load) { return load.worker == name; }, now, end_within);
+  ++revision_;
+  return {};
+}
+
+Result<void> Supervisor::resume_worker(std::string_view name) {
+  Worker* worker = worker_of(name);
+  if (worker == nullptr) return unknown_worker(name);
+  worker->spec.drained = false;
+  worker->spec.paused = false;
+  worker->spec.paused_until_ms = 0;
+  ++revision_;
+  return {};
+}
+
+void Supervisor::yield_worker(std::string_view name, std::string why, Instant now, Milliseconds end_within) {
+  Worker* worker = worker_of(name);
+  if (worker == nullptr || worker->spec.yields_to == why) return;
+  worker->spec.yields_to = std::move(why);
+  ++revision_;
+  if (worker->spec.yields_to.empty()) return;
+  unload_where([&](const Load& load) { return load.worker == name; }, now, end_within);
+}
+
+void Supervisor::drain_all(bool drained, Instant now) {
+  all_drained_ = drained;
+  ++revision_;
+  if (drained) unload_where([](const Load&) { return true; }, now, limits_.longest_drain);
+}
+
+std::string Supervisor::held_because(const WorkerSpec& worker) const {
+  if (worker.paused) {
+    return worker.paused_until_ms == 0 ? cat("`rbee worker resume ", worker.name, "` puts it back in service")
+                                       : cat("until ", clock_text(worker.paused_until_ms),
+                                             ", or `rbee worker resume ", worker.name, "`");
+  }
+  if (!worker.yields_to.empty()) return worker.yields_to;
+  if (worker.drained) return cat("`rbee worker resume ", worker.name, "` puts it back in service");
+  if (all_drained_) return cat("`rbee hive resume ", hive_, "` puts all its workers back in service");
   return {};
 }
 
@@ -150,6 +223,12 @@ Result<std::string> Supervisor::engine_of(std::string_view worker, std::string_v
   if (!spec->gone_reason.empty()) {
     return Error{ErrorCode::no_worker, cat("'", worker, "' is not there: ", spec->gone_reason),
                  "See `rbee detect`."};
+  }
+  if (const std::string held = held_because(*spec); !held.empty()) {
+    const bool drained = !spec->paused && spec->yields_to.empty();
+    return Error{ErrorCode::no_worker,
+                 cat("'", worker, "' is ", drained ? "being drained" : "paused", ": ", held, "."),
+                 "See `rbee status`."};
   }
   const Engine* engine = engine_of_pair(worker, model_id);
   if (engine == nullptr) return std::string();
@@ -326,7 +405,13 @@ WorkerReport Supervisor::report_of(const Worker& worker) const {
     return entry.second.load.worker == spec.name && entry.second.life.has_process();
   });
   WorkerState state = WorkerState::ready;
+  std::string reason = held_because(spec);
+  if (!reason.empty()) {
+    const bool drained = !spec.paused && spec.yields_to.empty();
+    state = drained ? WorkerState::draining : WorkerState::paused;
+  }
   if (!spec.gone_reason.empty()) state = WorkerState::gone;
+  if (!spec.gone_reason.empty() || spec.stopped || worker.removing) reason = spec.gone_reason;
   if (spec.stopped || worker.removing) state = has_engines ? WorkerState::draining : WorkerState::stopped;
   std::uint64_t memory = ledger_.size(spec.pool);
   std::uint64_t free = ledger_.free(spec.pool);
@@ -350,12 +435,32 @@ WorkerReport Supervisor::report_of(const Worker& worker) const {
           .device_id = spec.device_id,
           .device = device,
           .state = state,
-          .reason = spec.gone_reason,
+          .reason = std::move(reason),
           .vram = vram,
           .memory_bytes = memory,
           .free_memory_bytes = free,
           .slots = spec.slots,
           .context = spec.context};
+}
+
+Supervisor::DeviceUse Supervisor::use_of(std::string_view device_id) const {
+  DeviceUse use;
+  for (const auto& [id, engine] : engines_) {
+    const Load& load = engine.load;
+    std::string pool = load.device_id == device_id ? load.pool : std::string();
+    for (const WorkerDevice& other : load.others) {
+      if (other.id == device_id) pool = other.pool;
+    }
+    if (pool.empty() || !engine.life.has_process()) continue;
+    const LifeState state = engine.life.state();
+    ++use.engines;
+    use.bytes += ledger_.held(id, pool);
+    use.changes = use.changes || (state != LifeState::ready && state != LifeState::draining);
+    use.works = use.works || engine.life.in_flight() > 0;
+    const Instant last = engine.life.last_work();
+    if (!use.last_work || *use.last_work < last) use.last_work = last;
+  }
+  return use;
 }
 
 std::vector<WorkerReport> Supervisor::worker_reports() const {

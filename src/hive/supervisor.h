@@ -46,6 +46,11 @@ struct WorkerSpec {
   // The most that its models may take of its device (--vram), in bytes; 0: all there is.
   std::uint64_t memory_limit = 0;
   bool stopped = false;
+  bool drained = false;  // by its user: takes nothing, and what runs may end
+  bool paused = false;   // by its user: the device is wanted for something else
+  // Of the calendar, in ms; 0: until it is resumed.
+  std::int64_t paused_until_ms = 0;
+  std::string yields_to = {};             // why it gives way to another program now; not kept
   std::vector<WorkerDevice> others = {};  // beside the first, through the same backend, in their order
   std::string gone_reason = {};           // not empty: its device or backend is not there (any more)
   friend bool operator==(const WorkerSpec&, const WorkerSpec&) = default;
@@ -107,6 +112,18 @@ class Supervisor {
   [[nodiscard]] Result<void> stop_worker(std::string_view name, Instant now);
   // What was set aside on it may be tried again.
   [[nodiscard]] Result<void> start_worker(std::string_view name);
+  // It takes no new requests; its engines leave when they are idle.
+  [[nodiscard]] Result<void> drain_worker(std::string_view name, Instant now);
+  // The same, and what still runs after `end_within` is ended. `until_ms`: WorkerSpec::paused_until_ms.
+  [[nodiscard]] Result<void> pause_worker(std::string_view name, std::int64_t until_ms, Instant now,
+                                          Milliseconds end_within);
+  // Neither drained nor paused any more.
+  [[nodiscard]] Result<void> resume_worker(std::string_view name);
+  // Gives way to another program, for that reason; empty: not any more. Fails with nothing.
+  void yield_worker(std::string_view name, std::string why, Instant now, Milliseconds end_within);
+  // All workers as if each were drained.
+  void drain_all(bool drained, Instant now);
+  [[nodiscard]] bool all_drained() const { return all_drained_; }
   // Forgotten once its engines have ended.
   [[nodiscard]] Result<void> remove_worker(std::string_view name, Instant now);
   // What the machine says of each worker now, written into it: device, pool and why it is gone.
@@ -145,6 +162,16 @@ class Supervisor {
   [[nodiscard]] std::vector<WorkerReport> worker_reports() const;
   [[nodiscard]] const Load* find_load(std::string_view engine) const;
 
+  // What engines hold of a device, and do there.
+  struct DeviceUse {
+    std::uint64_t bytes = 0;
+    int engines = 0;       // processes
+    bool changes = false;  // one of them starts or ends
+    bool works = false;
+    std::optional<Instant> last_work = {};
+  };
+  [[nodiscard]] DeviceUse use_of(std::string_view device_id) const;
+
  private:
   struct Worker {
     WorkerSpec spec;
@@ -167,6 +194,8 @@ class Supervisor {
   void sweep();
   [[nodiscard]] std::vector<std::string> worker_names() const;
   [[nodiscard]] WorkerReport report_of(const Worker& worker) const;
+  // Why it takes nothing, though it is there; empty: it does.
+  [[nodiscard]] std::string held_because(const WorkerSpec& worker) const;
   // Why it was set aside, with what to make of that.
   [[nodiscard]] std::string failure_text(const Engine& engine) const;
 
@@ -177,6 +206,7 @@ class Supervisor {
   std::map<std::string, Engine, std::less<>> engines_;
   std::vector<EngineAction> actions_;
   std::uint64_t revision_ = 1;
+  bool all_drained_ = false;
 };
 
 }  // namespace rbee::hive

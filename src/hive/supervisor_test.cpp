@@ -396,5 +396,68 @@ TEST(Supervisor, RandomLoadsAndFaultsNeverBreakTheBooks) {
   }
 }
 
+TEST(Supervisor, ADrainedWorkerTakesNothingUntilItIsResumed) {
+  Bench bench;
+  bench.make_ready(bench.load("a"));
+  ASSERT_TRUE(bench.supervisor.drain_worker("worker-pc", bench.now));
+  EXPECT_EQ(bench.supervisor.worker_reports().at(0).state, WorkerState::draining);
+  EXPECT_EQ(bench.load("b"), "no_worker");
+  ASSERT_TRUE(bench.supervisor.resume_worker("worker-pc"));
+  EXPECT_EQ(bench.supervisor.worker_reports().at(0).state, WorkerState::ready);
+  EXPECT_NE(bench.load("b"), "no_worker");
+}
+
+TEST(Supervisor, AnEngineOfADrainedWorkerLeavesWhenItIsIdleAndNotBefore) {
+  Bench bench;
+  const std::string engine = bench.load("a");
+  bench.make_ready(engine);
+  ASSERT_TRUE(bench.supervisor.drain_worker("worker-pc", bench.now));
+  bench.on(engine, event::Slots{.known = true, .busy = 1, .counter = 7});
+  static_cast<void>(bench.supervisor.take_actions());
+  bench.now += 60s;
+  bench.supervisor.wake(bench.now);
+  for (const EngineAction& action : bench.supervisor.take_actions())
+    EXPECT_TRUE(action.action == LifeAction::look || action.action == LifeAction::probe);
+  bench.on(engine, event::Slots{.known = true, .busy = 0});
+  const std::vector<EngineAction> actions = bench.supervisor.take_actions();
+  ASSERT_FALSE(actions.empty());
+  EXPECT_EQ(actions.back().action, LifeAction::terminate);
+}
+
+TEST(Supervisor, AWorkerThatGivesWayHasItsTimeToEndWhatRuns) {
+  Bench bench;
+  const std::string engine = bench.load("a");
+  bench.make_ready(engine);
+  bench.supervisor.yield_worker("worker-pc", "a game", bench.now, 30s);
+  EXPECT_EQ(bench.supervisor.worker_reports().at(0).state, WorkerState::paused);
+  EXPECT_EQ(bench.supervisor.worker_reports().at(0).reason, "a game");
+  bench.on(engine, event::Slots{.known = true, .busy = 1, .counter = 7});
+  static_cast<void>(bench.supervisor.take_actions());
+  bench.now += 30s;
+  bench.supervisor.wake(bench.now);
+  const std::vector<EngineAction> actions = bench.supervisor.take_actions();
+  ASSERT_FALSE(actions.empty());
+  EXPECT_EQ(actions.back().action, LifeAction::terminate);
+  bench.supervisor.yield_worker("worker-pc", "", bench.now, 30s);
+  EXPECT_EQ(bench.supervisor.worker_reports().at(0).state, WorkerState::ready);
+}
+
+TEST(Supervisor, APauseSaysWhenItEnds) {
+  Bench bench;
+  ASSERT_TRUE(bench.supervisor.pause_worker("worker-pc", 1'795'687'500'000, bench.now, 30s));
+  const WorkerReport report = bench.supervisor.worker_reports().at(0);
+  EXPECT_EQ(report.state, WorkerState::paused);
+  EXPECT_EQ(report.reason, "until 2026-11-26 10:05 UTC, or `rbee worker resume worker-pc`");
+}
+
+TEST(Supervisor, ADrainedHiveDrainsEachOfItsWorkers) {
+  Bench bench;
+  bench.supervisor.drain_all(true, bench.now);
+  EXPECT_EQ(bench.supervisor.worker_reports().at(0).state, WorkerState::draining);
+  EXPECT_EQ(bench.load("a"), "no_worker");
+  bench.supervisor.drain_all(false, bench.now);
+  EXPECT_EQ(bench.supervisor.worker_reports().at(0).state, WorkerState::ready);
+}
+
 }  // namespace
 }  // namespace rbee::hive

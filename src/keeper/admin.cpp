@@ -5,10 +5,13 @@
 #include "keeper/admin_json.h"
 #include "keeper/arrivals.h"
 #include "keeper/catch_up.h"
+#include "keeper/copy_model.h"
 #include "keeper/fit.h"
 #include "keeper/hive_admin.h"
 #include "keeper/listening.h"
 #include "keeper/relay.h"
+#include "keeper/sleepers.h"
+#include "keeper/state_metrics.h"
 #include "routing/fleet_json.h"
 
 #include <nlohmann/json.hpp>
@@ -80,7 +83,7 @@ Json all_hives_json(const Core& core, const Snapshot& snapshot) {
 
 Json status_json(const Core& core, const Snapshot& snapshot) {
   const std::int64_t uptime_s = (core.clock.now() - core.started).count() / 1000;
-  Json warnings = warnings_json(snapshot);
+  Json warnings = warnings_json(snapshot, core.options.version);
   const bool secure = is_secure(core.options);
   if (!secure && !net::is_loopback(core.address))
     warnings.insert(warnings.begin(), plain_warning(core.address.text()));
@@ -101,7 +104,7 @@ Json status_json(const Core& core, const Snapshot& snapshot) {
 Result<void> check_hive(const Snapshot& snapshot, const std::string& hive) {
   const auto found = std::ranges::find(snapshot.hives, hive, &HiveView::name);
   if (found == snapshot.hives.end()) return unknown_hive(snapshot, hive);
-  if (found->up) return {};
+  if (found->answers()) return {};
   return Error{ErrorCode::unreachable, cat("Hive '", hive, "' does not answer."), {}, {}};
 }
 
@@ -142,8 +145,19 @@ Result<Errand> logs_errand(const Snapshot& snapshot, std::string_view query) {
   if (snapshot.hives.size() == 1) return Errand{snapshot.hives.front().name, logs_target(query)};
   return Error{ErrorCode::bad_request,
                cat("There are ", snapshot.hives.size(), " hives; the request names none."),
-               "Name one with ?hive=NAME.",
+               "Name one: ?hive=NAME, or `rbee logs --hive NAME`.",
                {}};
+}
+
+std::string_view worker_verb(RouteId id) {
+  switch (id) {
+    case RouteId::worker_start: return "/start";
+    case RouteId::worker_stop: return "/stop";
+    case RouteId::worker_drain: return "/drain";
+    case RouteId::worker_pause: return "/pause";
+    case RouteId::worker_resume: return "/resume";
+    default: return "";
+  }
 }
 
 Result<Errand> errand_of(const Snapshot& snapshot, const Routed& routed, std::string_view query) {
@@ -161,14 +175,13 @@ Result<Errand> errand_of(const Snapshot& snapshot, const Routed& routed, std::st
     case RouteId::download: return Errand{name, "/downloads"};
     case RouteId::download_cancel: return Errand{name, "/downloads/cancel"};
     case RouteId::import: return Errand{name, "/imports"};
+    case RouteId::hive_drain: return Errand{name, "/drain"};
+    case RouteId::hive_resume: return Errand{name, "/resume"};
     default: break;
   }
   const Result<std::string> hive = hive_of_worker(snapshot, name);
   if (!hive) return hive.error();
-  const std::string_view verb = routed.id == RouteId::worker_start  ? "/start"
-                                : routed.id == RouteId::worker_stop ? "/stop"
-                                                                    : "";
-  return Errand{*hive, cat("/workers/", net::percent_encode(name), verb)};
+  return Errand{*hive, cat("/workers/", net::percent_encode(name), worker_verb(routed.id))};
 }
 
 // Of an answer that comes as events, all but the last.
@@ -202,8 +215,13 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
     co_await refusing;
     co_return;
   }
-  net::ClientRequest request{.method = exchange.head().method, .target = errand->target, .body = *body};
-  if (!body->empty()) request.headers.add("Content-Type", "application/json");
+  std::string passed(*body);
+  if (routed.id == RouteId::download) {
+    net::Task<std::string> adding = with_peers(core, exchange.loop(), errand->hive, std::move(passed));
+    passed = co_await adding;
+  }
+  net::ClientRequest request{.method = exchange.head().method, .target = errand->target, .body = passed};
+  if (!passed.empty()) request.headers.add("Content-Type", "application/json");
   net::Task<Result<net::ClientExchange>> asking =
       HiveConnections::ask(core->hives, exchange.loop(), errand->hive, std::move(request),
                            hive_connects_within, hive_answers_within);
@@ -215,13 +233,14 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
     co_await refusing;
     co_return;
   }
+  const HiveConnections::Flight flight(core->hives, exchange.loop(), errand->hive, *from);
   bool gone = false;
   net::ClientExchange* hive = &*from;
   exchange.on_disconnect([&gone, hive] {
     gone = true;
     hive->close();
   });
-  RelayJob job{.api = Api::rbee, .when_lost = lost};
+  RelayJob job{.api = Api::rbee, .when_lost = [lost] { return lost; }};
   if (routed.id != RouteId::logs) {
     net::Loop* loop = &exchange.loop();
     job.before_piece = [core, loop, name = errand->hive](std::string_view piece) {
@@ -254,6 +273,14 @@ net::Task<void> respond_text(net::Exchange& exchange, std::string type, std::str
   net::Task<Result<void>> responding = exchange.respond(200, std::move(headers), std::move(text));
   const Result<void> ignored = co_await responding;
   static_cast<void>(ignored);
+}
+
+net::Task<void> back_up(std::shared_ptr<Core> core, net::Exchange& exchange) {
+  net::Task<Result<std::string>> copying = core->state->backup(exchange.loop());
+  Result<std::string> bytes = co_await copying;
+  net::Task<void> answering = bytes ? respond_text(exchange, "application/vnd.sqlite3", std::move(*bytes))
+                                    : answer(exchange, bytes.error());
+  co_await answering;
 }
 
 Result<Json> readiness(const Snapshot& snapshot, const KeeperOptions& options) {
@@ -331,6 +358,11 @@ net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, 
     case RouteId::worker_start:
     case RouteId::worker_stop:
     case RouteId::worker_remove:
+    case RouteId::worker_drain:
+    case RouteId::worker_pause:
+    case RouteId::worker_resume:
+    case RouteId::hive_drain:
+    case RouteId::hive_resume:
     case RouteId::model_add:
     case RouteId::model_remove:
     case RouteId::model_verify:
@@ -346,12 +378,16 @@ net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, 
     case RouteId::metrics: {
       const Snapshot snapshot = core->placing->snapshot();
       std::string text = core->metrics.text(snapshot.running, snapshot.waiting, snapshot.waiting_by_model);
+      text += state_metrics(snapshot);
       handling = respond_text(exchange, "text/plain; version=0.0.4", std::move(text));
       break;
     }
     case RouteId::openapi:
       handling = respond_text(exchange, "application/json", openapi(core->options.version));
       break;
+    case RouteId::model_copy: handling = copy_model(core, exchange, routed.names.front()); break;
+    case RouteId::hive_wake: handling = answer(exchange, wake_hive(*core, routed.names.front())); break;
+    case RouteId::backup: handling = back_up(core, exchange); break;
     default: handling = answer(exchange, list(*core, routed, exchange.head().query));
   }
   co_await handling;

@@ -105,7 +105,8 @@ Json hives_json(const Snapshot& snapshot, Instant now) {
     const Json seen = hive.reported ? Json((now - hive.last_seen).count()) : Json(nullptr);
     list.push_back({{"name", hive.name},
                     {"address", hive.address},
-                    {"state", hive.up ? "up" : "gone"},
+                    {"state", hive_state_name(hive.shown_state())},
+                    {"reason", hive.reason},
                     {"version", hive.report.version},
                     {"last_seen_ms", seen},
                     {"workers", hive.report.workers.size()}});
@@ -205,10 +206,17 @@ Result<Json> machine_json(const Snapshot& snapshot, const std::string& hive) {
   return machine;
 }
 
-Json warnings_json(const Snapshot& snapshot) {
+Json warnings_json(const Snapshot& snapshot, std::string_view version) {
   Json list = Json::array();
   for (const HiveView& hive : snapshot.hives) {
-    if (!hive.up) list.push_back(cat("Hive '", hive.name, "' does not answer."));
+    if (!hive.reason.empty())
+      list.push_back(hive.reason);
+    else if (!hive.answers())
+      list.push_back(cat("Hive '", hive.name, "' does not answer."));
+    const std::string& its = hive.report.version;
+    if (hive.answers() && !version.empty() && its != version)
+      list.push_back(cat("Hive '", hive.name, "' runs rbee ", its, " and this keeper ", version,
+                         ": they understand each other, but the same version on both is safer."));
     for (const std::string& warning : hive.report.machine.warnings)
       list.push_back(cat(hive.name, ": ", warning));
   }

@@ -21,7 +21,8 @@ struct WorkerFilter {
 [[nodiscard]] Json models_json(const Snapshot& snapshot);
 // The machine of a hive, with its workers. Fails with unknown_name, or unreachable before its first report.
 [[nodiscard]] Result<Json> machine_json(const Snapshot& snapshot, const std::string& hive);
-[[nodiscard]] Json warnings_json(const Snapshot& snapshot);
+// `version`: of this keeper; empty: any will do.
+[[nodiscard]] Json warnings_json(const Snapshot& snapshot, std::string_view version = {});
 // As GET /v1/models has it. `created`: seconds of the calendar.
 [[nodiscard]] Json openai_models_json(const std::vector<ModelFile>& models, std::int64_t created);
 [[nodiscard]] Json openai_model_json(const ModelFile& model, std::int64_t created);

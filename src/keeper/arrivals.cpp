@@ -85,7 +85,7 @@ net::Task<std::optional<net::Endpoint>> reach(std::shared_ptr<Core> core, net::L
 bool is_up(const Core& core, const std::string& hive) {
   const Snapshot snapshot = core.placing->snapshot();
   const auto found = std::ranges::find(snapshot.hives, hive, &HiveView::name);
-  return found != snapshot.hives.end() && found->up;
+  return found != snapshot.hives.end() && found->state == HiveState::up;
 }
 
 // From now on it is asked there, or over what it lends.

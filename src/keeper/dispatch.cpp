@@ -4,6 +4,7 @@
 #include "domain/model_name.h"
 #include "keeper/grow.h"
 #include "keeper/relay.h"
+#include "keeper/sleepers.h"
 #include "keeper/trace_header.h"
 #include "net/client.h"
 
@@ -84,12 +85,21 @@ struct Passage {
   std::shared_ptr<Ride> ride;
   std::int64_t begun_us = 0;
   std::string model_label = {};  // for metrics
+  bool woke = false;             // a machine was woken for it: once is enough
   bool grown = false;            // an engine was asked to start anew for it: once is enough
 
   [[nodiscard]] double seconds() const { return static_cast<double>(core->clock.now_us() - begun_us) / 1e6; }
 };
 
-Error lost_error(const std::string& worker) {
+// A worker that its owner took back has said why.
+Error lost_error(const Core& core, const std::string& worker) {
+  const std::optional<WorkerReport> now = core.placing->worker(worker);
+  if (now && now->state == WorkerState::paused) {
+    return Error{ErrorCode::worker_lost,
+                 cat("Worker '", worker, "' was paused before this answer was whole: ", now->reason, "."),
+                 {},
+                 {}};
+  }
   return Error{
       ErrorCode::worker_lost, cat("Worker '", worker, "' was lost in the middle of this answer."), {}, {}};
 }
@@ -145,9 +155,9 @@ net::Task<Attempt> take_400(Passage& passage, net::ClientExchange& engine, const
 }
 
 net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, const std::string& worker) {
-  RelayJob job{
-      .api = passage.call.api, .added = own_headers(passage, worker), .when_lost = lost_error(worker)};
+  RelayJob job{.api = passage.call.api, .added = own_headers(passage, worker)};
   Passage* at = &passage;
+  job.when_lost = [at, worker] { return lost_error(*at->core, worker); };
   job.on_first = [at] {
     at->core->metrics.first_byte(at->seconds());
     // A body that is not streamed comes whole, at its end: that says nothing of when its prompt was read.
@@ -197,6 +207,9 @@ net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen) {
   Result<net::ClientExchange> engine = co_await beginning;
   if (!engine) co_return Attempt{.step = Step::lost};
   const Pointed<net::ClientExchange> pointed(passage.ride->engine, &*engine);
+  std::optional<HiveConnections::Flight> flight;
+  if (!passage.core->hives->is_own(chosen.hive))
+    flight.emplace(passage.core->hives, passage.exchange.loop(), chosen.hive, *engine);
   Result<void> head = Result<void>{};
   if (!passage.ride->gone) head = co_await engine->read_head(longest_engine_silence);
   Attempt attempt{.step = Step::lost};
@@ -289,15 +302,54 @@ void tell_of_refusal(const Passage& passage, const Error& error) {
   core.log->info(cat("Request ", passage.id, " for '", passage.call.model, "' was refused: ", why));
 }
 
+Request request_of(const Call& call) {
+  Request request;
+  request.key = call.visitor.name();
+  request.model = call.model;
+  request.worker = call.worker;
+  request.slots = call.slots;
+  request.prompt_bytes = static_cast<double>(call.prompt.text_bytes);
+  request.prefix = call.prompt.blocks;
+  request.block_tokens = prompt_block_tokens;
+  request.max_tokens = call.max_tokens;
+  request.stream = call.stream;
+  request.priority = call.priority;
+  request.user = call.user;
+  request.session = call.session;
+  request.needs_tools = call.needs_tools;
+  request.needs_vision = call.needs_vision;
+  request.needs_embedding = call.target.find("/embed") != std::string::npos;
+  return request;
+}
+
+// Nobody who is there has the model: perhaps a machine that sleeps.
+net::Task<bool> wake_for(Passage& passage, const Error& refusal) {
+  const bool may_help = refusal.code == ErrorCode::no_worker || refusal.code == ErrorCode::unknown_model;
+  if (passage.woke || !may_help) co_return false;
+  net::Task<Woken> waking =
+      wake_holders(passage.core, passage.exchange.loop(), passage.call.model, passage.ride->gone);
+  const Woken woken = co_await waking;
+  passage.woke = woken != Woken::nobody;
+  co_return woken == Woken::there;
+}
+
 net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
   Ended ended;
   while (true) {
     std::optional<Decision> decision = co_await ticket.wait();
     if (!decision) break;
     if (const auto* no = std::get_if<routing::Refuse>(&*decision)) {
+      net::Task<bool> waking = wake_for(passage, no->error);
+      const bool woken = co_await waking;
+      if (woken) {
+        ticket.ask(request_of(passage.call), passage.id);
+        continue;
+      }
+      if (passage.ride->gone) break;
       ended.outcome = Outcome::refused;
       tell_of_refusal(passage, no->error);
-      const int later = jittered(no->retry_after_s, passage.core->random);
+      const int retry_after_s = passage.woke ? retry_after_wake_s : no->retry_after_s;
+      const int later = jittered(retry_after_s, passage.core->random);
       net::Task<void> refusing =
           refuse(passage.exchange, passage.call.api, no->error, later, own_headers(passage, ""));
       co_await refusing;
@@ -352,23 +404,13 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   Placing::Ticket ticket(core->placing, exchange.loop());
   const Pointed<Placing::Ticket> pointed(ride->ticket, &ticket);
   exchange.on_disconnect([ride] { ride->client_left(); });
-  Request request;
-  request.key = passage.call.visitor.name();
-  request.model = passage.call.model;
-  request.worker = passage.call.worker;
-  request.slots = passage.call.slots;
-  request.prompt_bytes = static_cast<double>(passage.call.prompt.text_bytes);
-  request.prefix = passage.call.prompt.blocks;
-  request.block_tokens = prompt_block_tokens;
-  request.max_tokens = passage.call.max_tokens;
-  request.stream = passage.call.stream;
-  request.priority = passage.call.priority;
-  request.user = passage.call.user;
-  request.session = passage.call.session;
-  request.needs_tools = passage.call.needs_tools;
-  request.needs_vision = passage.call.needs_vision;
-  request.needs_embedding = passage.call.target.find("/embed") != std::string::npos;
-  ticket.ask(std::move(request), passage.id);
+  net::Task<void> waiting = wait_for_first_reports(core, exchange.loop(), passage.call.model);
+  co_await waiting;
+  if (ride->gone) {
+    exchange.abort();
+    co_return;
+  }
+  ticket.ask(request_of(passage.call), passage.id);
   net::Task<Ended> asking = place_and_ask(passage, ticket);
   const Ended ended = co_await asking;
   if (ended.outcome == Outcome::client_gone) exchange.abort();

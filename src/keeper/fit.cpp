@@ -110,7 +110,7 @@ void add_rows(Json& table, const Json& rows) {
 std::vector<std::string> hives_that_are_up(const Core& core) {
   std::vector<std::string> names;
   for (const HiveView& hive : core.placing->snapshot().hives) {
-    if (hive.up) names.push_back(hive.name);
+    if (hive.answers()) names.push_back(hive.name);
   }
   return names;
 }

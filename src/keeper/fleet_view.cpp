@@ -14,10 +14,12 @@ constexpr double gib = 1024.0 * 1024 * 1024;
 
 }  // namespace
 
-void FleetView::remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models) {
+void FleetView::remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models,
+                         std::vector<std::string> mac_addresses) {
   HiveView view{.name = hive, .address = address};
   view.report.hive = hive;
   view.report.models = std::move(models);
+  view.report.mac_addresses = std::move(mac_addresses);
   hives_.emplace(hive, std::move(view));
 }
 
@@ -31,7 +33,13 @@ void FleetView::on_report(HiveReport report, const std::string& address, Instant
         std::uint64_t{engine.context} * static_cast<std::uint64_t>(std::max(engine.slots, 1));
   }
   HiveView& view = hives_[report.hive];
-  view = HiveView{report.hive, address, true, true, now, std::move(report)};
+  std::string name = report.hive;
+  view = HiveView{.name = std::move(name),
+                  .address = address,
+                  .state = HiveState::up,
+                  .reported = true,
+                  .last_seen = now,
+                  .report = std::move(report)};
 }
 
 void FleetView::on_figures(const std::string& hive, const Json& figures) {
@@ -43,16 +51,22 @@ void FleetView::on_seen(const std::string& hive, Instant now) {
   if (const auto at = hives_.find(hive); at != hives_.end()) at->second.last_seen = now;
 }
 
-void FleetView::on_gone(const std::string& hive) {
+void FleetView::on_state(const std::string& hive, HiveState state) {
   const auto at = hives_.find(hive);
   if (at == hives_.end()) return;
   HiveView& view = at->second;
-  view.up = false;
+  view.state = state;
+  if (state != HiveState::gone) return;
   view.report.engines.clear();
   for (WorkerReport& worker : view.report.workers) {
     worker.state = WorkerState::gone;
     worker.reason = cat("hive '", hive, "' does not answer");
   }
+}
+
+void FleetView::on_unfit(const std::string& hive, std::string why) {
+  remember(hive, "", {});
+  hives_.at(hive).reason = std::move(why);
 }
 
 std::vector<HiveView> FleetView::hives() const {
@@ -67,9 +81,15 @@ const HiveView* FleetView::hive(const std::string& name) const {
 }
 
 // Rules compare GB as marketed: memory that CPU and GPU share counts whole.
-FleetWorker FleetView::as_routing_sees(const WorkerReport& worker, const HiveReport& report) const {
+FleetWorker FleetView::as_routing_sees(const WorkerReport& worker, const HiveView& view) const {
+  const HiveReport& report = view.report;
   FleetWorker seen{worker, report.models};
   seen.labels = report.labels;
+  const bool serves = worker.state == WorkerState::ready || worker.state == WorkerState::starting;
+  if (view.state == HiveState::suspect && serves) {
+    seen.report.state = WorkerState::suspect;
+    seen.report.reason = cat("nothing is heard of hive '", view.name, "' now");
+  }
   for (const Device& device : report.machine.devices) {
     const double bandwidth = static_cast<double>(device.bandwidth_bytes_s.value_or(0));
     if (device.kind == DeviceKind::cpu) seen.host_bandwidth_bytes_s = bandwidth;
@@ -93,7 +113,7 @@ Fleet FleetView::fleet() const {
   Fleet fleet;
   for (const auto& [name, view] : hives_) {
     for (const WorkerReport& worker : view.report.workers) {
-      fleet.workers.push_back(as_routing_sees(worker, view.report));
+      fleet.workers.push_back(as_routing_sees(worker, view));
       fleet.workers.back().report.hive = name;
     }
     for (const EngineReport& engine : view.report.engines) {
@@ -121,7 +141,7 @@ Fleet FleetView::fleet() const {
 std::vector<ModelFile> FleetView::models() const {
   std::vector<ModelFile> all;
   for (const auto& [name, view] : hives_) {
-    if (view.up) all.insert(all.end(), view.report.models.begin(), view.report.models.end());
+    if (view.answers()) all.insert(all.end(), view.report.models.begin(), view.report.models.end());
   }
   std::ranges::stable_sort(all, {}, &ModelFile::id);
   const auto same = std::ranges::unique(all, {}, &ModelFile::id);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "domain/fleet.h"
+#include "domain/hive_state.h"
 #include "domain/report.h"
 
 #include <map>
@@ -16,21 +17,30 @@ namespace rbee::keeper {
 struct HiveView {
   std::string name;
   std::string address;
-  bool up = false;
-  bool reported = false;  // by this process, not only remembered
+  HiveState state = HiveState::gone;  // draining only by shown_state()
+  bool reported = false;              // by this process, not only remembered
+  std::string reason = {};            // why it cannot be followed, where it is there
   Instant last_seen = {};
   HiveReport report = {};  // of a hive that is only remembered: its models
+
+  // It can be asked, though it may be slow to answer.
+  [[nodiscard]] bool answers() const { return state == HiveState::up || state == HiveState::suspect; }
+  [[nodiscard]] HiveState shown_state() const {
+    return state == HiveState::up && report.draining ? HiveState::draining : state;
+  }
 };
 
 class FleetView {
  public:
   // One that was known in an earlier life: its models can be named, and nobody serves them yet.
-  void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models);
+  void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models,
+                std::vector<std::string> mac_addresses = {});
   void on_report(HiveReport report, const std::string& address, Instant now);
   void on_figures(const std::string& hive, const Json& figures);
   void on_seen(const std::string& hive, Instant now);
-  // Its workers stay as gone, with the reason; its engines do not.
-  void on_gone(const std::string& hive);
+  // Of one that is gone the workers stay as gone, with the reason; its engines do not.
+  void on_state(const std::string& hive, HiveState state);
+  void on_unfit(const std::string& hive, std::string why);
   void forget(const std::string& hive) { hives_.erase(hive); }
 
   // In the order of names.
@@ -41,7 +51,7 @@ class FleetView {
   [[nodiscard]] std::vector<ModelFile> models() const;
 
  private:
-  [[nodiscard]] FleetWorker as_routing_sees(const WorkerReport& worker, const HiveReport& report) const;
+  [[nodiscard]] FleetWorker as_routing_sees(const WorkerReport& worker, const HiveView& view) const;
 
   std::map<std::string, HiveView> hives_;
   // What engines took of memory and time when they last ran, by worker and model's id: it says what the next

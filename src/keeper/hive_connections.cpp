@@ -30,6 +30,7 @@ struct HiveConnections::Pool {
   explicit Pool(net::Loop& on) : loop(on) {}
   net::Loop& loop;
   std::map<std::string, std::list<Idle>> idle = {};
+  std::multimap<std::string, net::ClientExchange*> flights = {};
 
   [[nodiscard]] net::Stream take(const std::string& hive, Instant now);
 };
@@ -120,6 +121,7 @@ HiveConnections::HiveConnections(std::vector<net::Loop*> loops)
 HiveConnections::~HiveConnections() = default;
 
 void HiveConnections::set(const std::string& hive, HiveWay way) {
+  if (!way.life) way.life = std::make_shared<net::SignOfLife>();
   {
     const std::scoped_lock lock(mutex_);
     ways_[hive] = std::move(way);
@@ -208,11 +210,16 @@ net::Task<Result<net::ClientExchange>> HiveConnections::begin(std::shared_ptr<Hi
                                                               Milliseconds within) {
   net::Task<Result<net::Stream>> opening = open(self, loop, hive, within);
   Result<net::Stream> stream = co_await opening;
-  if (!stream) co_return stream.error();
-  net::Endpoint to = self->way(hive).endpoint;
+  if (!stream) {
+    if (stream.error().code == ErrorCode::unreachable) self->on_refused(hive);
+    co_return stream.error();
+  }
+  const HiveWay way = self->way(hive);
+  net::Endpoint to = way.endpoint;
   net::Task<Result<net::ClientExchange>> beginning =
       net::ClientExchange::begin_on(std::move(*stream), std::move(to), std::move(request), within);
   Result<net::ClientExchange> exchange = co_await beginning;
+  if (exchange && way.life) exchange->tell(way.life);
   co_return std::move(exchange);
 }
 
@@ -238,6 +245,8 @@ net::Task<Result<net::ClientResponse>> HiveConnections::fetch(std::shared_ptr<Hi
   net::Task<Result<net::ClientExchange>> beginning = begin(self, loop, hive, std::move(request), within);
   Result<net::ClientExchange> exchange = co_await beginning;
   if (!exchange) co_return exchange.error();
+  // A hive that is gone by then is not waited for.
+  const Flight flight(self, loop, hive, *exchange);
   const Milliseconds for_head = std::max(deadline - loop.clock().now(), Milliseconds{1});
   const Result<void> head = co_await exchange->read_head(for_head);
   if (!head) co_return head.error();
@@ -262,6 +271,34 @@ void HiveConnections::lend(const std::string& hive, net::Stream stream) {
   loops_.front()->post([lent = lent_, hive, detached, loop = loops_.front()]() mutable {
     lent->put(hive, net::Stream::attach(*loop, std::move(*detached)), loop->clock().now());
     lent.reset();
+  });
+}
+
+HiveConnections::Flight::Flight(std::shared_ptr<HiveConnections> self, net::Loop& loop, std::string hive,
+                                net::ClientExchange& exchange)
+    : self_(std::move(self)), loop_(loop), hive_(std::move(hive)), exchange_(exchange) {
+  self_->pool_of(loop_).flights.emplace(hive_, &exchange_);
+}
+
+HiveConnections::Flight::~Flight() {
+  auto& flights = self_->pool_of(loop_).flights;
+  const auto [first, last] = flights.equal_range(hive_);
+  for (auto at = first; at != last; ++at) {
+    if (at->second != &exchange_) continue;
+    flights.erase(at);
+    return;
+  }
+}
+
+void HiveConnections::give_up(const std::string& hive, Milliseconds silent) {
+  on_each_pool([hive, silent](Pool& pool) {
+    const Instant now = pool.loop.clock().now();
+    const auto [first, last] = pool.flights.equal_range(hive);
+    for (auto at = first; at != last; ++at) {
+      if (now - at->second->last_byte() >= silent) at->second->close();
+    }
+    // They would swallow the next request.
+    pool.idle.erase(hive);
   });
 }
 

@@ -25,6 +25,8 @@ struct HiveWay {
   net::Endpoint endpoint = {};
   net::Secure secure = {};  // of a unix socket: none
   bool lent = false;        // it dials: only over what it has lent can it be asked
+  // Of every connection to it; made by set() where there is none.
+  std::shared_ptr<net::SignOfLife> life = {};
 
   [[nodiscard]] std::string text() const;
 };
@@ -74,6 +76,26 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
                                                       Milliseconds within);
   // A connection that the hive dialled and that its key has proved. On the loop of the stream.
   void lend(const std::string& hive, net::Stream stream);
+  // What waits for an answer of a hive for long: given up by give_up() when it is silent. On its loop only.
+  class Flight {
+   public:
+    Flight(std::shared_ptr<HiveConnections> self, net::Loop& loop, std::string hive,
+           net::ClientExchange& exchange);
+    ~Flight();
+    Flight(const Flight&) = delete;
+    Flight& operator=(const Flight&) = delete;
+
+   private:
+    std::shared_ptr<HiveConnections> self_;
+    net::Loop& loop_;
+    std::string hive_;
+    net::ClientExchange& exchange_;
+  };
+  // Closes the flights of that hive that were silent for so long.
+  void give_up(const std::string& hive, Milliseconds silent);
+  // Called when a connection is refused, on any thread; set before anything is asked.
+  std::function<void(const std::string& hive)> on_refused = [](const std::string&) {};
+
   // Closes what is idle, on every loop; what is asked after it fails.
   void stop();
 

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "keeper/pairing.h"
 #include "net/sse.h"
 
 #include <nlohmann/json.hpp>
@@ -16,18 +17,20 @@ constexpr std::size_t largest_refusal_bytes = 65536;
 }  // namespace
 
 HiveLink::HiveLink(net::Loop& loop, std::string hive, std::shared_ptr<HiveConnections> connections,
-                   std::shared_ptr<Log> log, Events events)
+                   Random& random, std::shared_ptr<Log> log, Settings settings, Events events)
     : loop_(loop),
       hive_(std::move(hive)),
       connections_(std::move(connections)),
+      random_(random),
       log_(std::move(log)),
+      settings_(std::move(settings)),
       events_(std::move(events)) {}
 
 std::shared_ptr<HiveLink> HiveLink::start(net::Loop& loop, std::string hive,
-                                          std::shared_ptr<HiveConnections> connections,
-                                          std::shared_ptr<Log> log, Events events) {
-  std::shared_ptr<HiveLink> link(
-      new HiveLink(loop, std::move(hive), std::move(connections), std::move(log), std::move(events)));
+                                          std::shared_ptr<HiveConnections> connections, Random& random,
+                                          std::shared_ptr<Log> log, Settings settings, Events events) {
+  std::shared_ptr<HiveLink> link(new HiveLink(loop, std::move(hive), std::move(connections), random,
+                                              std::move(log), std::move(settings), std::move(events)));
   loop.spawn(follow(link));
   return link;
 }
@@ -45,11 +48,12 @@ net::Task<void> HiveLink::follow(std::shared_ptr<HiveLink> self) {
     const bool heard = co_await self->listen_once();
     if (self->stopped_) break;
     if (heard) {
-      self->log_->warning(cat("Hive '", self->name_, "' at ", self->where(), " does not answer any more."));
-      self->events_.on_gone(self->name_);
+      self->events_.on_broken(self->hive_);
       pause = first_pause;
     }
-    net::Task<void> resting = net::sleep_for(self->loop_, pause);
+    const double more = self->random_.unit() / 2;
+    const Milliseconds rest{static_cast<std::int64_t>(static_cast<double>(pause.count()) * (1 + more))};
+    net::Task<void> resting = net::sleep_for(self->loop_, rest);
     co_await resting;
     pause = std::min(pause * 2, longest_pause);
   }
@@ -58,16 +62,19 @@ net::Task<void> HiveLink::follow(std::shared_ptr<HiveLink> self) {
 // Reads events until the stream breaks. Whether a report came.
 net::Task<bool> HiveLink::listen_once() {
   net::ClientRequest request{.method = "GET", .target = "/events"};
-  net::Task<Result<net::ClientExchange>> asking =
-      HiveConnections::ask(connections_, loop_, hive_, std::move(request), longest_silence, longest_silence);
+  net::Task<Result<net::ClientExchange>> asking = HiveConnections::ask(
+      connections_, loop_, hive_, std::move(request), settings_.longest_silence, settings_.longest_silence);
   Result<net::ClientExchange> exchange = co_await asking;
   if (!exchange) {
     tell_why(exchange.error());
     co_return false;
   }
   if (exchange->head().status != 200) {
-    const Result<std::string> text = co_await exchange->read_all(largest_refusal_bytes, longest_silence);
-    tell_why(text ? error_of_hive(*text) : text.error());
+    const Result<std::string> text =
+        co_await exchange->read_all(largest_refusal_bytes, settings_.longest_silence);
+    const Error why = text ? error_of_hive(*text) : text.error();
+    tell_why(why);
+    if (!stopped_) events_.on_unfit(hive_, why);
     co_return false;
   }
   current_ = &*exchange;
@@ -75,9 +82,9 @@ net::Task<bool> HiveLink::listen_once() {
   bool heard = false;
   bool good = true;
   while (good && !stopped_) {
-    const Result<std::string_view> bytes = co_await exchange->read_some(longest_silence);
+    const Result<std::string_view> bytes = co_await exchange->read_some(settings_.longest_silence);
     if (stopped_ || !bytes || bytes->empty()) break;
-    if (heard) events_.on_seen(name_);
+    if (heard) events_.on_heard(hive_);
     good = static_cast<bool>(reader.feed(*bytes));
     while (good) {
       const std::optional<net::SseEvent> event = reader.next();
@@ -109,6 +116,16 @@ void HiveLink::take_figures(std::string_view data) {
 
 bool HiveLink::take(std::string_view event, std::string_view data) {
   const Result<Json> json = parse_json(data);
+  // Before all else: the report of another version may not be readable at all.
+  if (json && !settings_.version.empty()) {
+    const std::string version = get_string(*json, "version").value_or("");
+    const std::string named = hive_ != own_hive ? hive_ : get_string(*json, "hive").value_or("");
+    if (const Result<void> same = check_versions(settings_.version, named, version); !same) {
+      tell_why(same.error());
+      events_.on_unfit(named, same.error());
+      return false;
+    }
+  }
   Result<HiveReport> report = json ? report_from_json(*json) : json.error();
   if (!report) {
     log_->error(
@@ -119,7 +136,7 @@ bool HiveLink::take(std::string_view event, std::string_view data) {
   if (hive_ != own_hive) report->hive = hive_;
   if (name_ != report->hive) log_->info(cat("Hive '", report->hive, "' answers at ", where(), "."));
   name_ = report->hive;
-  events_.on_report(std::move(*report));
+  events_.on_report(hive_, std::move(*report));
   return true;
 }
 

@@ -1,10 +1,11 @@
 // HiveLink: follows one hive's event stream for as long as it lives, and dials again when it breaks.
 //
-// Any byte is a sign of life; a hive that is silent for 2 s is gone until it reports again. All events are
-// given on the link's loop.
+// It says what it hears and what breaks; whether the hive is there is hive_presence.h's to judge. All events
+// are given on the link's loop.
 #pragma once
 
 #include "base/log.h"
+#include "base/random.h"
 #include "domain/report.h"
 #include "keeper/hive_connections.h"
 
@@ -16,30 +17,38 @@ namespace rbee::keeper {
 
 class HiveLink : public std::enable_shared_from_this<HiveLink> {
  public:
-  // A hive sends a heartbeat twice a second.
-  static constexpr Milliseconds longest_silence{2'000};
+  // Between two tries, each up to half as long again: a thousand hives of one keeper that starts anew, or of
+  // one switch that is on again, are not dialled all at once.
   static constexpr Milliseconds first_pause{50};
-  static constexpr Milliseconds longest_pause{1'000};
+  static constexpr Milliseconds longest_pause{2'000};
 
+  // `hive` is what `connections` calls it, `name` its own.
   struct Events {
-    std::function<void(HiveReport)> on_report;
+    std::function<void(const std::string& hive, HiveReport)> on_report;
     // What changes of its machine from second to second (domain/machine_figures.h).
-    std::function<void(const std::string& hive, const Json& figures)> on_figures;
-    std::function<void(const std::string& hive)> on_seen;
-    std::function<void(const std::string& hive)> on_gone;
+    std::function<void(const std::string& name, const Json& figures)> on_figures;
+    std::function<void(const std::string& hive)> on_heard;   // a byte, after a report
+    std::function<void(const std::string& hive)> on_broken;  // its events have ended
+    // It is there, and cannot be followed: its version differs, or it belongs to another keeper.
+    std::function<void(const std::string& name, const Error& why)> on_unfit;
+  };
+  struct Settings {
+    Milliseconds longest_silence{2'000};  // of its events: then they are asked for anew
+    std::string version = {};             // of this keeper; empty: any will do
   };
 
   // Of the hive that `connections` knows by that name (its own may be another, for the hive of the same
   // home: that is learned by its first report). Safe from every thread, as stop() is.
   [[nodiscard]] static std::shared_ptr<HiveLink> start(net::Loop& loop, std::string hive,
                                                        std::shared_ptr<HiveConnections> connections,
-                                                       std::shared_ptr<Log> log, Events events);
+                                                       Random& random, std::shared_ptr<Log> log,
+                                                       Settings settings, Events events);
   // No event comes after the loop's next turn.
   void stop();
 
  private:
-  HiveLink(net::Loop& loop, std::string hive, std::shared_ptr<HiveConnections> connections,
-           std::shared_ptr<Log> log, Events events);
+  HiveLink(net::Loop& loop, std::string hive, std::shared_ptr<HiveConnections> connections, Random& random,
+           std::shared_ptr<Log> log, Settings settings, Events events);
   static net::Task<void> follow(std::shared_ptr<HiveLink> self);
   net::Task<bool> listen_once();
   void take_figures(std::string_view data);
@@ -50,7 +59,9 @@ class HiveLink : public std::enable_shared_from_this<HiveLink> {
   net::Loop& loop_;
   std::string hive_;
   std::shared_ptr<HiveConnections> connections_;
+  Random& random_;
   std::shared_ptr<Log> log_;
+  Settings settings_;
   Events events_;
   std::string name_;                        // by its first report
   net::ClientExchange* current_ = nullptr;  // while its events are read

@@ -10,6 +10,7 @@
 #include "keeper/dispatch.h"
 #include "keeper/gateway.h"
 #include "keeper/hive_link.h"
+#include "keeper/links.h"
 #include "keeper/listening.h"
 #include "keeper/ollama.h"
 #include "net/identity_files.h"
@@ -191,7 +192,7 @@ struct Keeper::Impl {
   static void arm(const std::shared_ptr<Alarm>& alarm, const std::weak_ptr<Core>& core, Instant time,
                   Instant now);
   [[nodiscard]] Placing::Effects effects();
-  [[nodiscard]] HiveLink::Events hive_events(const std::string& known_as);
+  [[nodiscard]] Links::Events hive_events(const std::string& known_as) const;
   [[nodiscard]] Result<void> open_gate();
   [[nodiscard]] Result<net::TlsIdentity> open_ways();
   [[nodiscard]] Result<void> listen(const net::TlsIdentity& own);
@@ -243,20 +244,33 @@ Placing::Effects Keeper::Impl::effects() {
 }
 
 // The hive of the same home tells its own name, by which it is asked from then on.
-HiveLink::Events Keeper::Impl::hive_events(const std::string& known_as) {
+Links::Events Keeper::Impl::hive_events(const std::string& known_as) const {
+  const auto name = std::make_shared<std::string>(known_as);
   return {
       .on_report =
-          [core = core, known_as](HiveReport report) {
+          [core = core, known_as, name](HiveReport report) {
             const HiveWay way = core->hives->way(known_as);
             if (known_as == own_hive) core->hives->set(report.hive, way);
+            *name = report.hive;
             const std::string address = way.text();
             core->state->saw_hive(report, address, core->clock.unix_ms());
             core->placing->on_report(std::move(report), address);
           },
       .on_figures = [core = core](const std::string& hive,
                                   const Json& figures) { core->placing->on_figures(hive, figures); },
-      .on_seen = [core = core](const std::string& hive) { core->placing->on_seen(hive); },
-      .on_gone = [core = core](const std::string& hive) { core->placing->on_gone(hive); },
+      .on_heard = [core = core, name] { core->placing->on_seen(*name); },
+      .on_state =
+          [core = core, name](HiveState state) {
+            if (state == HiveState::suspect)
+              core->log->warning(cat("Nothing is heard of hive '", *name, "': it gets no new requests."));
+            else if (state == HiveState::gone)
+              core->log->warning(cat("Hive '", *name, "' does not answer any more."));
+            else
+              core->log->info(cat("Hive '", *name, "' is there."));
+            core->placing->on_state(*name, state);
+          },
+      .on_unfit = [core = core](const std::string& hive,
+                                const Error& why) { core->placing->on_unfit(hive, why.message); },
   };
 }
 
@@ -272,12 +286,13 @@ Result<net::TlsIdentity> Keeper::Impl::open_ways() {
   if (!tls) return tls.error();
   core->tls = std::move(*tls);
   core->hives = std::make_shared<HiveConnections>(runtime.loops());
-  core->links = std::make_shared<Links>(runtime.first(), core->hives, core->log,
-                                        [this](const std::string& hive) { return hive_events(hive); });
+  Links::Settings settings{.gone_after = core->options.hive_gone_after, .version = core->options.version};
+  core->links = Links::make(runtime.first(), core->hives, core->random, core->log, std::move(settings),
+                            [this](const std::string& hive) { return hive_events(hive); });
   const std::string& socket = core->options.own_hive_socket;
   if (!socket.empty()) core->hives->set(std::string(own_hive), {.endpoint = {.unix_path = socket}});
   for (const KnownHive& hive : core->state->hives()) {
-    core->placing->remember(hive.name, hive.address, hive.models);
+    core->placing->remember(hive.name, hive.address, hive.models, hive.mac_addresses);
     if (hive.key_print.empty()) continue;
     const Result<net::Endpoint> address = net::parse_endpoint(hive.address, default_hive_port);
     HiveWay way{.secure = {core->tls, hive.key_print}, .lent = !address};

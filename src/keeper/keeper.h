@@ -15,6 +15,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,10 @@ struct KeeperOptions {
   std::string version;
   std::string own_hive_socket = {};  // of the hive of the same home; empty: there is none
   bool expect_own_hive = false;      // not ready before its first report
-  ModelSettingsByName models = {};   // the configuration's
+  Milliseconds hive_gone_after{2'000};
+  // Where packets go that wake a hive; none: to the keeper's whole network.
+  std::optional<net::Endpoint> wake_address = {};
+  ModelSettingsByName models = {};  // the configuration's
   routing::RouterSettings routing = {};
   std::shared_ptr<const routing::ScriptPolicy> script = {};  // none: rules and strategy alone
   std::string ready_model = {};  // not ready before this model is known; empty: any

@@ -181,6 +181,7 @@ class WholeKeeper : public testing::Test {
       engines_.push_back(peer);
       listen(engine.socket, [peer](net::Exchange& exchange) { return play_engine(peer, exchange); });
     }
+    report.version = "test";
     const auto text = std::make_shared<const std::string>(dump_json(to_json(report)));
     const std::string hive_socket = (folder_ / "hive.sock").string();
     listen(hive_socket, [text](net::Exchange& exchange) { return play_hive(text, exchange); });

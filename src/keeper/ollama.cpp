@@ -158,7 +158,7 @@ Result<Json> show_json(const Core& core, const Visitor& visitor, const Result<Js
 std::string hive_for_ollama(const Core& core) {
   std::string first;
   for (const HiveView& hive : core.placing->snapshot().hives) {
-    if (!hive.up) continue;
+    if (!hive.answers()) continue;
     if (core.hives->is_own(hive.name)) return hive.name;
     if (first.empty()) first = hive.name;
   }
@@ -168,7 +168,7 @@ std::string hive_for_ollama(const Core& core) {
 std::string hive_with_model(const Core& core, std::string_view id) {
   for (const HiveView& hive : core.placing->snapshot().hives) {
     const bool has = std::ranges::find(hive.report.models, id, &ModelFile::id) != hive.report.models.end();
-    if (hive.up && has) return hive.name;
+    if (hive.answers() && has) return hive.name;
   }
   return hive_for_ollama(core);
 }

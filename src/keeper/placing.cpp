@@ -90,9 +90,10 @@ void Placing::tell(const Mailbox* own, Event event) {
   }
 }
 
-void Placing::remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models) {
+void Placing::remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models,
+                       std::vector<std::string> mac_addresses) {
   const std::scoped_lock lock(mutex_);
-  view_.remember(hive, address, std::move(models));
+  view_.remember(hive, address, std::move(models), std::move(mac_addresses));
 }
 
 void Placing::on_report(HiveReport report, const std::string& address) {
@@ -115,9 +116,14 @@ void Placing::on_seen(const std::string& hive) {
   view_.on_seen(hive, clock_.now());
 }
 
-void Placing::on_gone(const std::string& hive) {
+void Placing::on_unfit(const std::string& hive, std::string why) {
+  const std::scoped_lock lock(mutex_);
+  view_.on_unfit(hive, std::move(why));
+}
+
+void Placing::on_state(const std::string& hive, HiveState state) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
-    view_.on_gone(hive);
+    view_.on_state(hive, state);
     routing::Actions actions = scheduler.on_fleet(now, fleet_now());
     keep_fleet();
     return actions;
@@ -203,7 +209,7 @@ Snapshot Placing::snapshot() const {
 bool Placing::is_up(const std::string& hive) const {
   const std::scoped_lock lock(mutex_);
   const HiveView* view = view_.hive(hive);
-  return view != nullptr && view->reported && view->up;
+  return view != nullptr && view->reported && view->state == HiveState::up;
 }
 
 Fleet Placing::fleet() const {
@@ -214,6 +220,14 @@ Fleet Placing::fleet() const {
 std::vector<ModelFile> Placing::models() const {
   const std::scoped_lock lock(mutex_);
   return view_.models();
+}
+
+std::optional<WorkerReport> Placing::worker(const std::string& name) const {
+  const std::scoped_lock lock(mutex_);
+  for (const FleetWorker& known : scheduler_->fleet().workers) {
+    if (known.report.name == name) return known.report;
+  }
+  return std::nullopt;
 }
 
 void Placing::stop() {
@@ -247,6 +261,7 @@ Placing::Ticket::~Ticket() {
 }
 
 void Placing::Ticket::ask(Request request, const std::string& name) {
+  if (id_ != 0) placing_->close(id_);
   id_ = placing_->open(mailbox_, name);
   ended_ = false;
   request.id = id_;

@@ -49,11 +49,14 @@ class Placing {
   Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> scheduler, Effects effects,
           std::shared_ptr<const ModelBook> models = std::make_shared<ModelBook>());
 
-  void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models);
+  void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models,
+                std::vector<std::string> mac_addresses = {});
   void on_report(HiveReport report, const std::string& address);
   void on_figures(const std::string& hive, const Json& figures);
   void on_seen(const std::string& hive);
-  void on_gone(const std::string& hive);
+  void on_state(const std::string& hive, HiveState state);
+  // It is there and cannot be followed.
+  void on_unfit(const std::string& hive, std::string why);
   // It does not belong to the system any more.
   void forget(const std::string& hive);
   void on_load_refused(const std::string& worker, const std::string& model_id, Error error);
@@ -69,6 +72,7 @@ class Placing {
   [[nodiscard]] bool is_up(const std::string& hive) const;
   [[nodiscard]] Fleet fleet() const;
   [[nodiscard]] std::vector<ModelFile> models() const;
+  [[nodiscard]] std::optional<WorkerReport> worker(const std::string& name) const;
   // From then on events change counts only: loops may be gone.
   void stop();
 
@@ -104,7 +108,8 @@ class Placing::Ticket {
   Ticket(const Ticket&) = delete;
   Ticket& operator=(const Ticket&) = delete;
 
-  // Once; `request.id` is given here. `name` is what its answer is called by.
+  // Once, and once more after each refusal; `request.id` is given here. `name` is what its answer is called
+  // by.
   void ask(Request request, const std::string& name);
   // What was decided; nothing once leave() was called.
   net::Task<std::optional<Decision>> wait();

@@ -97,7 +97,7 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
   relayed.usage = usage.usage();
   if (relayed.end == RelayEnd::lost_after) {
     const bool events = is_event_stream(from) && (chunked || !raw);
-    net::Task<void> ending = end_broken(to, job.api, job.when_lost, events, raw, between_chunks);
+    net::Task<void> ending = end_broken(to, job.api, job.when_lost(), events, raw, between_chunks);
     co_await ending;
   }
   if (relayed.end == RelayEnd::client_gone) to.abort();

@@ -28,8 +28,9 @@ struct Relayed {
 
 struct RelayJob {
   Api api = Api::rbee;
-  net::Headers added = {};              // to the answer's head
-  Error when_lost = {};                 // told in the stream where the answer is server-sent events
+  net::Headers added = {};  // to the answer's head
+  // Told in the stream where the answer is server-sent events.
+  std::function<Error()> when_lost = [] { return Error{}; };
   std::function<void()> on_first = {};  // the first byte is here
   // Awaited before a piece of the body is passed on.
   std::function<net::Task<void>(std::string_view piece)> before_piece = {};

@@ -1,8 +1,10 @@
 #include "keeper/state.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "net/loop.h"
 
+#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
 
@@ -21,11 +23,13 @@ namespace {
 
 // A backup or another program that reads holds the file for moments only.
 constexpr int busy_timeout_ms = 5000;
+// A thousand hives with a hundred models each take some 20 MB.
+constexpr std::size_t largest_backup_bytes = std::size_t{1} << 30;
 
 constexpr auto tables = R"(
   CREATE TABLE schema(version INTEGER NOT NULL);
   CREATE TABLE hive(name TEXT PRIMARY KEY, address TEXT NOT NULL, last_seen_ms INTEGER NOT NULL,
-                    key_print TEXT NOT NULL DEFAULT '');
+                    key_print TEXT NOT NULL DEFAULT '', mac_addresses TEXT NOT NULL DEFAULT '');
   CREATE TABLE model(hive TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, quant TEXT NOT NULL,
                      bytes INTEGER NOT NULL, params INTEGER NOT NULL, sha256 TEXT NOT NULL,
                      PRIMARY KEY(hive, id));
@@ -36,6 +40,7 @@ constexpr auto tables = R"(
 // What brings a file of each version to the next; the first is from 1 to 2.
 constexpr std::array migrations = {
     "ALTER TABLE hive ADD COLUMN key_print TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE hive ADD COLUMN mac_addresses TEXT NOT NULL DEFAULT ''",
 };
 static_assert(migrations.size() == State::schema_version - 1);
 
@@ -91,10 +96,15 @@ Result<void> prepare(SQLite::Database& db, const std::filesystem::path& file) {
 
 std::vector<KnownHive> read_hives(SQLite::Database& db) {
   std::vector<KnownHive> hives;
-  SQLite::Statement rows(db, "SELECT name, address, last_seen_ms, key_print FROM hive ORDER BY name");
+  SQLite::Statement rows(
+      db, "SELECT name, address, last_seen_ms, key_print, mac_addresses FROM hive ORDER BY name");
   while (rows.executeStep()) {
     KnownHive hive{rows.getColumn(0).getString(), rows.getColumn(1).getString(), rows.getColumn(2).getInt64(),
                    rows.getColumn(3).getString()};
+    const std::string addresses = rows.getColumn(4).getString();
+    for (const std::string_view address : split(addresses, ' ')) {
+      if (!address.empty()) hive.mac_addresses.emplace_back(address);
+    }
     SQLite::Statement files(
         db, "SELECT id, name, quant, bytes, params, sha256 FROM model WHERE hive = ? ORDER BY id");
     files.bind(1, hive.name);
@@ -114,12 +124,14 @@ std::vector<KnownHive> read_hives(SQLite::Database& db) {
 }
 
 void write_hive(SQLite::Database& db, const KnownHive& hive) {
-  SQLite::Statement row(db, R"(INSERT INTO hive VALUES (?1, ?2, ?3, ?4) ON CONFLICT(name) DO UPDATE SET
-      address = ?2, last_seen_ms = ?3, key_print = ?4)");
+  SQLite::Statement row(db, R"(INSERT INTO hive(name, address, last_seen_ms, key_print, mac_addresses)
+      VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT(name) DO UPDATE SET
+      address = ?2, last_seen_ms = ?3, key_print = ?4, mac_addresses = ?5)");
   row.bind(1, hive.name);
   row.bind(2, hive.address);
   row.bind(3, hive.last_seen_ms);
   row.bind(4, hive.key_print);
+  row.bind(5, join(hive.mac_addresses, " "));
   row.exec();
   SQLite::Statement old(db, "DELETE FROM model WHERE hive = ?");
   old.bind(1, hive.name);
@@ -256,11 +268,12 @@ void State::saw_hive(const HiveReport& report, const std::string& address, std::
   const auto known = impl_->seen.find(report.hive);
   // A report comes with every change of an engine; names change seldom.
   if (known != impl_->seen.end() && known->second.address == address &&
+      known->second.mac_addresses == report.mac_addresses &&
       same_models(known->second.models, report.models)) {
     return;
   }
   const std::string key = known == impl_->seen.end() ? std::string() : known->second.key_print;
-  const KnownHive hive{report.hive, address, now_ms, key, report.models};
+  const KnownHive hive{report.hive, address, now_ms, key, report.mac_addresses, report.models};
   impl_->seen[report.hive] = hive;
   impl_->queued_hives[report.hive] = hive;
   impl_->schedule();
@@ -277,6 +290,31 @@ net::Task<Result<void>> State::add_hive(net::Loop& loop, KnownHive hive) {
   net::Task<Result<void>> running = impl_->thread.run(loop, std::move(work));
   const Result<void> written = co_await running;
   co_return written;
+}
+
+// By SQLite's own copy, which sees one moment of the file whoever writes; through a file beside it, of the
+// same folder and mode.
+net::Task<Result<std::string>> State::backup(net::Loop& loop) {
+  std::function<Result<std::string>()> work = [impl = impl_.get()]() -> Result<std::string> {
+    impl->write();
+    const std::filesystem::path copy = impl->file.string() + ".backup";
+    std::error_code gone;
+    std::filesystem::remove(copy, gone);
+    if (Result<void> made = make_file(copy); !made) return made.error();
+    Result<std::string> bytes = std::string();
+    try {
+      SQLite::Database to(copy.string(), SQLite::OPEN_READWRITE);
+      SQLite::Backup(to, *impl->db).executeStep();
+    } catch (const SQLite::Exception& failure) {
+      bytes = of(copy, failure);
+    }
+    if (bytes) bytes = read_file(copy, largest_backup_bytes);
+    for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(copy.string() + end, gone);
+    return bytes;
+  };
+  net::Task<Result<std::string>> running = impl_->thread.run(loop, std::move(work));
+  Result<std::string> bytes = co_await running;
+  co_return std::move(bytes);
 }
 
 net::Task<Result<void>> State::remove_hive(net::Loop& loop, std::string name) {

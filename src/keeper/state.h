@@ -21,8 +21,9 @@ namespace rbee::keeper {
 struct KnownHive {
   std::string name;
   std::string address;
-  std::int64_t last_seen_ms = 0;       // of the calendar
-  std::string key_print = {};          // of the hive's key, pinned; empty: the hive of the same home
+  std::int64_t last_seen_ms = 0;  // of the calendar
+  std::string key_print = {};     // of the hive's key, pinned; empty: the hive of the same home
+  std::vector<std::string> mac_addresses = {};
   std::vector<ModelFile> models = {};  // with id, name, quant, bytes, params and sha256 only
 };
 
@@ -36,7 +37,7 @@ struct ModelCount {
 class State {
  public:
   // Of the tables. A file of a newer one is left alone and refused.
-  static constexpr int schema_version = 2;
+  static constexpr int schema_version = 3;
 
   // Makes the file (mode 0600) where there is none. Blocks. Fails with io_failed, which says where the file
   // is damaged or of a newer version and what to do.
@@ -51,6 +52,9 @@ class State {
   net::Task<Result<void>> add_hive(net::Loop& loop, KnownHive hive);
   // All that is known of it.
   net::Task<Result<void>> remove_hive(net::Loop& loop, std::string name);
+
+  // All of it, with what is queued, as the bytes of a file like this one. Fails with io_failed or no_space.
+  net::Task<Result<std::string>> backup(net::Loop& loop);
 
   void saw_hive(const HiveReport& report, const std::string& address, std::int64_t now_ms);
   void count(const ModelCount& more);

@@ -147,5 +147,28 @@ TEST_F(StateFile, AFolderThatIsNotThereIsNamed) {
   EXPECT_NE(state.error().message.find("keeper.db"), std::string::npos) << state.error().message;
 }
 
+TEST_F(StateFile, ABackupIsAFileLikeItWithAllThatWasQueued) {
+  const SystemClock clock;
+  net::Loop loop(clock);
+  Result<std::string> bytes = std::string();
+  {
+    const auto state = open();
+    HiveReport report = report_with("llama-q4");
+    report.mac_addresses = {"00:1b:21:aa:bb:fe", "00:1b:21:aa:bb:ff"};
+    state->saw_hive(report, "10.0.0.8:7835", 42);
+    state->count({.model = "llama-q4", .requests = 3});
+    bytes = loop.block_on(state->backup(loop));
+    ASSERT_TRUE(bytes) << bytes.error().message;
+    EXPECT_FALSE(std::filesystem::exists(file_.string() + ".backup"));
+  }
+  for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(file_.string() + end);
+  ASSERT_TRUE(write_file(file_, *bytes));
+  const auto state = open();
+  ASSERT_EQ(state->hives().size(), 1u);
+  EXPECT_EQ(state->hives().front().mac_addresses.size(), 2u);
+  ASSERT_EQ(state->counts().size(), 1u);
+  EXPECT_EQ(state->counts().front().requests, 3u);
+}
+
 }  // namespace
 }  // namespace rbee::keeper

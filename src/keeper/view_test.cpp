@@ -3,6 +3,8 @@
 #include "keeper/admin.h"
 #include "keeper/admin_json.h"
 #include "keeper/metrics.h"
+#include "keeper/sleepers.h"
+#include "keeper/state_metrics.h"
 #include "keeper/trace_header.h"
 
 #include <gtest/gtest.h>
@@ -127,7 +129,7 @@ TEST(FleetView, UnifiedMemoryCountsWhole) {
 
 TEST(FleetView, AHiveThatIsGoneKeepsItsWorkersAsGone) {
   FleetView view = seen();
-  view.on_gone("box");
+  view.on_state("box", HiveState::gone);
   const Fleet fleet = view.fleet();
   ASSERT_EQ(fleet.workers.size(), 1u);
   EXPECT_EQ(fleet.workers[0].report.state, WorkerState::gone);
@@ -149,9 +151,9 @@ TEST(FleetView, ARememberedHiveNamesItsModelsAndServesNobody) {
 
 TEST(AdminJson, ListsHaveTheFieldsOfTheContract) {
   const Snapshot snapshot = snapshot_of(seen());
-  EXPECT_EQ(
-      dump_json(hives_json(snapshot, at(220))),
-      R"([{"name":"box","address":"unix:/x","state":"up","version":"0.1","last_seen_ms":120,"workers":1}])");
+  EXPECT_EQ(dump_json(hives_json(snapshot, at(220))),
+            R"([{"name":"box","address":"unix:/x","state":"up","reason":"","version":"0.1",)"
+            R"("last_seen_ms":120,"workers":1}])");
   EXPECT_EQ(dump_json(workers_json(snapshot, {})),
             R"([{"name":"worker-box","hive":"box","backend":"Vulkan","device":"","state":"ready",)"
             R"("reason":"","vram":24.0,"free_vram":12.0,"slots":4,"busy":0,"queue":0,"labels":{},"models":[)"
@@ -272,6 +274,62 @@ TEST(Metrics, SeriesHaveAnEnd) {
     metrics.request_ended(cat("m", i), "w", Outcome::ok, 0);
   const std::string text = metrics.text(0, 0);
   EXPECT_NE(text.find(R"(rbee_requests_total{model="",outcome="ok",worker=""} 50)"), std::string::npos);
+}
+
+TEST(FleetView, ASuspectHiveKeepsItsEnginesAndItsWorkersTakeNothing) {
+  FleetView view = seen();
+  view.on_state("box", HiveState::suspect);
+  const Fleet fleet = view.fleet();
+  EXPECT_EQ(fleet.workers.at(0).report.state, WorkerState::suspect);
+  EXPECT_EQ(fleet.engines.size(), 1u);
+  EXPECT_EQ(view.models().size(), 2u);
+  view.on_state("box", HiveState::up);
+  EXPECT_EQ(view.fleet().workers.at(0).report.state, WorkerState::ready);
+}
+
+TEST(FleetView, AHiveThatCannotBeFollowedSaysWhyUntilItReports) {
+  FleetView view;
+  view.on_unfit("old", "Hive 'old' runs rbee 0.0.9 and this keeper runs 0.1.0.");
+  EXPECT_EQ(warnings_json(snapshot_of(view)).at(0), "Hive 'old' runs rbee 0.0.9 and this keeper runs 0.1.0.");
+  HiveReport renewed = report();
+  renewed.hive = "old";
+  renewed.machine.warnings.clear();
+  renewed.version = "0.1.0";
+  view.on_report(renewed, "", at(0));
+  EXPECT_TRUE(warnings_json(snapshot_of(view), "0.1.0").empty());
+  EXPECT_EQ(warnings_json(snapshot_of(view), "0.1.1").size(), 1u);
+}
+
+TEST(StateMetrics, EachHiveAndWorkerIsInOneState) {
+  FleetView view = seen();
+  view.on_state("box", HiveState::suspect);
+  const std::string text = state_metrics(snapshot_of(view));
+  EXPECT_NE(text.find("rbee_hive_state{hive=\"box\",state=\"suspect\"} 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("rbee_worker_state{worker=\"worker-box\",hive=\"box\",state=\"suspect\"} 1\n"),
+            std::string::npos);
+  EXPECT_NE(text.find("rbee_workers{state=\"suspect\"} 1\n"), std::string::npos);
+}
+
+TEST(Sleepers, AreThoseThatAreGoneAndAloneHaveTheModel) {
+  FleetView view;
+  HiveReport box = report();
+  box.mac_addresses = {"00:1b:21:aa:bb:fe"};
+  view.on_report(box, "192.168.1.100:7835", at(0));
+  EXPECT_TRUE(sleepers_with(snapshot_of(view), "llama-q4", false).empty());
+  view.on_state("box", HiveState::gone);
+  EXPECT_EQ(sleepers_with(snapshot_of(view), "llama-q4", false).size(), 1u);
+  EXPECT_TRUE(sleepers_with(snapshot_of(view), "mistral", false).empty());
+  HiveReport other = report();
+  other.hive = "other";
+  view.on_report(other, "192.168.1.101:7835", at(0));
+  EXPECT_TRUE(sleepers_with(snapshot_of(view), "llama-q4", false).empty());
+}
+
+TEST(Sleepers, AHiveOfThisMachineIsNeverWokenUnlessThePacketsGoElsewhere) {
+  FleetView view;
+  view.remember("box", "127.0.0.1:7835", report().models, {"00:1b:21:aa:bb:fe"});
+  EXPECT_TRUE(sleepers_with(snapshot_of(view), "llama-q4", false).empty());
+  EXPECT_EQ(sleepers_with(snapshot_of(view), "llama-q4", true).size(), 1u);
 }
 
 }  // namespace

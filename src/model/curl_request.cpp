@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <algorithm>
 
 namespace rbee::model {
 namespace {
@@ -13,6 +14,19 @@ constexpr int most_hops = 10;  // as browsers: 20; a hub's link takes two
 constexpr long connect_within_ms = 15'000;
 // libcurl's largest: fewer calls for each megabyte.
 constexpr long buffer_bytes = 512L << 10;
+
+// The key is compared before anything is sent; names and dates of certificates are not looked at.
+void pin_key(CURL* curl, const WebSettings& settings) {
+  std::string print = settings.pinned_key;
+  std::ranges::replace(print, '-', '+');
+  std::ranges::replace(print, '_', '/');
+  ::curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+  ::curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+  ::curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, cat("sha256//", print, "=").c_str());
+  ::curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_3));
+  ::curl_easy_setopt(curl, CURLOPT_SSLKEY, settings.own_key_file.c_str());
+  ::curl_easy_setopt(curl, CURLOPT_SSLCERT, settings.own_certificate_file.c_str());
+}
 
 }  // namespace
 
@@ -38,6 +52,7 @@ CurlRequest::CurlRequest(const WebSettings& settings, OnHead on_head, OnBody on_
   ::curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
   ::curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, this);
   ::curl_easy_setopt(curl, CURLOPT_PRIVATE, this);
+  if (!settings.pinned_key.empty()) pin_key(curl, settings);
 }
 
 Result<void> CurlRequest::aim(const std::string& url, const std::string& range, const std::string& accept) {

@@ -5,6 +5,8 @@
 #include "domain/model_name.h"
 #include "model/sha256.h"
 
+#include "net/tls.h"
+
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
@@ -70,20 +72,79 @@ struct Downloads::Entry {
   std::thread thread = {};
 };
 
+namespace {
+
+Json to_json(const FromHive& from) {
+  Json files = Json::array();
+  for (const WantedFile& file : from.files)
+    files.push_back({{"name", file.file_name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
+  return {{"hive", from.hive},        {"address", from.address}, {"key", from.key},
+          {"ticket", from.ticket},    {"model", from.model},     {"projector", from.projector},
+          {"files", std::move(files)}};
+}
+
+// Nothing where a part of it is missing or no checksum: nothing is taken unchecked.
+std::optional<FromHive> from_hive_from_json(const Json& json) {
+  FromHive from{.hive = get_string(json, "hive").value_or(""),
+                .address = get_string(json, "address").value_or(""),
+                .key = get_string(json, "key").value_or(""),
+                .ticket = get_string(json, "ticket").value_or(""),
+                .model = get_string(json, "model").value_or(""),
+                .projector = get_bool(json, "projector").value_or(false),
+                .files = {}};
+  for (const Json& file : get_array(json, "files")) {
+    WantedFile wanted{
+        .url = cat("https://", from.address, "/files/", from.ticket, "/", from.files.size()),
+        .file_name = get_string(file, "name").value_or(""),
+        .bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, get_int(file, "bytes").value_or(0))),
+        .sha256 = get_string(file, "sha256").value_or("")};
+    if (wanted.bytes == 0 || !is_sha256(wanted.sha256)) return std::nullopt;
+    from.files.push_back(std::move(wanted));
+  }
+  const bool whole = !from.address.empty() && from.key.size() == net::key_print_length &&
+                     !from.ticket.empty() && from.files.size() > (from.projector ? 1 : 0);
+  return whole && check_name(from.model) ? std::optional(std::move(from)) : std::nullopt;
+}
+
+WantedModel files_of(const FromHive& from) {
+  WantedModel model{.name = from.model, .quant = {}, .files = from.files, .projector = {}};
+  if (!from.projector) return model;
+  model.projector = model.files.back();
+  model.files.pop_back();
+  return model;
+}
+
+}  // namespace
+
 Json to_json(const DownloadRequest& request) {
-  return {{"source", request.source},
-          {"quant", request.quant},
-          {"name", request.name},
-          {"allow_private", request.allow_private}};
+  Json json{{"source", request.source},
+            {"quant", request.quant},
+            {"name", request.name},
+            {"allow_private", request.allow_private}};
+  if (request.from) json["from"] = to_json(*request.from);
+  for (const FromHive& peer : request.peers) json["peers"].push_back(to_json(peer));
+  return json;
 }
 
 std::optional<DownloadRequest> download_request_from_json(const Json& json) {
   const std::optional<std::string> source = get_string(json, "source");
   if (!source || source->empty()) return std::nullopt;
+  std::optional<FromHive> from;
+  if (const Json& told = get_array(json, "from"); told.is_object()) {
+    from = from_hive_from_json(told);
+    if (!from) return std::nullopt;
+  }
+  // A peer that cannot be read is one less: the web has it too.
+  std::vector<FromHive> peers;
+  for (const Json& told : get_array(json, "peers")) {
+    if (std::optional<FromHive> peer = from_hive_from_json(told)) peers.push_back(std::move(*peer));
+  }
   return DownloadRequest{.source = *source,
                          .quant = get_string(json, "quant").value_or(""),
                          .name = get_string(json, "name").value_or(""),
-                         .allow_private = get_bool(json, "allow_private").value_or(false)};
+                         .allow_private = get_bool(json, "allow_private").value_or(false),
+                         .from = std::move(from),
+                         .peers = std::move(peers)};
 }
 
 Downloads::Downloads(Options options, const Clock& clock, Events events)
@@ -136,8 +197,58 @@ void Downloads::remove_old_parts() {
   }
 }
 
+// What another hive has is known by that hive and its own name for it.
+Result<Source> Downloads::source_of(const DownloadRequest& request) {
+  if (!request.from) return parse_source(request.source, request.quant, catalog());
+  return Source{.kind = SourceKind::url,
+                .location = cat("hive:", request.from->hive, "/", request.from->model),
+                .name = request.from->model};
+}
+
+// Its key is all that is looked at; no proxy stands between two hives of one system.
+WebSettings Downloads::web_to(const FromHive& hive) const {
+  WebSettings web = options_.web;
+  web.allow_private = true;
+  web.pinned_key = hive.key;
+  web.token.clear();
+  web.http_proxy.clear();
+  web.https_proxy.clear();
+  return web;
+}
+
+WebSettings Downloads::web_of(const Entry& entry) const {
+  if (entry.request.from) return web_to(*entry.request.from);
+  WebSettings web = options_.web;
+  web.allow_private = entry.request.allow_private;
+  return web;
+}
+
+// The house's network is faster than the internet: hives that have the very same bytes come first.
+std::vector<Downloads::Way> Downloads::ways_to(const Entry& entry, const WantedFile& file) const {
+  std::vector<Way> ways;
+  for (const FromHive& peer : entry.request.peers) {
+    const auto same = std::ranges::find(peer.files, file.sha256, &WantedFile::sha256);
+    if (!file.sha256.empty() && same != peer.files.end() && same->url != file.url)
+      ways.push_back({same->url, web_to(peer)});
+  }
+  const auto its_peer = std::ranges::find_if(entry.request.peers, [&](const FromHive& peer) {
+    return std::ranges::find(peer.files, file.url, &WantedFile::url) != peer.files.end();
+  });
+  const bool from_peer = its_peer != entry.request.peers.end();
+  ways.push_back({file.url, from_peer ? web_to(*its_peer) : web_of(entry)});
+  return ways;
+}
+
+Result<WantedModel> Downloads::find_wanted(Entry& entry) const {
+  if (entry.request.from) return files_of(*entry.request.from);
+  Result<WantedModel> wanted = find_files(entry.source, web_of(entry), [&] { return keep_on(entry); });
+  const bool unreachable = !wanted && wanted.error().code == ErrorCode::unreachable;
+  if (unreachable && !entry.request.peers.empty()) return files_of(entry.request.peers.front());
+  return wanted;
+}
+
 Result<std::string> Downloads::start(const DownloadRequest& request) {
-  const Result<Source> source = parse_source(request.source, request.quant, catalog());
+  const Result<Source> source = source_of(request);
   if (!source) return source.error();
   if (source->kind == SourceKind::path) {
     return Error{ErrorCode::bad_request, cat("'", source->location, "' is a path; nothing is to be fetched."),
@@ -364,15 +475,17 @@ Result<FileDone> Downloads::bring_file(Entry& entry, const WantedFile& file, std
     const std::optional<PartState> past = PartFile::read_journal(paths);
     if (past && past->url == file.url && !past->sha256.empty() && has_size(blob(past->sha256), past->bytes))
       return FileDone{past->sha256, past->bytes};
-    WebSettings web = options_.web;
-    web.allow_private = entry.request.allow_private;
-    FileOrder order{.url = file.url, .bytes = {}, .sha256 = file.sha256};
+    FileOrder order{.url = {}, .bytes = {}, .sha256 = file.sha256};
     if (file.bytes > 0) order.bytes = file.bytes;
     const auto on_progress = [&](const FileProgress& now) {
       progress(entry, before + now.done, std::max(total, before + now.bytes), now.checking);
     };
-    Result<FileDone> done =
-        fetch_file(order, paths, web, clock_, on_progress, [&] { return keep_on(entry); });
+    Result<FileDone> done = Error{};
+    for (const Way& way : ways_to(entry, file)) {
+      order.url = way.url;
+      done = fetch_file(order, paths, way.web, clock_, on_progress, [&] { return keep_on(entry); });
+      if (done || !keep_on(entry) || done.error().code == ErrorCode::no_space) break;
+    }
     if (!done) return done;
     std::error_code failure;
     fs::rename(paths.data, blob(done->sha256), failure);
@@ -390,9 +503,7 @@ Result<FileDone> Downloads::bring_file(Entry& entry, const WantedFile& file, std
 
 Result<ModelFile> Downloads::bring(Entry& entry) {
   tell(entry, [](DownloadReport& report) { report.state = "asking"; });
-  WebSettings web = options_.web;
-  web.allow_private = entry.request.allow_private;
-  const Result<WantedModel> wanted = find_files(entry.source, web, [&] { return keep_on(entry); });
+  const Result<WantedModel> wanted = find_wanted(entry);
   if (!wanted) return wanted.error();
   std::vector<WantedFile> files = wanted->files;
   if (wanted->projector) files.push_back(*wanted->projector);

@@ -22,11 +22,26 @@
 
 namespace rbee::model {
 
+// Where another hive of the system has a model, by a ticket that its keeper got for us.
+struct FromHive {
+  std::string hive;     // its name
+  std::string address;  // "10.0.0.8:7835"
+  std::string key;      // the print of its key
+  std::string ticket;
+  std::string model;              // the id that it has there, and gets here
+  bool projector = false;         // the last of the files
+  std::vector<WantedFile> files;  // their URLs are not told
+};
+
 struct DownloadRequest {
   std::string source;  // as a user writes it
   std::string quant = {};
   std::string name = {};  // of the model; empty: its source's
   bool allow_private = false;
+  std::optional<FromHive> from = {};  // then `source` only names it
+  // Hives that may have the same files: asked before the web for those whose checksums are the source's, and
+  // instead of it where the source cannot be asked at all.
+  std::vector<FromHive> peers = {};
 };
 [[nodiscard]] Json to_json(const DownloadRequest& request);
 [[nodiscard]] std::optional<DownloadRequest> download_request_from_json(const Json& json);
@@ -69,6 +84,15 @@ class Downloads {
 
  private:
   struct Entry;
+  [[nodiscard]] static Result<Source> source_of(const DownloadRequest& request);
+  [[nodiscard]] WebSettings web_of(const Entry& entry) const;
+  [[nodiscard]] WebSettings web_to(const FromHive& hive) const;
+  struct Way {
+    std::string url;
+    WebSettings web;
+  };
+  [[nodiscard]] std::vector<Way> ways_to(const Entry& entry, const WantedFile& file) const;
+  [[nodiscard]] Result<WantedModel> find_wanted(Entry& entry) const;
   void run(Entry& entry);
   [[nodiscard]] Result<ModelFile> bring(Entry& entry);
   [[nodiscard]] Result<FileDone> bring_file(Entry& entry, const WantedFile& file, std::uint64_t before,

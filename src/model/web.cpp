@@ -235,8 +235,8 @@ Transfer::Start start_of(const FileOrder& order, const PartFile::Paths& paths) {
   Transfer::Start start{
       .what = cat("'", without_query(order.url), "'"), .bytes = order.bytes, .pinned = !order.sha256.empty()};
   const std::optional<PartState> before = PartFile::read_journal(paths);
-  const bool same = before && before->url == order.url && (!order.bytes || *order.bytes == before->bytes) &&
-                    PartFile::has_data_of(*before, paths);
+  const bool same = before && (before->url == order.url || !order.sha256.empty()) &&
+                    (!order.bytes || *order.bytes == before->bytes) && PartFile::has_data_of(*before, paths);
   if (!same) {
     throw_away(paths);
     return start;

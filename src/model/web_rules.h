@@ -22,7 +22,12 @@ struct WebSettings {
   std::string https_proxy = {};
   std::string no_proxy = {};
   bool allow_private = false;  // http, loopback and private addresses too
-  int silence_s = 30;          // without a byte; then a connection is given up
+  // Of another hive: the print of its key, which alone is looked at, and the files of our own key and
+  // certificate, which are shown to it. Empty: the web, by the system's certificates.
+  std::string pinned_key = {};
+  std::string own_key_file = {};
+  std::string own_certificate_file = {};
+  int silence_s = 30;  // without a byte; then a connection is given up
 };
 // Of "NAME=value" variables: HF_ENDPOINT, HF_TOKEN, and the proxies' in both cases.
 [[nodiscard]] WebSettings web_settings(std::span<const std::string> environment);

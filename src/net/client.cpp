@@ -39,6 +39,8 @@ struct ClientExchange::Impl {
   bool ended = false;
   bool answers_head_request = false;
   bool keep = false;  // the connection outlives the answer
+  std::shared_ptr<SignOfLife> life;
+  Instant last_byte{};
 
   Task<void> send(ClientRequest request, Milliseconds within);
   [[nodiscard]] std::string_view unread() const { return buffer.unread(); }
@@ -56,6 +58,11 @@ ClientExchange& ClientExchange::operator=(ClientExchange&&) noexcept = default;
 
 const ResponseHead& ClientExchange::head() const { return impl_->head; }
 BodyFraming ClientExchange::framing() const { return impl_->framing; }
+void ClientExchange::tell(std::shared_ptr<SignOfLife> life) {
+  impl_->life = std::move(life);
+  impl_->last_byte = impl_->stream.now();
+}
+Instant ClientExchange::last_byte() const { return impl_->last_byte; }
 void ClientExchange::close() {
   if (impl_) impl_->stream.close();
 }
@@ -65,6 +72,10 @@ Task<Result<bool>> ClientExchange::Impl::fill() {
   const Result<std::size_t> got = co_await stream.read_some(room, read_bytes);
   if (got) buffer.commit(*got);
   if (!got) co_return got.error();
+  if (*got > 0 && life) {
+    last_byte = stream.now();
+    life->heard(last_byte);
+  }
   co_return *got > 0;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "net/http.h"
+#include "net/sign_of_life.h"
 #include "net/stream.h"
 
 #include <memory>
@@ -49,6 +50,11 @@ class ClientExchange {
                                                Milliseconds within);
   // ... and waits for the head. Then head() and framing() may be asked.
   Task<Result<void>> read_head(Milliseconds within);
+
+  // From now on each byte that comes is told there.
+  void tell(std::shared_ptr<SignOfLife> life);
+  // When its last byte came, or when it was begun.
+  [[nodiscard]] Instant last_byte() const;
 
   [[nodiscard]] const ResponseHead& head() const;
   [[nodiscard]] BodyFraming framing() const;

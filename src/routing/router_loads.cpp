@@ -123,6 +123,8 @@ bool Router::will_be_served(Instant now, Entry& entry, Pass& pass, Actions& acti
   }
   return std::ranges::any_of(line.files, [&](const auto& place) {
     const FleetWorker& holder = fleet_.workers[place.first];
+    // Within a second or two its hive is heard again, or is gone: then this is judged anew.
+    if (holder.report.state == WorkerState::suspect && may_serve(place.first)) return true;
     const auto refusal = refusals_.find({holder.report.name, holder.models[place.second].id});
     return refusal != refusals_.end() && !refusal->second.evicting.empty() && may_serve(place.first);
   });
