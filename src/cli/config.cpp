@@ -43,7 +43,7 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"routing.cpu_fallback", text_or_false, "<15B", "", "Sizes that a CPU may serve as the last resort.",
      true},
     {"routing.prefer_weight", number, "3.0", "times", "How much slower an unlisted backend counts.", true},
-    {"routing.resume_streams", boolean, "true", "", "Go on with a broken stream on another worker.", false},
+    {"routing.resume_streams", boolean, "true", "", "Go on with a broken stream on another worker.", true},
     {"routing.rules[].model", text, "", "", "Models that the rule is for, with *.", true},
     {"routing.rules[].model_size", size_range, "", "parameters", "Sizes that the rule is for.", true},
     {"routing.rules[].prefer_backends", texts, "", "", "Backends in the order of preference.", true},

@@ -26,6 +26,8 @@ class RoutingReader {
     if (table == nullptr) return settings;
     read_limits(*table, settings.limits);
     read_policy(*table, settings.policy);
+    settings.resume_streams =
+        table->get("resume_streams") == nullptr || (*table)["resume_streams"].value_or(true);
     if (const toml::array* rules = table->get_as<toml::array>("rules")) {
       for (const toml::node& node : *rules) {
         if (const toml::table* rule = node.as_table()) settings.policy.rules.push_back(read_rule(*rule));

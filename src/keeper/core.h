@@ -13,7 +13,9 @@
 #include "keeper/model_care.h"
 #include "keeper/placing.h"
 #include "keeper/state.h"
+#include "keeper/template_checks.h"
 
+#include <atomic>
 #include <memory>
 
 namespace rbee::keeper {
@@ -37,6 +39,8 @@ struct Core {
   std::shared_ptr<HiveConnections> hives = {};
   std::shared_ptr<Links> links = {};
   std::shared_ptr<const net::TlsContext> tls = {};  // with this keeper's key, for its hives
+  std::atomic<bool> resume_streams = true;          // the configuration's
+  TemplateChecks templates = {};
 };
 
 }  // namespace rbee::keeper

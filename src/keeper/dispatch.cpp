@@ -4,6 +4,7 @@
 #include "domain/model_name.h"
 #include "keeper/grow.h"
 #include "keeper/relay.h"
+#include "keeper/resume.h"
 #include "keeper/sleepers.h"
 #include "keeper/trace_header.h"
 #include "net/client.h"
@@ -60,7 +61,8 @@ class Pointed {
   T*& place_;
 };
 
-enum class Step { done, lost, not_ready, too_small };
+// cut: the client has part of the answer, and another engine may go on with it.
+enum class Step { done, lost, not_ready, too_small, cut };
 
 // An answer that is kept while it is not clear whether the client gets it.
 struct Kept {
@@ -77,6 +79,12 @@ struct Attempt {
   Kept kept = {};            // of too_small: the engine's own words
 };
 
+// A stream that goes on: how the client gets it, and what is asked for in place of the client's own body.
+struct TakeUp {
+  Wire wire = {};
+  std::string body;
+};
+
 struct Passage {
   std::shared_ptr<Core> core;
   net::Exchange& exchange;
@@ -84,9 +92,11 @@ struct Passage {
   std::string id;
   std::shared_ptr<Ride> ride;
   std::int64_t begun_us = 0;
-  std::string model_label = {};  // for metrics
-  bool woke = false;             // a machine was woken for it: once is enough
-  bool grown = false;            // an engine was asked to start anew for it: once is enough
+  std::string model_label = {};            // for metrics
+  bool woke = false;                       // a machine was woken for it: once is enough
+  bool grown = false;                      // an engine was asked to start anew for it: once is enough
+  std::optional<StreamSoFar> so_far = {};  // where its stream can be taken up
+  std::optional<TakeUp> take_up = {};      // a stream was cut, and this goes on with it
 
   [[nodiscard]] double seconds() const { return static_cast<double>(core->clock.now_us() - begun_us) / 1e6; }
 };
@@ -156,14 +166,18 @@ net::Task<Attempt> take_400(Passage& passage, net::ClientExchange& engine, const
 
 net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, const std::string& worker) {
   RelayJob job{.api = passage.call.api, .added = own_headers(passage, worker)};
+  if (passage.so_far && engine.head().status == 200) job.so_far = &*passage.so_far;
   Passage* at = &passage;
   job.when_lost = [at, worker] { return lost_error(*at->core, worker); };
   job.on_first = [at] {
-    at->core->metrics.first_byte(at->seconds());
+    if (!at->take_up) at->core->metrics.first_byte(at->seconds());
     // A body that is not streamed comes whole, at its end: that says nothing of when its prompt was read.
     if (at->call.stream && at->ride->ticket != nullptr) at->ride->ticket->answered();
   };
-  net::Task<Relayed> relaying = relay(passage.exchange, engine, std::move(job), passage.ride->gone);
+  net::Task<Relayed> relaying =
+      passage.take_up
+          ? relay_rest(passage.exchange, engine, std::move(job), passage.take_up->wire, passage.ride->gone)
+          : relay(passage.exchange, engine, std::move(job), passage.ride->gone);
   Attempt attempt;
   attempt.relayed = co_await relaying;
   switch (attempt.relayed.end) {
@@ -171,7 +185,10 @@ net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, co
       attempt.outcome = engine.head().status < 400 ? Outcome::ok : Outcome::engine_error;
       break;
     case RelayEnd::lost_before: attempt.step = Step::lost; break;
-    case RelayEnd::lost_after: attempt.outcome = Outcome::engine_lost; break;
+    case RelayEnd::lost_after:
+      attempt.outcome = Outcome::engine_lost;
+      if (passage.so_far && attempt.relayed.wire.events) attempt.step = Step::cut;
+      break;
     case RelayEnd::client_gone: attempt.outcome = Outcome::client_gone; break;
   }
   co_return attempt;
@@ -182,6 +199,17 @@ net::Task<Attempt> leave_engine(net::ClientExchange& engine) {
   net::Task<void> leaving = engine.let_go(let_go_within);
   co_await leaving;
   co_return Attempt{.outcome = Outcome::client_gone};
+}
+
+// What an engine says to a request that was to go on with a stream: nothing of it is for the client.
+net::Task<Attempt> take_refusal(net::ClientExchange& engine) {
+  const Result<std::string> body = co_await engine.read_all(largest_error_bytes, connect_within);
+  if (!body) co_return Attempt{.step = Step::lost};
+  if (engine.head().status == 503 && says_loading(*body)) co_return Attempt{.step = Step::not_ready};
+  Attempt attempt{.step = Step::cut, .outcome = Outcome::engine_error};
+  attempt.relayed.failure =
+      Error{ErrorCode::worker_lost, "Another worker refused to go on with this answer."};
+  co_return attempt;
 }
 
 // On this machine straight to the engine's socket; elsewhere through its hive.
@@ -202,7 +230,7 @@ net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen) {
   net::ClientRequest request{.method = passage.call.method,
                              .target = passage.call.target,
                              .headers = passage.call.headers,
-                             .body = passage.call.body};
+                             .body = passage.take_up ? passage.take_up->body : passage.call.body};
   net::Task<Result<net::ClientExchange>> beginning = begin_request(passage, chosen, std::move(request));
   Result<net::ClientExchange> engine = co_await beginning;
   if (!engine) co_return Attempt{.step = Step::lost};
@@ -216,8 +244,9 @@ net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen) {
   const bool there = head && !engine->head().headers.find(lost_field);
   if (there && !passage.ride->gone) {
     const int status = engine->head().status;
-    net::Task<Attempt> taking = status == 503   ? take_503(passage, *engine, chosen.worker)
-                                : status == 400 ? take_400(passage, *engine, chosen.worker)
+    net::Task<Attempt> taking = passage.take_up && status != 200 ? take_refusal(*engine)
+                                : status == 503                  ? take_503(passage, *engine, chosen.worker)
+                                : status == 400                  ? take_400(passage, *engine, chosen.worker)
                                                 : take_answer(passage, *engine, chosen.worker);
     attempt = co_await taking;
   }
@@ -280,6 +309,100 @@ net::Task<bool> grow(Passage& passage, FleetEngine engine, std::uint64_t tokens)
   asking = ask_more_context(passage.core, passage.exchange.loop(), engine, tokens + 1);
   const bool taken_without = co_await asking;
   co_return taken_without;
+}
+
+net::Task<std::string> ask_template(Passage& passage, FleetEngine chosen, bool continued, bool reasoning) {
+  const std::string question = template_question(continued, reasoning);
+  net::ClientRequest request{.method = "POST",
+                             .target = "/apply-template",
+                             .headers = {{"Content-Type", "application/json"}},
+                             .body = question};
+  net::Task<Result<net::ClientExchange>> beginning = begin_request(passage, chosen, std::move(request));
+  Result<net::ClientExchange> engine = co_await beginning;
+  if (!engine) co_return "";
+  const Result<void> head = co_await engine->read_head(connect_within);
+  if (!head || engine->head().status != 200) co_return "";
+  Result<std::string> body = co_await engine->read_all(largest_error_bytes, connect_within);
+  co_return body ? std::move(*body) : "";
+}
+
+// Asked once of each start of an engine.
+net::Task<bool> template_goes_on(Passage& passage, FleetEngine chosen, bool reasoning) {
+  const std::string key = routing::engine_key(chosen);
+  if (const std::optional<bool> known = passage.core->templates.find(key, reasoning)) co_return *known;
+  net::Task<std::string> asking = ask_template(passage, chosen, false, reasoning);
+  const std::string plain = co_await asking;
+  asking = ask_template(passage, chosen, true, reasoning);
+  const std::string continued = co_await asking;
+  // One that does not answer is lost, which is found out by asking it for more.
+  if (plain.empty() || continued.empty()) co_return true;
+  const bool goes_on = keeper::template_goes_on(plain, continued, reasoning);
+  passage.core->templates.put(key, reasoning, goes_on);
+  co_return goes_on;
+}
+
+// The chosen engine goes on with the stream, where its chat template lets a text go on.
+net::Task<Attempt> go_on(Passage& passage, FleetEngine chosen) {
+  const Dialect dialect = passage.so_far->dialect();
+  const ToldSoFar& told = passage.so_far->told();
+  const bool begins_anew = told.text.empty() && told.reasoning.empty();
+  if (dialect != Dialect::completions && !begins_anew) {
+    net::Task<bool> checking = template_goes_on(passage, chosen, !told.reasoning.empty());
+    const bool goes_on = co_await checking;
+    if (!goes_on) {
+      Attempt attempt{.step = Step::cut, .outcome = Outcome::engine_lost};
+      attempt.relayed.failure =
+          Error{ErrorCode::worker_lost, "The chat template of its model cannot go on where a text ends."};
+      co_return attempt;
+    }
+  }
+  net::Task<Attempt> asking = ask_engine(passage, chosen);
+  Attempt attempt = co_await asking;
+  if (attempt.step == Step::done && attempt.outcome == Outcome::ok) {
+    passage.core->metrics.resumed();
+    passage.core->log->info(cat("Request ", passage.id, " went on with worker '", chosen.worker, "' after ",
+                                told.tokens, " tokens."));
+  }
+  co_return attempt;
+}
+
+// Whether what the client has can be the beginning of another engine's answer; if not, the client is told.
+net::Task<bool> plan_take_up(Passage& passage, Attempt attempt, std::string worker) {
+  Error error = lost_error(*passage.core, worker);
+  const Wire wire = passage.take_up ? passage.take_up->wire : attempt.relayed.wire;
+  if (attempt.relayed.failure) {
+    error.message += cat(' ', attempt.relayed.failure->message);
+  } else {
+    Result<std::string> body =
+        continued_request(passage.so_far->dialect(), passage.call.body, passage.so_far->told());
+    if (body) {
+      passage.take_up = TakeUp{wire, std::move(*body)};
+      co_return true;
+    }
+    error.message += cat(' ', body.error().message);
+  }
+  net::Task<void> ending = end_lost(passage.exchange, passage.call.api, std::move(error), wire);
+  co_await ending;
+  co_return false;
+}
+
+// Later by up to a quarter, so that all who were refused at once do not come back at once.
+int jittered(int retry_after_s, Random& random) {
+  return retry_after_s + static_cast<int>(std::lround(retry_after_s * jitter * random.unit()));
+}
+
+// Where the answer has begun the client can only be told within it.
+net::Task<void> refuse_or_end(Passage& passage, Error error, int retry_after_s) {
+  if (passage.take_up) {
+    net::Task<void> ending =
+        end_lost(passage.exchange, passage.call.api, std::move(error), passage.take_up->wire);
+    co_await ending;
+    co_return;
+  }
+  const int later = jittered(retry_after_s, passage.core->random);
+  net::Task<void> refusing =
+      refuse(passage.exchange, passage.call.api, std::move(error), later, own_headers(passage, ""));
+  co_await refusing;
 }
 
 struct Ended {
@@ -349,9 +472,7 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       ended.outcome = Outcome::refused;
       tell_of_refusal(passage, no->error);
       const int retry_after_s = passage.woke ? retry_after_wake_s : no->retry_after_s;
-      const int later = jittered(retry_after_s, passage.core->random);
-      net::Task<void> refusing =
-          refuse(passage.exchange, passage.call.api, no->error, later, own_headers(passage, ""));
+      net::Task<void> refusing = refuse_or_end(passage, no->error, retry_after_s);
       co_await refusing;
       break;
     }
@@ -369,7 +490,7 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       }
     }
     passage.core->care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
-    net::Task<Attempt> asking = ask_engine(passage, chosen);
+    net::Task<Attempt> asking = passage.take_up ? go_on(passage, chosen) : ask_engine(passage, chosen);
     Attempt attempt = co_await asking;
     passage.core->care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
     if (attempt.step == Step::too_small) {
@@ -383,6 +504,11 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       attempt = co_await passing;
     }
     account(passage, attempt, chosen.worker);
+    if (attempt.step == Step::cut) {
+      net::Task<bool> planning = plan_take_up(passage, attempt, chosen.worker);
+      const bool goes_on = co_await planning;
+      if (!goes_on) attempt.step = Step::done;
+    }
     ended.outcome = attempt.outcome;
     ended.tokens = attempt.relayed.usage.tokens;
     if (attempt.step == Step::done) {
@@ -390,7 +516,8 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       break;
     }
     passage.core->metrics.placed_again();
-    ticket.give_back(attempt.step == Step::lost ? routing::Returned::lost : routing::Returned::not_ready);
+    ticket.give_back(attempt.step == Step::not_ready ? routing::Returned::not_ready
+                                                     : routing::Returned::lost);
   }
   co_return ended;
 }
@@ -404,6 +531,8 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   Placing::Ticket ticket(core->placing, exchange.loop());
   const Pointed<Placing::Ticket> pointed(ride->ticket, &ticket);
   exchange.on_disconnect([ride] { ride->client_left(); });
+  const std::optional<Dialect> dialect = dialect_of(exchange.head().path);
+  if (dialect && passage.call.stream && core->resume_streams) passage.so_far.emplace(*dialect);
   net::Task<void> waiting = wait_for_first_reports(core, exchange.loop(), passage.call.model);
   co_await waiting;
   if (ride->gone) {

@@ -346,7 +346,9 @@ Keeper::Keeper(net::Runtime& runtime, Clock& clock, Random& random, std::shared_
           .runtime = runtime,
           .core = std::shared_ptr<Core>(new Core{
               .clock = clock, .random = random, .log = std::move(log), .options = std::move(options)}),
-          .alarm = std::make_shared<Alarm>(runtime.first())}) {}
+          .alarm = std::make_shared<Alarm>(runtime.first())}) {
+  impl_->core->resume_streams = impl_->core->options.routing.resume_streams;
+}
 
 Keeper::~Keeper() {
   stop();
@@ -390,6 +392,7 @@ void Keeper::stop() {
 }
 
 void Keeper::set_routing(routing::RouterSettings settings) {
+  impl_->core->resume_streams = settings.resume_streams;
   impl_->core->placing->on_settings(std::move(settings));
 }
 

@@ -154,6 +154,8 @@ struct Metrics::Impl {
                            "Requests that came back from an engine before its answer, "
                            "and were placed again.");
   Counter& lost = counter("rbee_engine_lost_total", "Engines that went away with a request.");
+  Counter& resumed = counter("rbee_streams_resumed_total",
+                             "Streams that went on with another engine after theirs was lost.");
   Counter& script_failures = counter("rbee_script_failures_total",
                                      "Requests that routing.rhai failed to decide: rules and strategy did.");
   Counter& bytes = counter("rbee_relayed_bytes_total", "Bytes of answers passed on.");
@@ -230,6 +232,8 @@ void Metrics::placed_again() { impl_->again.Increment(); }
 void Metrics::first_byte(double seconds) { impl_->ttft.add(seconds); }
 void Metrics::script_failed() { impl_->script_failures.Increment(); }
 void Metrics::engine_lost() { impl_->lost.Increment(); }
+
+void Metrics::resumed() { impl_->resumed.Increment(); }
 void Metrics::refused(std::string_view reason) {
   // One series for each kind of error: there are some thirty.
   impl_->refusals.Add({{"reason", std::string(reason)}}).Increment();

@@ -46,6 +46,8 @@ class Metrics {
   // Seconds from the request's last byte to the answer's first.
   void first_byte(double seconds);
   void engine_lost();
+  // A stream whose engine was lost in its middle goes on with another one.
+  void resumed();
   // It was asked, and rules and strategy had to hold.
   void script_failed();
   // By the name of its error.

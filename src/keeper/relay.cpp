@@ -5,14 +5,18 @@
 #include "net/pass_on.h"
 
 #include <charconv>
+#include <utility>
 
 namespace rbee::keeper {
 namespace {
 
-std::string as_last_chunks(std::string_view text) {
+// As a chunk, and the end of all chunks behind the last; an empty chunk would be that end.
+std::string as_chunk(std::string_view text, bool last) {
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, text.size(), 16).ptr;
-  return cat(std::string_view(digits, end), "\r\n", text, "\r\n0\r\n\r\n");
+  std::string chunk = text.empty() ? "" : cat(std::string_view(digits, end), "\r\n", text, "\r\n");
+  if (last) chunk += "0\r\n\r\n";
+  return chunk;
 }
 
 net::Headers answer_headers(const net::ClientExchange& from, const net::Headers& added, bool raw) {
@@ -31,29 +35,65 @@ bool is_event_stream(const net::ClientExchange& from) {
   return from.head().headers.find("Content-Type").value_or("").starts_with("text/event-stream");
 }
 
-// The client has part of an answer that will not go on. In a stream of events it is told so, in one of them;
-// any other body can only be cut.
-net::Task<void> end_broken(net::Exchange& to, Api api, Error error, bool events, bool raw,
-                           bool between_chunks) {
-  if (!events || (raw && !between_chunks)) {
+}  // namespace
+
+net::Task<void> end_lost(net::Exchange& to, Api api, Error error, Wire wire) {
+  if (!wire.events || !wire.whole) {
     to.abort();
     co_return;
   }
   const std::string event = error_event(api, error);
-  const std::string bytes = raw ? as_last_chunks(event) : event;
-  net::Task<Result<void>> passing = net::pass_piece(to, bytes, true, raw);
+  const std::string bytes = wire.raw ? as_chunk(event, true) : event;
+  net::Task<Result<void>> passing = net::pass_piece(to, bytes, true, wire.raw);
   const Result<void> told = co_await passing;
   if (!told) to.abort();
 }
 
-}  // namespace
+net::Task<Relayed> relay_rest(net::Exchange& to, net::ClientExchange& from, RelayJob job, Wire wire,
+                              const bool& gone) {
+  Relayed relayed{.wire = wire};
+  UsageReader usage;
+  Seam seam(job.so_far->dialect(), job.so_far->told());
+  bool last = false;
+  bool first = true;
+  while (!last && relayed.end == RelayEnd::whole) {
+    net::Task<Result<std::string_view>> reading = from.read_some(longest_engine_silence);
+    const Result<std::string_view> piece = co_await reading;
+    if (gone || !piece) {
+      relayed.end = gone ? RelayEnd::client_gone : RelayEnd::lost_after;
+      break;
+    }
+    last = piece->empty();
+    usage.pass(*piece);
+    Result<std::string> events = seam.pass(*piece, last);
+    if (!events) {
+      relayed.end = RelayEnd::lost_after;
+      relayed.failure = events.error();
+      break;
+    }
+    const std::string bytes = wire.raw ? as_chunk(*events, last) : *events;
+    if (bytes.empty() && !last) continue;
+    if (std::exchange(first, false) && job.on_first) job.on_first();
+    relayed.bytes += bytes.size();
+    ++relayed.chunks;
+    job.so_far->add(*events, false);
+    net::Task<Result<void>> passing = net::pass_piece(to, bytes, last, wire.raw);
+    const Result<void> passed = co_await passing;
+    if (!passed) relayed.end = RelayEnd::client_gone;
+  }
+  relayed.usage = usage.usage();
+  if (relayed.end == RelayEnd::client_gone) to.abort();
+  co_return relayed;
+}
 
 net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob job, const bool& gone) {
   Relayed relayed;
   UsageReader usage;
   const bool raw = net::can_pass_framing(to, from);
   const bool chunked = from.framing().kind == net::Framing::chunked;
-  bool between_chunks = true;
+  // A body of a known length cannot have an event more.
+  relayed.wire = {.events = is_event_stream(from) && (chunked || !raw), .raw = raw};
+  StreamSoFar* const so_far = relayed.wire.events ? job.so_far : nullptr;
   bool last = false;
   while (!last) {
     net::Task<Result<net::ClientExchange::Raw>> reading = net::next_piece(from, raw, longest_engine_silence);
@@ -86,7 +126,8 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     usage.pass(piece->bytes);
     relayed.bytes += piece->bytes.size();
     ++relayed.chunks;
-    between_chunks = !chunked || piece->bytes.ends_with("\r\n");
+    relayed.wire.whole = !raw || !chunked || piece->bytes.ends_with("\r\n");
+    if (so_far != nullptr) so_far->add(piece->bytes, raw);
     net::Task<Result<void>> passing = net::pass_piece(to, piece->bytes, last, raw);
     const Result<void> passed = co_await passing;
     if (!passed) {
@@ -95,9 +136,8 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     }
   }
   relayed.usage = usage.usage();
-  if (relayed.end == RelayEnd::lost_after) {
-    const bool events = is_event_stream(from) && (chunked || !raw);
-    net::Task<void> ending = end_broken(to, job.api, job.when_lost(), events, raw, between_chunks);
+  if (relayed.end == RelayEnd::lost_after && so_far == nullptr) {
+    net::Task<void> ending = end_lost(to, job.api, job.when_lost(), relayed.wire);
     co_await ending;
   }
   if (relayed.end == RelayEnd::client_gone) to.abort();

@@ -5,11 +5,13 @@
 #pragma once
 
 #include "keeper/api_error.h"
+#include "keeper/resume.h"
 #include "keeper/usage.h"
 #include "net/client.h"
 #include "net/server.h"
 
 #include <functional>
+#include <optional>
 
 namespace rbee::keeper {
 
@@ -19,8 +21,17 @@ inline constexpr Milliseconds longest_engine_silence{60 * 60'000};
 
 enum class RelayEnd { whole, lost_before, lost_after, client_gone };
 
+// How an answer goes out to its client.
+struct Wire {
+  bool events = false;  // it is a stream of events
+  bool raw = false;     // with the framing of the engine that began it
+  bool whole = true;    // nothing of an event or chunk is missing at its end
+};
+
 struct Relayed {
   RelayEnd end = RelayEnd::whole;
+  Wire wire = {};
+  std::optional<Error> failure = {};  // of relay_rest: the new stream is no continuation
   std::uint64_t bytes = 0;
   std::uint64_t chunks = 0;
   Usage usage = {};
@@ -31,10 +42,21 @@ struct RelayJob {
   net::Headers added = {};  // to the answer's head
   // Told in the stream where the answer is server-sent events.
   std::function<Error()> when_lost = [] { return Error{}; };
+  // Gets a stream of events as it goes out. Where it is set, what becomes of a stream that is lost is the
+  // caller's: to be taken up by relay_rest(), or ended by end_lost().
+  StreamSoFar* so_far = nullptr;
   std::function<void()> on_first = {};  // the first byte is here
   // Awaited before a piece of the body is passed on.
   std::function<net::Task<void>(std::string_view piece)> before_piece = {};
 };
+
+// The client has part of an answer that will not go on. In a stream of events it is told so, in one of them;
+// any other body can only be cut.
+net::Task<void> end_lost(net::Exchange& to, Api api, Error error, Wire wire);
+
+// The rest of a stream that another engine goes on with, behind what the client has of it.
+net::Task<Relayed> relay_rest(net::Exchange& to, net::ClientExchange& from, RelayJob job, Wire wire,
+                              const bool& gone);
 
 // `gone` becomes true when the client leaves; then the answer is not read on. It must outlive the task.
 net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob job, const bool& gone);

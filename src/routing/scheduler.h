@@ -88,6 +88,7 @@ struct Limits {
 struct RouterSettings {
   Limits limits = {};
   Policy policy = {};
+  bool resume_streams = true;  // a stream whose engine is lost goes on with another one
 };
 
 // "hive/engine/incarnation": one start of one engine; what Request::lost holds.

@@ -1,0 +1,52 @@
+// Resuming: a stream whose engine is lost is taken up by another one, so that the client sees one answer.
+//
+// The text that the client has becomes the beginning of the assistant's answer in a new request; the new
+// stream repeats it (but for /v1/completions), which the seam cuts off, and goes on under the old one's name.
+// Exact only where the text was cut between tokens, which is why a stream is kept by whole events. Pure.
+#pragma once
+
+#include "base/error.h"
+#include "base/json.h"
+#include "keeper/stream_so_far.h"
+#include "net/sse.h"
+
+#include <string>
+#include <string_view>
+
+namespace rbee::keeper {
+
+// The request that goes on with it, in the client's own dialect. Fails with worker_lost and the reason where
+// that cannot be: several answers, log probabilities, tools, raw grammars, a client that wants no more.
+[[nodiscard]] Result<std::string> continued_request(Dialect dialect, std::string_view body,
+                                                    const ToldSoFar& told);
+
+// The two requests to an engine's /apply-template that tell whether its chat template goes on where a text
+// ends, and what their answers say. `reasoning`: with a thought before the text.
+[[nodiscard]] std::string template_question(bool continued, bool reasoning);
+[[nodiscard]] bool template_goes_on(std::string_view plain_answer, std::string_view continued_answer,
+                                    bool reasoning);
+
+// Makes the events of the second stream those of the first.
+class Seam {
+ public:
+  Seam(Dialect dialect, const ToldSoFar& told);
+  // What the client gets of the next bytes, which may be cut anywhere: whole events, perhaps none. Fails with
+  // worker_lost where the stream does not repeat what the client has. `last`: nothing follows.
+  [[nodiscard]] Result<std::string> pass(std::string_view bytes, bool last);
+
+ private:
+  // The event as the client gets it; empty: it does not get that one.
+  [[nodiscard]] Result<std::string> rewrite(const net::SseEvent& event);
+  [[nodiscard]] Result<bool> rewrite_choice(Json& event);
+  [[nodiscard]] Result<bool> rewrite_message(Json& event, std::string_view type);
+  // Takes off `text` what of `left` the client has; false where it is another text.
+  static bool cut(std::string& text, std::string& left);
+
+  Dialect dialect_;
+  ToldSoFar told_;
+  std::string text_left_;  // of what the new stream will repeat
+  std::string reasoning_left_;
+  net::SseReader reader_;
+};
+
+}  // namespace rbee::keeper

@@ -1,0 +1,166 @@
+#include "keeper/stream_so_far.h"
+
+#include "base/text.h"
+#include "net/sse.h"
+
+#include <simdjson.h>
+
+#include <charconv>
+#include <utility>
+
+namespace rbee::keeper {
+namespace {
+
+using Element = simdjson::dom::element;
+using Object = simdjson::dom::object;
+
+// Whole chunks without their sizes; nothing where they are not whole.
+std::optional<std::string> without_chunks(std::string_view bytes) {
+  std::string body;
+  while (!bytes.empty()) {
+    std::size_t size = 0;
+    const auto [end, failure] = std::from_chars(bytes.data(), bytes.data() + bytes.size(), size, 16);
+    const std::size_t line_end = bytes.find("\r\n");
+    if (failure != std::errc() || line_end == std::string_view::npos) return std::nullopt;
+    static_cast<void>(end);  // extensions of a chunk are allowed, and mean nothing
+    bytes.remove_prefix(line_end + 2);
+    if (size == 0) return body;
+    if (bytes.size() < size + 2) return std::nullopt;
+    body += bytes.substr(0, size);
+    bytes.remove_prefix(size + 2);
+  }
+  return body;
+}
+
+std::string_view text_of(const Object& object, std::string_view key) {
+  std::string_view text;
+  return object[key].get(text) ? std::string_view{} : text;
+}
+
+bool is_set(const Object& object, std::string_view key) {
+  Element value;
+  return !object[key].get(value) && !value.is_null();
+}
+
+std::string as_json(const Object& object, std::string_view key) {
+  Element value;
+  return object[key].get(value) ? std::string{} : simdjson::minify(value);
+}
+
+void add_text(std::string& to, std::string_view piece, ToldSoFar& told) {
+  if (piece.empty()) return;
+  to += piece;
+  ++told.tokens;
+}
+
+void note_head(const Object& event, ToldSoFar& told) {
+  if (!told.id.empty()) return;
+  told.id = as_json(event, "id");
+  told.created = as_json(event, "created");
+  told.model = as_json(event, "model");
+}
+
+// An event of /v1/chat/completions or /v1/completions.
+void read_choices(const Object& event, Dialect dialect, ToldSoFar& told) {
+  note_head(event, told);
+  simdjson::dom::array choices;
+  if (event["choices"].get(choices)) return;
+  for (const Element one : choices) {
+    Object choice;
+    if (one.get(choice)) continue;
+    std::int64_t index = 0;
+    if (!choice["index"].get(index) && index != 0) told.obstacle = "it is several answers at once";
+    if (is_set(choice, "finish_reason")) told.ended = true;
+    if (is_set(choice, "logprobs")) told.obstacle = "it carries log probabilities";
+    told.begun = true;
+    if (dialect == Dialect::completions) {
+      add_text(told.text, text_of(choice, "text"), told);
+      continue;
+    }
+    Object delta;
+    if (choice["delta"].get(delta)) continue;
+    add_text(told.text, text_of(delta, "content"), told);
+    add_text(told.reasoning, text_of(delta, "reasoning_content"), told);
+    if (is_set(delta, "tool_calls")) told.obstacle = "it calls tools";
+  }
+}
+
+// An event of /v1/messages.
+void read_message(const Object& event, ToldSoFar& told) {
+  const std::string_view type = text_of(event, "type");
+  Object part;
+  if (type == "message_start") told.begun = true;
+  if (type == "message_delta" || type == "message_stop") told.ended = true;
+  if (type == "content_block_stop") told.block_open = false;
+  if (type == "content_block_start" && !event["content_block"].get(part)) {
+    told.block_open = true;
+    // A thought cannot be given back in this dialect, and a second block is no longer one text.
+    if (text_of(part, "type") == "tool_use") told.obstacle = "it calls tools";
+    if (text_of(part, "type") == "thinking") told.obstacle = "it holds a thought";
+    if (!told.text.empty()) told.obstacle = "it has several blocks of text";
+  }
+  if (type == "content_block_delta" && !event["delta"].get(part))
+    add_text(told.text, text_of(part, "text"), told);
+}
+
+}  // namespace
+
+std::optional<Dialect> dialect_of(std::string_view path) {
+  if (path == "/v1/chat/completions" || path == "/chat/completions") return Dialect::chat;
+  if (path == "/v1/completions") return Dialect::completions;
+  if (path == "/v1/messages") return Dialect::messages;
+  return std::nullopt;
+}
+
+void StreamSoFar::add(std::string_view bytes, bool chunked) {
+  if (!told_.obstacle.empty()) return;
+  if (chunked != chunked_) fold();
+  chunked_ = chunked;
+  bytes_ += bytes;
+  if (bytes_.size() >= fold_at_bytes) fold();
+}
+
+const ToldSoFar& StreamSoFar::told() {
+  fold();
+  return told_;
+}
+
+void StreamSoFar::fold() {
+  const std::string bytes = std::exchange(bytes_, {});
+  if (bytes.empty() || !told_.obstacle.empty()) return;
+  const std::optional<std::string> events = chunked_ ? without_chunks(bytes) : bytes;
+  if (!events || !(events->empty() || events->ends_with("\n\n"))) {
+    told_.obstacle = "an event of it is cut";
+    return;
+  }
+  net::SseReader reader;
+  if (const Result<void> fed = reader.feed(*events); !fed) {
+    told_.obstacle = fed.error().message;
+    return;
+  }
+  while (const std::optional<net::SseEvent> event = reader.next()) read_event(event->data);
+  if (told_.text.size() + told_.reasoning.size() > most_text_bytes) {
+    told_ = {.obstacle = cat("it is longer than ", bytes_text(most_text_bytes))};
+  }
+}
+
+void StreamSoFar::read_event(std::string_view data) {
+  if (data == "[DONE]") {
+    told_.ended = true;
+    return;
+  }
+  simdjson::dom::parser parser;
+  simdjson::dom::object event;
+  if (parser.parse(data.data(), data.size()).get(event)) {
+    told_.obstacle = "an event of it is no JSON";
+    return;
+  }
+  if (is_set(event, "error")) told_.ended = true;
+  if (dialect_ == Dialect::messages) {
+    read_message(event, told_);
+  } else {
+    read_choices(event, dialect_, told_);
+  }
+}
+
+}  // namespace rbee::keeper
