@@ -18,6 +18,7 @@ describe('a machine belongs to its owner first', () => {
     const stream = await pc.ask({ stream: true });
     assert.equal(stream.status, 200);
     const text = stream.text();
+    assert.equal(pc.engines().length, 1);
     pc.game();
     await pc.is('paused');
     const { reason } = await pc.now();
@@ -26,7 +27,7 @@ describe('a machine belongs to its owner first', () => {
     assert.equal((await pc.ask()).status, 503);
     const [last] = (await text).split('\n\n').slice(-2);
     assert.match(last, /was paused before this answer was whole: another program holds .*worker_lost/);
-    await until('the engine has left', () => pc.system.enginePids().length === 0);
+    await until('the engine has left', () => pc.engines().length === 0);
   });
 
   test('when the game is over the worker is back by itself', async () => {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 namespace rbee::net {
 namespace {
@@ -79,7 +80,7 @@ Result<void> send_wake_packet(const Endpoint& to, const WakePacket& packet) {
   return Error{ErrorCode::unreachable,
                cat("The packet that wakes a machine cannot be sent to ", to.text(), "."),
                {},
-               std::strerror(why)};
+               std::error_code(why, std::generic_category()).message()};
 }
 
 }  // namespace rbee::net

@@ -23,13 +23,13 @@ describe('a gaming PC', () => {
     // Longer than any game is watched before it counts: nothing may come, so there is nothing to wait for.
     await rest(12_000);
     assert.equal((await pc.now()).state, 'ready');
-    assert.equal(pc.system.enginePids().length, 1);
+    assert.equal(pc.engines().length, 1);
   });
 
   test('idle engines leave at once when a game comes', async () => {
     pc.game();
     await pc.is('paused');
-    await until('the engine has left', () => pc.system.enginePids().length === 0);
+    await until('the engine has left', () => pc.engines().length === 0);
   });
 
   test('with yield = "never" nothing gives way', async () => {

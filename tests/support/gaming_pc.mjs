@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { cudaCard, machine, pc, say } from './machine.mjs';
 import { chatBody, post } from './openai.mjs';
-import { demoFile, makeHome, Rbee, run, until } from './rbee.mjs';
+import { demoFile, makeHome, processesOf, Rbee, run, until } from './rbee.mjs';
 import { makePack } from './stand_in_pack.mjs';
 
 const uuid = 'GPU-01020304-0506-0708-090a-0b0c0d0e0f10';
@@ -50,6 +50,10 @@ export class GamingPc {
   }
   ask(more) {
     return post(this.system, '/v1/chat/completions', chatBody('demo', 'Say it.', more));
+  }
+  // The stand-in's processes: they are no llama-server by name.
+  engines() {
+    return processesOf(this.home).filter(({ command }) => /stand_in_gpu_engine/.test(command));
   }
   async now() {
     return this.system.worker(this.worker);
