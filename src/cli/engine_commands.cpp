@@ -4,6 +4,7 @@
 #include "cli/progress.h"
 #include "engine/install.h"
 #include "engine/pack.h"
+#include "hive/install_options.h"
 
 #include <nlohmann/json.hpp>
 
@@ -49,10 +50,11 @@ Result<engine::PackInfo> install(const Context& context, Backend backend) {
                                std::filesystem::absolute(context.options.from));
   }
   Progress progress(context.out, context.clock);
-  engine::InstallOptions options;
-  options.environment = context.environment.variables;
-  if (backend == Backend::rocm)
-    options.rocm_targets = device::rocm_targets(hive::probe_machine(probe_settings(context)));
+  const hive::ProbeSettings probe = probe_settings(context);
+  // Only what is made for the cards that are here needs to know them.
+  const bool looks = backend == Backend::cuda || backend == Backend::rocm;
+  engine::InstallOptions options = hive::install_options(
+      looks ? hive::probe_machine(probe) : Machine{}, backend, probe.probes, context.environment.variables);
   options.progress = [&progress](std::string_view message, int done, int total) {
     progress.update(message, static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(total));
   };

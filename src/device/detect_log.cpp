@@ -96,10 +96,11 @@ void add_libraries(const Machine& machine, std::vector<std::string>& lines) {
   });
   if (!has_cuda) return;
   if (!machine.libraries.empty()) lines.push_back(cat("✓ ", join(machine.libraries, ", "), " available"));
-  for (const char* name : {"cuBLAS", "cuDNN"}) {
-    if (std::find(machine.libraries.begin(), machine.libraries.end(), name) == machine.libraries.end())
-      lines.push_back(cat("✗ ", name, " not installed; the CUDA engine pack brings what it needs"));
-  }
+  const auto is_missing = [&found = machine.libraries](std::string_view name) {
+    return std::find(found.begin(), found.end(), name) == found.end();
+  };
+  if (is_missing("cuBLAS")) lines.emplace_back("✗ cuBLAS not installed; the CUDA engine pack needs it");
+  if (is_missing("cuDNN")) lines.emplace_back("✗ cuDNN not installed; the engine does without");
 }
 
 }  // namespace

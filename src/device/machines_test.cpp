@@ -47,6 +47,47 @@ TEST(Machines, Rtx4090Pc) {
   EXPECT_EQ(found.machine.warnings.size(), 2u) << "cuBLAS and cuDNN";
 }
 
+// Recorded on a virtual machine with driver 580.159.04, but for the UUID: no DRM, no render node, a Vulkan
+// loader whose driver is not where it looks, and CUDA counting less memory than NVML.
+TEST(Machines, H100InAVirtualMachine) {
+  DescribedMachine machine;
+  machine.pc("Intel(R) Xeon(R) Processor", 16, 126).card("0000:00:06.0", "0x10de", "0x2330", "nvidia");
+  machine.file(
+      "/proc/driver/nvidia/version",
+      "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build  (builder@)\n"
+      "GCC version:  gcc version 15.3.0 (GCC)\n");
+  machine.file("/proc/driver/nvidia/gpus/0000:00:06.0/information",
+               "Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 41\n"
+               "GPU UUID: \t GPU-01020304-0506-0708-090a-0b0c0d0e0f10\nVideo BIOS: \t 96.00.da.00.0c\n"
+               "Bus Type: \t PCIe\nDMA Size: \t 52 bits\nDMA Mask: \t 0xfffffffffffff\n"
+               "Bus Location: \t 0000:00:06.0\nDevice Minor: \t 0\nGPU Firmware: \t 580.159.04\n"
+               "GPU Excluded:\t No\n");
+  for (const char* library : {"libcudart.so.13", "libcublas.so.13", "libcublasLt.so.13", "libcudnn.so.9"})
+    machine.file(cat("/usr/local/cuda-13.0/lib64/", library), "");
+  machine.library("nvml",
+                  "driver 580.159.04\ncuda 13000\n"
+                  "gpu name=NVIDIA H100 80GB HBM3|uuid=GPU-01020304-0506-0708-090a-0b0c0d0e0f10|"
+                  "bus=00000000:00:06.0|total=85520809984|free=85017493504|cc=9.0|temp=34|power=72168|load=0|"
+                  "width=5120|clock=2619|mig=0\n");
+  machine.library("cuda",
+                  "version 13000\ngpu name=NVIDIA H100 80GB HBM3|uuid=01020304-0506-0708-090a-0b0c0d0e0f10|"
+                  "bus=0000:00:06.0|total=85017493504|cc=9.0\n");
+  const Machine found = machine.detect().machine;
+  EXPECT_EQ(summary(found),
+            "GPU-01020304-0506-0708-090a-0b0c0d0e0f10 (NVIDIA H100 80GB HBM3) discrete dedicated 80 sm_90: "
+            "CUDA 13.0 no Vulkan (libvulkan.so.1 is not there)\n");
+  const Device& card = found.devices.front();
+  EXPECT_EQ(card.memory_bytes, 85520809984u);
+  EXPECT_EQ(card.bandwidth_bytes_s, 3352320000000u);
+  EXPECT_EQ(card.power_w, 72.168);
+  EXPECT_THAT(found.libraries, ElementsAre("cuBLAS", "cuDNN"));
+  EXPECT_THAT(found.warnings, testing::IsEmpty());
+  EXPECT_THAT(cuda_capabilities(found), ElementsAre(90));
+  EXPECT_EQ(cuda_driver(found), 13000);
+  EXPECT_EQ(cuda_library_folders({.root = machine.root()}).size(), 1u);
+  EXPECT_EQ(cuda_compiler({.root = machine.root()}, ""), "");
+}
+
 TEST(Machines, OldRadeonServerWithRocm) {
   DescribedMachine machine;
   machine.pc("AMD EPYC 7302", 16, 128).card("0000:83:00.0", "0x1002", "0x66af", "amdgpu");

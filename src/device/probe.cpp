@@ -1,8 +1,10 @@
 #include "device/probe.h"
 
 #include "base/text.h"
+#include "device/cuda_toolkit.h"
 #include "device/facts_json.h"
 
+#include <unistd.h>
 #include <algorithm>
 #include <set>
 
@@ -95,6 +97,56 @@ Detection probe_here(const ProbeOptions& options) {
   if (!needs_probes(facts)) return understand(facts);
   for (const ProbeKind kind : all_probes) (void)take_facts(kind, run_probe(kind, options), facts);
   return understand(facts);
+}
+
+std::vector<std::string> cuda_library_folders(const ProbeOptions& options) {
+  const RootedFiles files(options.root);
+  std::vector<std::string> folders;
+  for (const std::string& folder : cuda_library_folders(files)) {
+    if (const auto place = files.place(folder)) folders.push_back(place->string());
+  }
+  return folders;
+}
+
+std::string cuda_compiler(const ProbeOptions& options, std::string_view path) {
+  const RootedFiles files(options.root);
+  std::vector<std::string> folders;
+  for (const std::string& folder : cuda_library_folders(files)) {
+    if (folder.ends_with("/lib64")) folders.push_back(cat(folder.substr(0, folder.rfind('/')), "/bin"));
+  }
+  for (const std::string_view folder : split(path, ':')) {
+    if (folder.starts_with('/')) folders.emplace_back(folder);
+  }
+  for (const std::string& folder : folders) {
+    const auto place = files.place(cat(folder, "/nvcc"));
+    if (place && ::access(place->c_str(), X_OK) == 0) return place->string();
+  }
+  return {};
+}
+
+std::vector<int> cuda_capabilities(const Machine& machine) {
+  std::set<int> found;
+  for (const Device& device : machine.devices) {
+    const DeviceBackend* cuda = find_backend(device, Backend::cuda);
+    if (cuda == nullptr || !cuda->usable || cuda->engine == "unsupported") continue;
+    const std::string_view architecture = device.architecture ? std::string_view(*device.architecture) : "";
+    if (!architecture.starts_with("sm_")) continue;
+    if (const auto number = parse_int<int>(architecture.substr(3))) found.insert(*number);
+  }
+  return {found.begin(), found.end()};
+}
+
+int cuda_driver(const Machine& machine) {
+  for (const Device& device : machine.devices) {
+    const DeviceBackend* cuda = find_backend(device, Backend::cuda);
+    if (cuda == nullptr || !cuda->usable || !cuda->version) continue;
+    const std::string_view text = *cuda->version;
+    const std::size_t point = text.find('.');
+    const auto major = parse_int<int>(text.substr(0, point));
+    if (!major || point == std::string_view::npos) continue;
+    return *major * 1000 + parse_int<int>(text.substr(point + 1)).value_or(0) * 10;
+  }
+  return 0;
 }
 
 std::vector<std::string> rocm_targets(const Machine& machine) {

@@ -43,6 +43,15 @@ void take_silence(ProbeKind kind, std::string_view why, MachineFacts& facts);
 // All probes one after the other in this process: for tests, with libraries that can be trusted.
 [[nodiscard]] Detection probe_here(const ProbeOptions& options);
 
+// Folders of this machine (under the root) where CUDA's own libraries may lie, best first.
+[[nodiscard]] std::vector<std::string> cuda_library_folders(const ProbeOptions& options);
+// nvcc's path, of a toolkit or of `path` (the variable PATH); empty where there is none.
+[[nodiscard]] std::string cuda_compiler(const ProbeOptions& options, std::string_view path);
+// Of the cards that CUDA can use and that its packs may know: 89 for sm_89, each once.
+[[nodiscard]] std::vector<int> cuda_capabilities(const Machine& machine);
+// The newest CUDA that the driver has: 12080 for 12.8; 0 where no card can be used.
+[[nodiscard]] int cuda_driver(const Machine& machine);
+
 // The gfx targets of the devices that ROCm can use, each once: what its engine pack is built for.
 [[nodiscard]] std::vector<std::string> rocm_targets(const Machine& machine);
 

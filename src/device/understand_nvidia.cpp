@@ -223,11 +223,15 @@ void warn_of_toolkit(const MachineFacts& facts, Machine& machine) {
   });
   machine.libraries = facts.files.nvidia.toolkits;
   if (!has_cuda) return;
-  for (const char* name : {"cuBLAS", "cuDNN"}) {
-    const auto& found = machine.libraries;
-    if (std::find(found.begin(), found.end(), name) == found.end())
-      machine.warnings.push_back(cat(name, " is not installed; the CUDA engine pack brings what it needs."));
+  const auto is_missing = [&found = machine.libraries](std::string_view name) {
+    return std::find(found.begin(), found.end(), name) == found.end();
+  };
+  if (is_missing("cuBLAS")) {
+    machine.warnings.emplace_back(
+        "cuBLAS is not installed: the CUDA engine pack needs it (`cuda-libraries-13-0` of NVIDIA's "
+        "repository); without it the card serves through Vulkan.");
   }
+  if (is_missing("cuDNN")) machine.warnings.emplace_back("cuDNN is not installed; the engine does without.");
 }
 
 }  // namespace

@@ -2,12 +2,12 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "engine/devices.h"
 #include "engine/digest.h"
 #include "engine/install_lock.h"
 #include "engine/install_steps.h"
 #include "engine/manifest.h"
 #include "engine/tool_runner.h"
+#include "engine/vendor_libraries.h"
 
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
@@ -61,7 +61,8 @@ class Installation {
         options_(options),
         plan_(plan),
         tools_(engines_ / cat("install-", lower(backend_name(backend)), ".log"),
-               tool_environment(options.environment), options.cancel) {}
+               tool_environment(options.environment), options.cancel),
+        library_folders_(all_library_folders(options.environment, options.library_folders)) {}
 
   Result<void> build_core(const fs::path& core);
   Result<void> assemble(const fs::path& core, const fs::path& place);
@@ -75,7 +76,6 @@ class Installation {
   Result<void> compile(const fs::path& source, const fs::path& build);
   Result<void> take_programs(const fs::path& bin, const fs::path& folder) const;
   Result<int> take_plugins(const PlannedPackage& package, const fs::path& folder);
-  Result<void> use_fallback_if_needed(const fs::path& folder);
 
   const fs::path engines_;
   const fs::path work_;
@@ -83,6 +83,7 @@ class Installation {
   const InstallOptions& options_;
   const PackPlan& plan_;
   ToolRunner tools_;
+  const std::vector<std::string> library_folders_;
   int fetched_ = 0;
 };
 
@@ -210,19 +211,9 @@ Result<int> Installation::take_plugins(const PlannedPackage& package, const fs::
   }
   if (taken == 0)
     return Error{ErrorCode::pack_broken, cat(package.name, "@", plan_.version, " has no plug-in.")};
+  const Result<void> linked = link_libraries(find_libraries(package.needs, library_folders_), folder);
+  if (!linked) return linked.error();
   return taken;
-}
-
-Result<void> Installation::use_fallback_if_needed(const fs::path& folder) {
-  if (plan_.fallback.empty()) return {};
-  tell(cat("Looking for ", backend_name(backend_), " devices"));
-  const auto devices = list_engine_devices((folder / "llama-server").string(), tools_.environment());
-  if (devices && !devices->empty()) return {};
-  for (const PlannedPackage& package : plan_.fallback) {
-    const Result<int> taken = take_plugins(package, folder);
-    if (!taken) return taken.error();
-  }
-  return {};
 }
 
 Result<void> Installation::assemble(const fs::path& core, const fs::path& place) {
@@ -236,8 +227,6 @@ Result<void> Installation::assemble(const fs::path& core, const fs::path& place)
     const Result<int> taken = take_plugins(package, folder);
     if (!taken) return taken.error();
   }
-  const Result<void> usable = use_fallback_if_needed(folder);
-  if (!usable) return usable.error();
   tell("Writing the engine pack");
   const Result<Manifest> sealed =
       seal(folder, {.backend = backend_, .version = plan_.version, .source = source_text()});
@@ -290,7 +279,12 @@ Result<PackInfo> install_planned(const fs::path& engines, Backend backend, const
 Result<PackInfo> install_pack(const fs::path& engines, Backend backend, const InstallOptions& options) {
   utsname system{};
   ::uname(&system);
-  const Result<PackPlan> plan = plan_pack(backend, system.sysname, system.machine, options.rocm_targets);
+  CudaHere cuda = options.cuda;
+  const std::vector<std::string> folders = all_library_folders(options.environment, options.library_folders);
+  for (const fs::path& file : find_libraries(cuda_library_names(), folders).found)
+    cuda.libraries.push_back(file.filename().string());
+  const Result<PackPlan> plan =
+      plan_pack(backend, system.sysname, system.machine, options.rocm_targets, cuda);
   if (!plan) return plan.error();
   return install_planned(engines, backend, options, *plan);
 }

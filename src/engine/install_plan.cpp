@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace rbee::engine {
 namespace {
@@ -21,8 +22,8 @@ constexpr std::uint64_t mb = 1'000'000;
 // Measured with release 3.22.1: sources with .git 210 MB, build 60 MB, package and its archive 80 MB; the
 // rest is for compilers' temporary files.
 constexpr std::uint64_t core_bytes = 700 * mb;
-// Archive, unpacked and in the pack: CPU variants 60 MB, Vulkan 130 MB; CUDA and its fallback 180 + 365 MB
-// unpacked, and their archives.
+// Archive, unpacked and in the pack: CPU variants 60 MB, Vulkan 130 MB; a CUDA plug-in up to 375 MB
+// unpacked, and its archive; one that is built takes its objects too.
 constexpr std::uint64_t cpu_bytes = 100 * mb;
 constexpr std::uint64_t vulkan_bytes = 200 * mb;
 constexpr std::uint64_t cuda_bytes = 1500 * mb;
@@ -43,6 +44,27 @@ Error no_pack(Backend backend, std::string_view why) {
                cat("Build llama.cpp with ", backend_name(backend), " yourself, then `rbee engine install ",
                    lower(backend_name(backend)), " --from DIR` takes it."),
                {}};
+}
+
+// A ready-made plug-in where one runs here, else one that is built for the cards that are here.
+Result<void> plan_cuda(const CudaHere& here, PackPlan& plan) {
+  const Result<const CudaPlugin*> chosen = choose_cuda(cuda_plugins, here);
+  if (!chosen) return chosen.error();
+  if (const CudaPlugin* plugin = *chosen) {
+    plan.plugins.push_back(planned(plugin->package, {"libggml-cuda."}));
+    plan.plugins.back().needs = {plugin->libraries.begin(), plugin->libraries.end()};
+    return {};
+  }
+  // "90-real": machine code alone, which no driver has to compile.
+  std::vector<std::string> cards;
+  for (const int capability : std::set<int>(here.capabilities.begin(), here.capabilities.end()))
+    cards.push_back(cat(capability, "-real"));
+  plan.cmake_options.emplace_back("-DGGML_CUDA=ON");
+  // Where NCCL happens to be here the plug-in would need it, and its absence later would not be told.
+  plan.cmake_options.emplace_back("-DGGML_CUDA_NCCL=OFF");
+  plan.cmake_options.push_back(cat("-DCMAKE_CUDA_ARCHITECTURES=", join(cards, ";")));
+  plan.cmake_options.push_back(cat("-DCMAKE_CUDA_COMPILER=", here.compiler));
+  return {};
 }
 
 // The programs are built without Metal: its plug-in, which has the shaders, is npm's, as on Linux.
@@ -74,7 +96,7 @@ bool takes_plugin(const PlannedPackage& package, std::string_view file) {
 }
 
 Result<PackPlan> plan_pack(Backend backend, std::string_view system, std::string_view machine,
-                           const std::vector<std::string>& rocm_targets) {
+                           const std::vector<std::string>& rocm_targets, const CudaHere& cuda) {
   if (system == "Darwin") return plan_mac(backend, machine);
   if (system != "Linux") return no_pack(backend, cat("none is published for ", system));
   PackPlan plan{.version = std::string(pack_lock_version),
@@ -98,12 +120,12 @@ Result<PackPlan> plan_pack(Backend backend, std::string_view system, std::string
       // It has the CPU variants too, the same bytes as linux-x64's: one download is enough.
       plan.plugins = {planned(locked_linux_x64_vulkan, {"libggml-cpu-", "libggml-vulkan."})};
       break;
-    case Backend::cuda:
-      plan.plugins = {planned(locked_linux_x64, {"libggml-cpu-"}),
-                      planned(locked_linux_x64_cuda, {"libggml-cuda."})};
-      // For older drivers: node-llama-cpp falls back to it in the same way.
-      plan.fallback = {planned(locked_linux_x64_cuda_ext, {"libggml-cuda."})};
+    case Backend::cuda: {
+      plan.plugins = {planned(locked_linux_x64, {"libggml-cpu-"})};
+      const Result<void> planned_too = plan_cuda(cuda, plan);
+      if (!planned_too) return planned_too.error();
       break;
+    }
     case Backend::rocm:
       // Nobody publishes ROCm plug-ins: it is built from the pack's own sources, for the GPUs that are here.
       plan.plugins = {planned(locked_linux_x64, {"libggml-cpu-"})};

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "domain/backend.h"
+#include "engine/cuda_choice.h"
 
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ struct PlannedPackage {
   // What is taken of it: the files whose names begin so and end with ".so". Never libggml-base or
   // libllama: two copies of those in one process crash it.
   std::vector<std::string> plugins = {};
+  // Libraries of the vendor's toolkit without which the plug-ins do not load, and which npm does not have
+  // (`readelf -d`): "libcudart.so.13".
+  std::vector<std::string> needs = {};
 };
 
 // Whether that file of the package is one of its plug-ins. They end with ".so" on macOS too.
@@ -25,15 +29,14 @@ struct PackPlan {
   std::string version;
   PlannedPackage source;
   std::vector<PlannedPackage> plugins;
-  // Taken in place of the last plug-in where an engine with that one lists no device of the backend.
-  std::vector<PlannedPackage> fallback = {};
   std::vector<std::string> cmake_options;
 };
 
 // `machine` as uname prints it ("x86_64"); `rocm_targets` are the gfx names that a ROCm pack is for. Fails
 // with unsupported and the way out.
 [[nodiscard]] Result<PackPlan> plan_pack(Backend backend, std::string_view system, std::string_view machine,
-                                         const std::vector<std::string>& rocm_targets = {});
+                                         const std::vector<std::string>& rocm_targets = {},
+                                         const CudaHere& cuda = {});
 
 // Of what is built: the same for all backends.
 [[nodiscard]] std::string core_folder_name(const PackPlan& plan);

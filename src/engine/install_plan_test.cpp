@@ -12,7 +12,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::vector<std::string> packages(Backend backend, std::string_view machine) {
-  const Result<PackPlan> plan = plan_pack(backend, "Linux", machine);
+  const CudaHere cuda{.libraries = cuda_library_names()};
+  const Result<PackPlan> plan = plan_pack(backend, "Linux", machine, {}, cuda);
   std::vector<std::string> names;
   if (!plan) return names;
   for (const PlannedPackage& package : plan->plugins) names.push_back(package.name);

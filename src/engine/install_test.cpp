@@ -40,6 +40,18 @@ class FakeTools {
     set_ninja("");
   }
 
+  // A plug-in that needs a library of the vendor's.
+  void plan_cuda() {
+    put_file(folder_ / "cuda/package/bins/libggml-cuda.so", "for 13");
+    plan_.plugins.push_back(publish("cuda"));
+    plan_.plugins.back().plugins = {"libggml-cuda."};
+    plan_.plugins.back().needs = {"libcudart.so.13"};
+  }
+  fs::path put_library(std::string_view name) {
+    put_file(folder_ / "toolkit" / name, "the vendor's");
+    return folder_ / "toolkit" / name;
+  }
+
   // `before`: what the build does before it makes what it should.
   void set_ninja(std::string_view before) {
     put_program(folder_ / "bin/ninja",
@@ -59,7 +71,8 @@ class FakeTools {
                                  if (on_progress_) on_progress_();
                                },
                            .cancel = &cancel_,
-                           .spare_bytes = spare_bytes_};
+                           .spare_bytes = spare_bytes_,
+                           .library_folders = {(folder_ / "toolkit").string()}};
     return install_planned(engines(), backend, options, plan_);
   }
 
@@ -108,6 +121,22 @@ TEST(Install, PackHasTheProgramsBuiltHereAndThePluginsFetched) {
   EXPECT_TRUE(verify_pack(*pack));
   EXPECT_THAT(tools.seen_, ::testing::Contains("Building llama.cpp 2/2"));
   EXPECT_EQ(tools.left().size(), 2U);  // the core and the pack
+}
+
+TEST(Install, VendorsLibrariesAreLinkedBesideThePluginThatNeedsThem) {
+  FakeTools tools;
+  tools.plan_cuda();
+  const fs::path library = tools.put_library("libcudart.so.13");
+  const Result<PackInfo> pack = tools.install(Backend::cuda);
+  ASSERT_TRUE(pack) << pack.error().message;
+  EXPECT_EQ(get_file(pack->folder / "libggml-cuda.so"), "for 13");
+  EXPECT_EQ(fs::read_symlink(pack->folder / "libcudart.so.13"), library);
+  EXPECT_TRUE(verify_pack(*pack));
+  fs::remove(library);
+  const std::vector<PackInfo> packs = list_packs(tools.engines());
+  ASSERT_EQ(packs.size(), 1u);
+  EXPECT_EQ(packs[0].state, PackState::broken);
+  EXPECT_THAT(packs[0].reason, HasSubstr(cat("'", library.string(), "' is no longer there")));
 }
 
 TEST(Install, SecondTimeDoesNothingAndAnotherBackendBuildsNothing) {

@@ -33,13 +33,26 @@ bool is_plain_name(std::string_view name) {
          name.find('\0') == std::string_view::npos;
 }
 
+// "/usr/local/cuda/lib64/libcublas.so.13" for that very library: a link out of the folder is nothing else.
+bool is_library_at(std::string_view path, std::string_view name) {
+  return path.starts_with('/') && path.ends_with(cat("/", name)) && name.starts_with("lib") &&
+         name.find(".so.") != std::string_view::npos;
+}
+
 Result<ManifestFile> file_from_json(const Json& json) {
   ManifestFile file{
       .name = get_string(json, "name").value_or(""),
       .sha256 = get_string(json, "sha256").value_or(""),
       .bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, get_int(json, "bytes").value_or(0))),
-      .link = get_string(json, "link").value_or("")};
+      .link = get_string(json, "link").value_or(""),
+      .outside = get_string(json, "outside").value_or("")};
   if (!is_plain_name(file.name)) return broken("names a file outside of its folder, or none");
+  if (!file.outside.empty()) {
+    if (!is_library_at(file.outside, file.name)) return broken(cat("lets '", file.name, "' be any file"));
+    file.link.clear();
+    file.sha256.clear();
+    return file;
+  }
   if (file.link.empty() == file.sha256.empty()) return broken(cat("has no checksum for '", file.name, "'"));
   if (!file.link.empty() && !is_plain_name(file.link))
     return broken(cat("lets '", file.name, "' leave its folder"));
@@ -65,6 +78,8 @@ Result<ManifestFile> describe(const fs::directory_entry& entry) {
   if (entry.is_symlink(failure)) {
     std::string link = fs::read_symlink(entry.path(), failure).string();
     if (failure) return io_error(cat("'", entry.path().string(), "' cannot be read"), failure.value());
+    if (is_library_at(link, name))
+      return ManifestFile{.name = name, .sha256 = {}, .outside = std::move(link)};
     return ManifestFile{.name = name, .sha256 = {}, .link = std::move(link)};
   }
   const std::uint64_t bytes = entry.file_size(failure);
@@ -100,7 +115,9 @@ Result<void> copy_bytes(const fs::path& from, const fs::path& to) {
 std::string format_manifest(const Manifest& manifest) {
   Json files = Json::array();
   for (const ManifestFile& file : manifest.files) {
-    if (file.link.empty()) {
+    if (!file.outside.empty()) {
+      files.push_back({{"name", file.name}, {"outside", file.outside}});
+    } else if (file.link.empty()) {
       files.push_back({{"name", file.name}, {"sha256", file.sha256}, {"bytes", file.bytes}});
     } else {
       files.push_back({{"name", file.name}, {"link", file.link}});

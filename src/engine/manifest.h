@@ -19,6 +19,8 @@ struct ManifestFile {
   std::string sha256;  // of a regular file
   std::uint64_t bytes = 0;
   std::string link = {};  // of a symbolic link: the name beside it that it points to
+  // Of a link to a library of this machine's that no pack carries (vendor_libraries.h): its absolute path.
+  std::string outside = {};
 };
 
 struct Manifest {

@@ -38,8 +38,10 @@ std::string missing_in(const fs::path& folder, const Manifest& manifest) {
   std::error_code failure;
   for (const ManifestFile& file : manifest.files) {
     const fs::path path = folder / file.name;
-    const bool is_there = file.link.empty() ? fs::file_size(path, failure) == file.bytes && !failure
-                                            : fs::exists(path, failure);
+    const bool is_link = !file.link.empty() || !file.outside.empty();
+    const bool is_there =
+        is_link ? fs::exists(path, failure) : fs::file_size(path, failure) == file.bytes && !failure;
+    if (!is_there && !file.outside.empty()) return cat("'", file.outside, "' is no longer there");
     if (!is_there) return cat("'", file.name, "' is missing or cut");
   }
   if (::access((folder / manifest.server).c_str(), X_OK) != 0)
@@ -193,9 +195,10 @@ Result<void> compare(const fs::path& folder, const ManifestFile& file) {
                  .hint = "`rbee engine remove BACKEND`, then `rbee engine install BACKEND`, builds it anew."};
   };
   std::error_code failure;
-  if (!file.link.empty()) {
+  const std::string& link = file.outside.empty() ? file.link : file.outside;
+  if (!link.empty()) {
     const fs::path target = fs::read_symlink(path, failure);
-    if (failure || target != file.link) return differs(cat("does not point to '", file.link, "'"));
+    if (failure || target != link) return differs(cat("does not point to '", link, "'"));
     return {};
   }
   const Result<std::string> sum = sha256_of_file(path);

@@ -166,6 +166,14 @@ TEST(Manifest, NamesThatLeaveTheFolderAreRefused) {
   EXPECT_FALSE(parse_manifest(text("../llama-server", "a", "b")));
   EXPECT_FALSE(parse_manifest(text("llama-server", "../a", "b")));
   EXPECT_FALSE(parse_manifest(text("llama-server", "a", "/etc/passwd")));
+  const auto outside = [](std::string_view file, std::string_view path) {
+    return std::string(R"({"backend":"CUDA","version":"1","server":"s","files":[{"name":")") +
+           std::string(file) + R"(","outside":")" + std::string(path) + R"("}]})";
+  };
+  EXPECT_TRUE(parse_manifest(outside("libcublas.so.13", "/usr/local/cuda/lib64/libcublas.so.13")));
+  EXPECT_FALSE(parse_manifest(outside("libcublas.so.13", "../libcublas.so.13")));
+  EXPECT_FALSE(parse_manifest(outside("libcublas.so.13", "/home/x/libother.so.1")));
+  EXPECT_FALSE(parse_manifest(outside("passwd", "/etc/passwd")));
   EXPECT_FALSE(parse_manifest("[]"));
   EXPECT_FALSE(parse_manifest("{"));
 }

@@ -7,7 +7,7 @@
 #include "device/detect_log.h"
 #include "device/memory_speed.h"
 #include "device/probe.h"
-#include "engine/install.h"
+#include "hive/install_options.h"
 #include "hive/plan_load.h"
 #include "hive/prepare_engine.h"
 #include "net/sse.h"
@@ -187,7 +187,12 @@ net::Task<Result<bool>> Agent::prove_plan(DeployRequest request, DeployPlan plan
   for (const WorkerSpec& worker : workers) {
     const Backend backend = worker.backend;
     const Result<void> installed = co_await install(backend, progress);
-    if (!installed) co_return installed.error();
+    if (!installed) {
+      // What no pack can be made for is the next backend's, where the backend was not asked for.
+      if (request.backend || installed.error().code != ErrorCode::unsupported) co_return installed.error();
+      refuse_backend(worker, installed.error());
+      co_return false;
+    }
     std::vector<std::string> ids = {worker.device_id};
     for (const WorkerDevice& other : worker.others) ids.push_back(other.id);
     for (const std::string& id : ids) {
@@ -235,14 +240,12 @@ void Agent::refuse_backend(const WorkerSpec& worker, const Error& why) {
 }
 
 net::Task<Result<void>> Agent::install(Backend backend, std::shared_ptr<Progress> progress) {
-  std::function<Result<void>()> work = [folder = options_.engines_folder, on_path = options_.server_on_path,
-                                        environment = options_.environment, cancel = cancel_installs_,
-                                        targets = device::rocm_targets(machine_), backend, &loop = loop_,
-                                        weak = std::weak_ptr(progress)]() -> Result<void> {
+  std::function<Result<void>()> work =
+      [folder = options_.engines_folder, on_path = options_.server_on_path,
+       options = install_options(machine_, backend, probe_settings().probes, options_.environment),
+       cancel = cancel_installs_, backend, &loop = loop_,
+       weak = std::weak_ptr(progress)]() mutable -> Result<void> {
     if (engine::find_pack(folder, backend, on_path)) return {};
-    engine::InstallOptions options;
-    options.environment = environment;
-    options.rocm_targets = targets;
     options.cancel = cancel.get();
     options.progress = [&loop, weak](std::string_view message, int done, int total) {
       loop.post([weak, event = progress_event(message, done, total)] {
