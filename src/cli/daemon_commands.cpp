@@ -142,8 +142,6 @@ Result<void> run_hive(const Context& context) {
   const EndSignals signals([&main_loop] { main_loop.stop(); });
   const Result<std::shared_ptr<Log>> log = open_log(context);
   if (!log) return log.error();
-  const Result<Config> config = read_config(context.paths.config_file);
-  if (!config) return config.error();
   Daemon daemon(context, *log);
   const Result<void> started = daemon.start(plan, *config);
   if (!started) return started;
