@@ -1,5 +1,5 @@
-// A stream whose engine is killed in its middle: another worker goes on with it, and the client sees one answer
-// with not a character wrong or missing. Real engines of two backends, real kills.
+// A stream whose engine is killed in its middle: another worker goes on with it, and the client sees one
+// answer with not a character wrong or missing. Real engines of two backends, real kills.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -31,7 +31,8 @@ describe('a stream whose engine is killed', () => {
     vulkan = await system.deployVulkan();
     // The CPU's engine is loaded, so that nobody waits for it.
     const { name } = await system.workerOf('CPU');
-    const asked = await post(system, '/v1/chat/completions', chatBody(model, question), { 'x-rbee-worker': name });
+    const asked = await post(system, '/v1/chat/completions', chatBody(model, question),
+      { 'x-rbee-worker': name });
     assert.equal((await asked.json()).choices[0].message.content, answer);
   });
   after(() => system?.stop());
@@ -98,8 +99,9 @@ describe('a stream whose engine is killed', () => {
     const { all, text } = await killedAfter(15, '/v1/messages', body, (event) => event.delta?.text);
     assert.equal(text, answer);
     const of = (type) => all.filter((event) => event.type === type).length;
-    assert.deepEqual(['message_start', 'content_block_start', 'content_block_stop', 'message_delta', 'message_stop']
-      .map(of), [1, 1, 1, 1, 1]);
+    const types = ['message_start', 'content_block_start', 'content_block_stop', 'message_delta',
+      'message_stop'];
+    assert.deepEqual(types.map(of), [1, 1, 1, 1, 1]);
   });
 
   test('goes on behind a plain prompt', async () => {
@@ -126,9 +128,11 @@ describe('a stream whose engine is killed', () => {
   });
 
   test('ends with an error where the configuration wants that', async () => {
-    writeFileSync(path.join(system.home, 'rbee.toml'), config.replace('[routing]', '[routing]\nresume_streams = false'));
+    const changed = config.replace('[routing]', '[routing]\nresume_streams = false');
+    writeFileSync(path.join(system.home, 'rbee.toml'), changed);
     await until('the change is taken up', () => /hold from now on/.test(system.stderr));
-    const { all } = await killedAfter(5, '/v1/chat/completions', chatBody(model, question, { stream: true }), chatText);
+    const body = chatBody(model, question, { stream: true });
+    const { all } = await killedAfter(5, '/v1/chat/completions', body, chatText);
     assert.match(all.at(-1).error.message, /was lost in the middle of this answer/);
   });
 });

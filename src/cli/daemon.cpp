@@ -86,6 +86,7 @@ void Daemon::watch_config(const Config& config) {
                                    if (keeper == nullptr) return;
                                    keeper->set_routing(changed.routing);
                                    keeper->set_models(changed.models);
+                                   keeper->set_origins(changed.allow_origins);
                                  },
                              .on_script =
                                  [keeper](ConfigWatch::Script changed) {

@@ -83,6 +83,7 @@ struct Attempt {
 struct TakeUp {
   Wire wire = {};
   std::string body;
+  Error lost = {};  // told where nobody can go on
 };
 
 struct Passage {
@@ -376,7 +377,7 @@ net::Task<bool> plan_take_up(Passage& passage, Attempt attempt, std::string work
     Result<std::string> body =
         continued_request(passage.so_far->dialect(), passage.call.body, passage.so_far->told());
     if (body) {
-      passage.take_up = TakeUp{wire, std::move(*body)};
+      passage.take_up = TakeUp{wire, std::move(*body), std::move(error)};
       co_return true;
     }
     error.message += cat(' ', body.error().message);
@@ -394,8 +395,10 @@ int jittered(int retry_after_s, Random& random) {
 // Where the answer has begun the client can only be told within it.
 net::Task<void> refuse_or_end(Passage& passage, Error error, int retry_after_s) {
   if (passage.take_up) {
-    net::Task<void> ending =
-        end_lost(passage.exchange, passage.call.api, std::move(error), passage.take_up->wire);
+    // Why its first worker was lost says more than that no other is there.
+    Error lost = passage.take_up->lost;
+    const Wire wire = passage.take_up->wire;
+    net::Task<void> ending = end_lost(passage.exchange, passage.call.api, std::move(lost), wire);
     co_await ending;
     co_return;
   }
