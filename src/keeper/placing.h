@@ -83,6 +83,8 @@ class Placing {
   [[nodiscard]] Fleet fleet_now() const;
   [[nodiscard]] ScriptWord ask_script(const Request& request);
   void keep_fleet();
+  // The scheduler gets the fleet as it is now, or soon: of thousands of workers a copy takes its time.
+  [[nodiscard]] routing::Actions tell_fleet(routing::Scheduler& scheduler, Instant now);
   template <class Event>
   void tell(const Mailbox* own, Event event);
 
@@ -95,6 +97,8 @@ class Placing {
   std::map<std::uint64_t, std::weak_ptr<Mailbox>> mailboxes_;
   std::shared_ptr<const routing::ScriptPolicy> script_;
   std::shared_ptr<const Fleet> told_fleet_;  // for the script, which is asked without the mutex
+  Instant fleet_due_ = {};                   // no copy before
+  bool fleet_stale_ = false;                 // something changed since the last one
   std::uint64_t last_id_ = 0;
   std::deque<std::pair<std::string, std::uint64_t>> names_;  // of the last requests
   bool stopped_ = false;

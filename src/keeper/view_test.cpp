@@ -3,9 +3,11 @@
 #include "keeper/admin.h"
 #include "keeper/admin_json.h"
 #include "keeper/metrics.h"
+#include "keeper/placing.h"
 #include "keeper/sleepers.h"
 #include "keeper/state_metrics.h"
 #include "keeper/trace_header.h"
+#include "routing/router.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -53,6 +55,49 @@ FleetView seen() {
 }
 
 Snapshot snapshot_of(const FleetView& view) { return {view.hives(), view.fleet(), view.models(), 1, 2}; }
+
+// A clock of a machine on which each look at it takes so long: a copy of the fleet lies between two of them.
+class SlowMachine final : public Clock {
+ public:
+  explicit SlowMachine(int look_ms) : look_us_(look_ms * 1000) {}
+  [[nodiscard]] Instant now() const override { return Instant{Milliseconds{now_us_ / 1000}}; }
+  [[nodiscard]] std::int64_t now_us() const override { return now_us_ += look_us_; }
+  [[nodiscard]] std::int64_t unix_ms() const override { return 0; }
+  void wait(int ms) { now_us_ += std::int64_t{ms} * 1000; }
+
+ private:
+  std::int64_t look_us_;
+  mutable std::int64_t now_us_ = 0;
+};
+
+// How many workers routing knows after each of three reports of another hive, and after the alarm that was
+// asked for.
+std::vector<std::size_t> known_after_reports(SlowMachine& machine) {
+  std::vector<Instant> alarms;
+  Placing placing(machine, std::make_unique<routing::Router>(routing::RouterSettings{}),
+                  {.load = [](const routing::Load&) {},
+                   .unload = [](const routing::Unload&) {},
+                   .wake_at = [&alarms](Instant time) { alarms.push_back(time); }});
+  std::vector<std::size_t> known;
+  for (const char* name : {"a", "b", "c"}) {
+    HiveReport one = report();
+    one.hive = name;
+    one.workers[0].name = cat("worker-", name);
+    placing.on_report(std::move(one), "unix:/x");
+    known.push_back(placing.snapshot().fleet.workers.size());
+  }
+  if (!alarms.empty()) machine.wait(static_cast<int>((alarms.back() - machine.now()).count()));
+  placing.on_timer();
+  known.push_back(placing.snapshot().fleet.workers.size());
+  return known;
+}
+
+TEST(Placing, CopiesOfALargeFleetWaitForEachOtherAndNoneIsForgotten) {
+  SlowMachine fast(0);
+  EXPECT_EQ(known_after_reports(fast), (std::vector<std::size_t>{1, 2, 3, 3}));
+  SlowMachine slow(20);
+  EXPECT_EQ(known_after_reports(slow), (std::vector<std::size_t>{1, 1, 1, 3}));
+}
 
 TEST(FleetView, AReportBecomesAFleet) {
   const Fleet fleet = seen().fleet();
