@@ -201,7 +201,7 @@ Result<Json> machine_json(const Snapshot& snapshot, const std::string& hive) {
   if (!found->reported) {
     return Error{ErrorCode::unreachable, cat("Hive '", hive, "' has not answered since the keeper started.")};
   }
-  Json machine = to_json(found->report.machine);
+  Json machine = to_json(machine_now(*found));
   machine["workers"] = workers_json(snapshot, {.hive = hive});
   return machine;
 }

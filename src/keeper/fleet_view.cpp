@@ -1,7 +1,10 @@
 #include "keeper/fleet_view.h"
 
+#include "base/json.h"
 #include "base/text.h"
 #include "domain/machine_figures.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -42,9 +45,8 @@ void FleetView::on_report(HiveReport report, const std::string& address, Instant
                   .report = std::move(report)};
 }
 
-void FleetView::on_figures(const std::string& hive, const Json& figures) {
-  if (const auto at = hives_.find(hive); at != hives_.end())
-    take_machine_figures(figures, at->second.report.machine);
+void FleetView::on_figures(const std::string& hive, std::string figures) {
+  if (const auto at = hives_.find(hive); at != hives_.end()) at->second.figures = std::move(figures);
 }
 
 void FleetView::on_seen(const std::string& hive, Instant now) {
@@ -67,6 +69,14 @@ void FleetView::on_state(const std::string& hive, HiveState state) {
 void FleetView::on_unfit(const std::string& hive, std::string why) {
   remember(hive, "", {});
   hives_.at(hive).reason = std::move(why);
+}
+
+Machine machine_now(const HiveView& hive) {
+  Machine machine = hive.report.machine;
+  if (hive.figures.empty()) return machine;
+  const Result<Json> figures = parse_json(hive.figures);
+  if (figures && figures->is_object()) take_machine_figures(*figures, machine);
+  return machine;
 }
 
 std::vector<HiveView> FleetView::hives() const {

@@ -21,7 +21,8 @@ struct HiveView {
   bool reported = false;              // by this process, not only remembered
   std::string reason = {};            // why it cannot be followed, where it is there
   Instant last_seen = {};
-  HiveReport report = {};  // of a hive that is only remembered: its models
+  HiveReport report = {};    // of a hive that is only remembered: its models
+  std::string figures = {};  // newer than the report, and not read into its machine yet
 
   // It can be asked, though it may be slow to answer.
   [[nodiscard]] bool answers() const { return state == HiveState::up || state == HiveState::suspect; }
@@ -30,13 +31,16 @@ struct HiveView {
   }
 };
 
+// Its machine with the newest figures; what is no figures changes nothing.
+[[nodiscard]] Machine machine_now(const HiveView& hive);
+
 class FleetView {
  public:
   // One that was known in an earlier life: its models can be named, and nobody serves them yet.
   void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models,
                 std::vector<std::string> mac_addresses = {});
   void on_report(HiveReport report, const std::string& address, Instant now);
-  void on_figures(const std::string& hive, const Json& figures);
+  void on_figures(const std::string& hive, std::string figures);
   void on_seen(const std::string& hive, Instant now);
   // Of one that is gone the workers stay as gone, with the reason; its engines do not.
   void on_state(const std::string& hive, HiveState state);

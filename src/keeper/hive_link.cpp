@@ -89,7 +89,7 @@ net::Task<bool> HiveLink::listen_once() {
     while (good) {
       const std::optional<net::SseEvent> event = reader.next();
       if (!event) break;
-      if (event->event == "figures" && heard) take_figures(event->data);
+      if (event->event == "figures" && heard) events_.on_figures(name_, event->data);
       if (event->event != "report") continue;
       good = take(event->event, event->data);
       heard = heard || good;
@@ -107,11 +107,6 @@ void HiveLink::tell_why(const Error& error) {
   if (error.code == ErrorCode::unreachable || error.code == ErrorCode::timed_out) return;
   if (std::exchange(told_, error.message) == error.message) return;
   log_->warning(cat("Hive '", hive_, "' cannot be followed: ", error.message, " ", hint_of(error)));
-}
-
-void HiveLink::take_figures(std::string_view data) {
-  const Result<Json> json = parse_json(data);
-  if (json && json->is_object()) events_.on_figures(name_, *json);
 }
 
 bool HiveLink::take(std::string_view event, std::string_view data) {

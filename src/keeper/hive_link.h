@@ -25,8 +25,9 @@ class HiveLink : public std::enable_shared_from_this<HiveLink> {
   // `hive` is what `connections` calls it, `name` its own.
   struct Events {
     std::function<void(const std::string& hive, HiveReport)> on_report;
-    // What changes of its machine from second to second (domain/machine_figures.h).
-    std::function<void(const std::string& name, const Json& figures)> on_figures;
+    // What changes of its machine from second to second (domain/machine_figures.h), as JSON that is not read
+    // yet: of a thousand hives somebody looks at one.
+    std::function<void(const std::string& name, std::string figures)> on_figures;
     std::function<void(const std::string& hive)> on_heard;   // a byte, after a report
     std::function<void(const std::string& hive)> on_broken;  // its events have ended
     // It is there, and cannot be followed: its version differs, or it belongs to another keeper.
@@ -51,7 +52,6 @@ class HiveLink : public std::enable_shared_from_this<HiveLink> {
            std::shared_ptr<Log> log, Settings settings, Events events);
   static net::Task<void> follow(std::shared_ptr<HiveLink> self);
   net::Task<bool> listen_once();
-  void take_figures(std::string_view data);
   [[nodiscard]] bool take(std::string_view event, std::string_view data);
   [[nodiscard]] std::string where() const;
   void tell_why(const Error& error);

@@ -29,6 +29,8 @@ namespace {
 // The hive only takes the errand down: it answers before the load begins.
 constexpr Milliseconds hive_answers_within{10'000};
 constexpr Milliseconds between_cares{1'000};
+// For each ms that such a look takes: of 10,000 workers a copy is made for it. Models stay for minutes.
+constexpr int rest_per_care = 200;
 
 net::Task<void> turn_away(std::shared_ptr<Core> core, net::Exchange& exchange, Error error) {
   core->metrics.refused(info(error.code).name);
@@ -146,16 +148,19 @@ net::Task<void> preload(std::shared_ptr<Core> core, net::Loop& loop, std::string
 
 // Once a second: engines that nobody needs go, models that are to be there come. Ends with the core.
 net::Task<void> care_for_models(std::weak_ptr<Core> weak, net::Loop& loop) {
+  Milliseconds took{0};
   while (true) {
-    net::Task<void> resting = net::sleep_for(loop, between_cares);
+    net::Task<void> resting = net::sleep_for(loop, std::max(between_cares, took * rest_per_care));
     co_await resting;
     const std::shared_ptr<Core> core = weak.lock();
     if (!core) co_return;
+    const Instant begun = core->clock.now();
     const Fleet fleet = core->placing->fleet();
     ModelCare::ToDo todo = core->care.look(core->clock.now(), fleet, *core->models);
     for (routing::Unload& unload : todo.unload)
       loop.spawn(ask_unload(core, loop, std::move(unload), "was idle for its keep_alive"));
     for (std::string& name : todo.preload) loop.spawn(preload(core, loop, std::move(name)));
+    took = core->clock.now() - begun;
   }
 }
 
@@ -256,8 +261,9 @@ Links::Events Keeper::Impl::hive_events(const std::string& known_as) const {
             core->state->saw_hive(report, address, core->clock.unix_ms());
             core->placing->on_report(std::move(report), address);
           },
-      .on_figures = [core = core](const std::string& hive,
-                                  const Json& figures) { core->placing->on_figures(hive, figures); },
+      .on_figures = [core = core](
+                        const std::string& hive,
+                        std::string figures) { core->placing->on_figures(hive, std::move(figures)); },
       .on_heard = [core = core, name] { core->placing->on_seen(*name); },
       .on_state =
           [core = core, name](HiveState state) {

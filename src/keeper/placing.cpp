@@ -119,9 +119,9 @@ void Placing::on_report(HiveReport report, const std::string& address) {
 }
 
 // Nothing is placed by them.
-void Placing::on_figures(const std::string& hive, const Json& figures) {
+void Placing::on_figures(const std::string& hive, std::string figures) {
   const std::scoped_lock lock(mutex_);
-  view_.on_figures(hive, figures);
+  view_.on_figures(hive, std::move(figures));
 }
 
 void Placing::on_seen(const std::string& hive) {

@@ -99,6 +99,20 @@ TEST(Placing, CopiesOfALargeFleetWaitForEachOtherAndNoneIsForgotten) {
   EXPECT_EQ(known_after_reports(slow), (std::vector<std::size_t>{1, 1, 1, 3}));
 }
 
+TEST(FleetView, FiguresAreReadWhenSomebodyLooksAndNonsenseChangesNothing) {
+  FleetView view;
+  HiveReport one = report();
+  one.machine.cpu.available_bytes = 7;
+  view.on_report(std::move(one), "unix:/x", at(100));
+  view.on_figures("box", R"({"available_bytes":9})");
+  view.on_figures("nobody", R"({"available_bytes":1})");
+  EXPECT_EQ(machine_now(*view.hive("box")).cpu.available_bytes, 9u);
+  for (const char* nonsense : {"", "[]", "{"}) {
+    view.on_figures("box", nonsense);
+    EXPECT_EQ(machine_now(*view.hive("box")).cpu.available_bytes, 7u) << nonsense;
+  }
+}
+
 TEST(FleetView, AReportBecomesAFleet) {
   const Fleet fleet = seen().fleet();
   ASSERT_EQ(fleet.workers.size(), 1u);
