@@ -61,8 +61,9 @@ class Pointed {
   T*& place_;
 };
 
-// cut: the client has part of the answer, and another engine may go on with it.
-enum class Step { done, lost, not_ready, too_small, cut };
+// cut: the client has part of the answer, and another engine may go on with it. grows: its engine starts anew
+// with more context.
+enum class Step { done, lost, not_ready, too_small, cut, grows };
 
 // An answer that is kept while it is not clear whether the client gets it.
 struct Kept {
@@ -459,58 +460,74 @@ net::Task<bool> wake_for(Passage& passage, const Error& refusal) {
   co_return woken == Woken::there;
 }
 
+// Whether it is asked anew: a machine that has its model was woken.
+net::Task<bool> take_refusal_of_all(Passage& passage, Placing::Ticket& ticket, routing::Refuse no,
+                                    Ended& ended) {
+  net::Task<bool> waking = wake_for(passage, no.error);
+  const bool woken = co_await waking;
+  if (woken) {
+    ticket.ask(request_of(passage.call), passage.id);
+    co_return true;
+  }
+  if (passage.ride->gone) co_return false;
+  ended.outcome = Outcome::refused;
+  tell_of_refusal(passage, no.error);
+  const int retry_after_s = passage.woke ? retry_after_wake_s : no.retry_after_s;
+  net::Task<void> refusing = refuse_or_end(passage, std::move(no.error), retry_after_s);
+  co_await refusing;
+  co_return false;
+}
+
+// Asks the chosen engine; one whose context is too small for it may start anew with more: then the request is
+// not ready for it yet.
+net::Task<Attempt> try_engine(Passage& passage, FleetEngine chosen) {
+  if (passage.call.num_ctx > chosen.context && !passage.grown) {
+    net::Task<bool> growing = grow(passage, chosen, passage.call.num_ctx);
+    const bool comes = co_await growing;
+    if (comes) co_return Attempt{.step = Step::grows};
+  }
+  ModelCare& care = passage.core->care;
+  care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
+  net::Task<Attempt> asking = passage.take_up ? go_on(passage, chosen) : ask_engine(passage, chosen);
+  Attempt attempt = co_await asking;
+  care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
+  if (attempt.step == Step::too_small) {
+    net::Task<bool> growing = grow(passage, chosen, attempt.tokens);
+    const bool comes = co_await growing;
+    if (comes) co_return Attempt{.step = Step::grows};
+    net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen.worker);
+    attempt = co_await passing;
+  }
+  account(passage, attempt, chosen.worker);
+  if (attempt.step == Step::cut) {
+    net::Task<bool> planning = plan_take_up(passage, attempt, chosen.worker);
+    const bool goes_on = co_await planning;
+    if (!goes_on) attempt.step = Step::done;
+  }
+  co_return attempt;
+}
+
 net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
   Ended ended;
   while (true) {
     std::optional<Decision> decision = co_await ticket.wait();
     if (!decision) break;
-    if (const auto* no = std::get_if<routing::Refuse>(&*decision)) {
-      net::Task<bool> waking = wake_for(passage, no->error);
-      const bool woken = co_await waking;
-      if (woken) {
-        ticket.ask(request_of(passage.call), passage.id);
-        continue;
-      }
-      if (passage.ride->gone) break;
-      ended.outcome = Outcome::refused;
-      tell_of_refusal(passage, no->error);
-      const int retry_after_s = passage.woke ? retry_after_wake_s : no->retry_after_s;
-      net::Task<void> refusing = refuse_or_end(passage, no->error, retry_after_s);
-      co_await refusing;
-      break;
+    if (auto* no = std::get_if<routing::Refuse>(&*decision)) {
+      net::Task<bool> refusing = take_refusal_of_all(passage, ticket, std::move(*no), ended);
+      const bool again = co_await refusing;
+      if (!again) break;
+      continue;
     }
     const auto& send = std::get<routing::Send>(*decision);
     const FleetEngine chosen = *send.engine;
     ended.worker = chosen.worker;
     ended.predicted_s = send.predicted.own();
     passage.core->metrics.placed(passage.model_label, chosen.worker, send.waited_s);
-    if (passage.call.num_ctx > chosen.context && !passage.grown) {
-      net::Task<bool> growing = grow(passage, chosen, passage.call.num_ctx);
-      const bool comes = co_await growing;
-      if (comes) {
-        ticket.give_back(routing::Returned::lost);
-        continue;
-      }
-    }
-    passage.core->care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
-    net::Task<Attempt> asking = passage.take_up ? go_on(passage, chosen) : ask_engine(passage, chosen);
-    Attempt attempt = co_await asking;
-    passage.core->care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
-    if (attempt.step == Step::too_small) {
-      net::Task<bool> growing = grow(passage, chosen, attempt.tokens);
-      const bool comes = co_await growing;
-      if (comes) {
-        ticket.give_back(routing::Returned::lost);
-        continue;
-      }
-      net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen.worker);
-      attempt = co_await passing;
-    }
-    account(passage, attempt, chosen.worker);
-    if (attempt.step == Step::cut) {
-      net::Task<bool> planning = plan_take_up(passage, attempt, chosen.worker);
-      const bool goes_on = co_await planning;
-      if (!goes_on) attempt.step = Step::done;
+    net::Task<Attempt> trying = try_engine(passage, chosen);
+    const Attempt attempt = co_await trying;
+    if (attempt.step == Step::grows) {
+      ticket.give_back(routing::Returned::lost);
+      continue;
     }
     ended.outcome = attempt.outcome;
     ended.tokens = attempt.relayed.usage.tokens;

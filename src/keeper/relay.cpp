@@ -35,6 +35,19 @@ bool is_event_stream(const net::ClientExchange& from) {
   return from.head().headers.find("Content-Type").value_or("").starts_with("text/event-stream");
 }
 
+// The answer's head goes out with its first piece.
+net::Task<Result<void>> start_once(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
+                                   bool raw) {
+  if (to.started()) co_return Result<void>();
+  if (job.on_first) job.on_first();
+  net::Headers headers = answer_headers(from, job.added, raw);
+  const int status = from.head().status;
+  net::Task<Result<void>> starting =
+      raw ? to.start_raw(status, std::move(headers)) : to.start(status, std::move(headers));
+  const Result<void> started = co_await starting;
+  co_return started;
+}
+
 }  // namespace
 
 net::Task<void> end_lost(net::Exchange& to, Api api, Error error, Wire wire) {
@@ -111,17 +124,11 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
       net::Task<void> preparing = job.before_piece(piece->bytes);
       co_await preparing;
     }
-    if (!to.started()) {
-      if (job.on_first) job.on_first();
-      net::Headers headers = answer_headers(from, job.added, raw);
-      const int status = from.head().status;
-      net::Task<Result<void>> starting =
-          raw ? to.start_raw(status, std::move(headers)) : to.start(status, std::move(headers));
-      const Result<void> started = co_await starting;
-      if (!started) {
-        relayed.end = RelayEnd::client_gone;
-        break;
-      }
+    net::Task<Result<void>> starting = start_once(to, from, job, raw);
+    const Result<void> started = co_await starting;
+    if (!started) {
+      relayed.end = RelayEnd::client_gone;
+      break;
     }
     usage.pass(piece->bytes);
     relayed.bytes += piece->bytes.size();
