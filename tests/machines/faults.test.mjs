@@ -182,7 +182,7 @@ describe('between machines', () => {
   });
 
   // A keeper on loopback cannot be dialled, so the address is given by hand, over the key that is known; that
-  // a hive tells it by itself is in dials.test.mjs.
+  // a hive which starts with another one tells it by itself is in dials.test.mjs.
   test('a machine that has got another address is added again, and is the same one', async () => {
     const engines = mac.enginePids();
     mac.moveTo('192.168.1.151');

@@ -51,8 +51,8 @@ export class House {
     const fromHouse = (...rule) => router.sync('ip', 'rule', 'add', 'iif', 'eth0', ...rule);
     fromHouse('ipproto', 'tcp', 'sport', `${dials}`, 'pref', '10', 'lookup', 'main');
     fromHouse('pref', '20', 'blackhole');
-    machine.gateway = gateway;
     machine.useCable();
+    machine.sync('ip', 'route', 'add', 'default', 'via', gateway);
     const network = address.replace(/\d+$/, '0/24');
     for (const one of this.machines)
       if (one !== router && one !== machine) one.sync('ip', 'route', 'add', network, 'via', at);
@@ -118,7 +118,6 @@ class Machine {
     this.sync('ip', 'addr', 'add', `${this.address}/24`, 'dev', 'eth0');
     this.sync('ip', 'link', 'set', 'eth0', 'up');
     this.sync('ip', 'link', 'set', 'lo', 'up');
-    if (this.gateway) this.sync('ip', 'route', 'add', 'default', 'via', this.gateway);
   }
   pullCable() {
     inHouse('ip', 'link', 'set', this.cable, 'down');
@@ -129,8 +128,8 @@ class Machine {
   // What a router does that gives it another address.
   moveTo(address) {
     this.sync('ip', 'addr', 'del', `${this.address}/24`, 'dev', 'eth0');
+    this.sync('ip', 'addr', 'add', `${address}/24`, 'dev', 'eth0');
     this.address = address;
-    this.useCable();
   }
 
   // Its rbee.toml.
