@@ -1,7 +1,7 @@
 // The example of the seed, as typed: four machines of four kinds in one house, real engines on each, become
 // one system, and requests go where its routing says.
 import assert from 'node:assert/strict';
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { bigModel } from '../support/big_header.mjs';
@@ -47,8 +47,7 @@ describe('the seed', () => {
   before(async () => {
     house = new House();
     ({ keeper, machines } = await seedMachines(house));
-    mkdirSync(path.join(keeper.home, '.config/rbee'), { recursive: true });
-    writeFileSync(path.join(keeper.home, '.config/rbee/rbee.toml'), routing);
+    keeper.configure(routing);
     await Promise.all(Object.values(machines).map((machine) => machine.startHive()));
     await keeper.startKeeper();
   });

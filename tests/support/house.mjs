@@ -6,7 +6,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { folders as described } from './machine.mjs';
-import { program, root, until } from './rbee.mjs';
+import { isAlive, program, root, until } from './rbee.mjs';
 
 const inHouse = (...command) => execFileSync('nsenter', ['-t', '1', '-n', ...command]);
 const quiet = { NO_COLOR: '1', LC_ALL: 'C.UTF-8', PATH: process.env.PATH };
@@ -31,6 +31,31 @@ export class House {
     else await machine.switchOn();
     machine.plugIn(this.machines.length);
     this.machines.push(machine);
+    return machine;
+  }
+
+  // A machine of a network of its own, behind a router as of a provider: what it dials in the house goes out
+  // and is answered, and nothing else from the house comes in. `dials`: the port that it may have answers of.
+  // Without address translation, which would need a netfilter program here; the house is told the way back.
+  async behindRouter(name, address, { router: at, dials }) {
+    const router = await this.machine('router', at);
+    const machine = new Machine(this, name, address, {});
+    await machine.switchOn();
+    this.machines.push(machine);
+    router.sync('ip', 'link', 'add', 'inside', 'type', 'veth', 'peer', 'name', 'eth0', 'netns',
+      `${machine.pid}`);
+    const gateway = address.replace(/\d+$/, '1');
+    router.sync('ip', 'addr', 'add', `${gateway}/24`, 'dev', 'inside');
+    router.sync('ip', 'link', 'set', 'inside', 'up');
+    router.sync('sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward');
+    const fromHouse = (...rule) => router.sync('ip', 'rule', 'add', 'iif', 'eth0', ...rule);
+    fromHouse('ipproto', 'tcp', 'sport', `${dials}`, 'pref', '10', 'lookup', 'main');
+    fromHouse('pref', '20', 'blackhole');
+    machine.useCable();
+    machine.sync('ip', 'route', 'add', 'default', 'via', gateway);
+    const network = address.replace(/\d+$/, '0/24');
+    for (const one of this.machines)
+      if (one !== router && one !== machine) one.sync('ip', 'route', 'add', network, 'via', at);
     return machine;
   }
 
@@ -87,6 +112,9 @@ class Machine {
     this.cable = `cable${number}`;
     inHouse('ip', 'link', 'add', this.cable, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', `${this.pid}`);
     inHouse('ip', 'link', 'set', this.cable, 'master', 'br0', 'up');
+    this.useCable();
+  }
+  useCable() {
     this.sync('ip', 'addr', 'add', `${this.address}/24`, 'dev', 'eth0');
     this.sync('ip', 'link', 'set', 'eth0', 'up');
     this.sync('ip', 'link', 'set', 'lo', 'up');
@@ -102,6 +130,13 @@ class Machine {
     this.sync('ip', 'addr', 'del', `${this.address}/24`, 'dev', 'eth0');
     this.sync('ip', 'addr', 'add', `${address}/24`, 'dev', 'eth0');
     this.address = address;
+  }
+
+  // Its rbee.toml.
+  configure(text) {
+    const folder = path.join(this.home, '.config/rbee');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(folder, 'rbee.toml'), text);
   }
 
   #inside(command) {
@@ -180,6 +215,26 @@ class Machine {
         return false;
       }
     });
+  }
+  // Its engines run for a millisecond at a time and rest that long in between, until the function that this
+  // gives is called: an answer of some 60 tokens lasts long enough for something to happen in its middle.
+  slowEngines(rest_ms) {
+    const pids = this.enginePids();
+    const tell = (signal) => pids.filter(isAlive).forEach((pid) => process.kill(pid, signal));
+    let slow = true;
+    const turn = () => {
+      if (!slow) return;
+      tell('SIGSTOP');
+      setTimeout(() => {
+        tell('SIGCONT');
+        setTimeout(turn, 1);
+      }, rest_ms);
+    };
+    turn();
+    return () => {
+      slow = false;
+      tell('SIGCONT');
+    };
   }
 }
 

@@ -57,6 +57,24 @@ export async function readStream(answer, onEvent = async () => {}) {
   return result;
 }
 
+// A streamed answer of which `pieces` events have come; `ended` is what readStream() gives, and
+// `longest_gap_ms` the longest time between two of the events that came since.
+export async function begunStream(system, body, { headers = {}, pieces = 4 } = {}) {
+  const answer = await post(system, '/v1/chat/completions', { ...body, stream: true }, headers);
+  if (answer.status !== 200) throw new Error(`${answer.status} ${await answer.text()}`);
+  const stream = { worker: answer.headers.get('x-rbee-worker'), longest_gap_ms: 0 };
+  let last;
+  await new Promise((begun) => {
+    stream.ended = readStream(answer, async (event, { chunks }) => {
+      const now = performance.now();
+      if (chunks > pieces) stream.longest_gap_ms = Math.max(stream.longest_gap_ms, now - last);
+      last = now;
+      if (chunks === pieces) begun();
+    }).finally(begun);
+  });
+  return stream;
+}
+
 export async function chatStream(system, model, question, { worker, signal, onEvent } = {}) {
   const answer = await fetch(`${system.address}/v1/chat/completions`, {
     ...json(chatBody(model, question, { stream: true }), withWorker(worker)),

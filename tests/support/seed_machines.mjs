@@ -88,11 +88,18 @@ async function startHub(house) {
   return hub;
 }
 
+// Gives a machine of the house its hardware, and an engine pack for it.
+export async function equip(machine, as) {
+  Object.assign(machine.env, environmentOf(machine.home, as));
+  const [backend, ...device] = as.pack;
+  await machine.does(['engine', 'install', backend, '--from', makeFrontPack(machine.home, ...device)]);
+}
+
 export async function seedMachines(house, names = Object.keys(hardware)) {
   const keeper = await house.machine('keeper', '192.168.1.10', { own: true });
   keeper.env.HF_ENDPOINT = hubUrl;
-  keeper.startKeeper = async () => {
-    keeper.keeper = keeper.start([program, 'keeper']);
+  keeper.startKeeper = async (...words) => {
+    keeper.keeper = keeper.start([program, 'keeper', ...words]);
     await until('the keeper is ready', async () => {
       if (keeper.keeper.over) throw new Error(`the keeper has ended: ${keeper.keeper.said}`);
       const ready = await fetch('http://127.0.0.1:7833/readyz').catch(() => null);
@@ -105,9 +112,7 @@ export async function seedMachines(house, names = Object.keys(hardware)) {
   for (const [name, index] of names.map((one) => [one, Object.keys(hardware).indexOf(one)])) {
     const machine = await house.machine(name, `192.168.1.${100 + index}`);
     hub.isReachedFrom(machine);
-    Object.assign(machine.env, environmentOf(machine.home, hardware[name]));
-    const [backend, ...device] = hardware[name].pack;
-    await machine.does(['engine', 'install', backend, '--from', makeFrontPack(machine.home, ...device)]);
+    await equip(machine, hardware[name]);
     machines[name] = machine;
   }
   return { keeper, hub, machines };
