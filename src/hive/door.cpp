@@ -14,8 +14,8 @@ namespace {
 
 // Both files have some hundred bytes.
 constexpr std::size_t largest_trust_bytes = 65536;
-// What was sent to the keeper over a connection that this hive dialled: several heartbeats.
-constexpr Milliseconds lent_is_lost_after{5'000};
+// What the keeper has not acknowledged for so long, several heartbeats, will not arrive.
+constexpr Milliseconds is_lost_after{5'000};
 
 Error stranger(const std::string& hive, bool has_keeper) {
   return Error{
@@ -97,6 +97,9 @@ Result<void> Door::start() {
 
 Result<void> Door::listen(std::shared_ptr<const net::TlsContext> tls) {
   net::ServerOptions server_options;
+  // A keeper's event stream to an address that this machine has no more stands still for minutes else, and
+  // nobody would dial from the new one.
+  server_options.lost_after = is_lost_after;
   server_options.tls = std::move(tls);
   net::Handler handler = [weak = weak_from_this()](net::Exchange& exchange) {
     return handle(weak.lock(), exchange);
@@ -147,7 +150,7 @@ Dialler::Inside Door::for_dialler() {
           [weak](net::Stream stream, std::string rest, std::function<void()> taken) {
             const auto self = weak.lock();
             if (!self || self->closed_) return;
-            stream.lose_after(lent_is_lost_after);
+            stream.lose_after(is_lost_after);
             self->server_->adopt(self->loop_, std::move(stream), std::move(rest), std::move(taken));
           },
       .let_in =

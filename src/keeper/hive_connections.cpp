@@ -176,11 +176,13 @@ net::Task<Result<net::Stream>> HiveConnections::open(std::shared_ptr<HiveConnect
   const HiveWay way = self->way(hive);
   if (!way.is_known) co_return no_way(hive);
   net::Endpoint to = way.endpoint;
+  const bool to_unix = to.is_unix();
   net::Secure secure = way.secure;
   net::Task<Result<net::Stream>> opening =
       way.lent ? borrow(self, loop, hive, std::min(within, lent_within))
                : net::connect_secure(loop, std::move(to), std::move(secure), within);
   Result<net::Stream> stream = co_await opening;
+  if (stream && !to_unix) stream->lose_after(lost_after);
   co_return std::move(stream);
 }
 

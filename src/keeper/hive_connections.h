@@ -46,6 +46,8 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
 
   // A hive that lends keeps spare ones and dials the next when one is taken: a round trip or two.
   static constexpr Milliseconds lent_within{5'000};
+  // What a hive has not acknowledged for so long will not arrive: its address is another one by now.
+  static constexpr Milliseconds lost_after{5'000};
 
   // `loops`: all that will ever ask; lent connections lie ready on the first.
   explicit HiveConnections(std::vector<net::Loop*> loops);

@@ -124,6 +124,8 @@ void HttpServer::Impl::accept() {
                           // Handed over whole: a reference that stayed here could be the last, and die on the
                           // wrong thread.
                           Stream stream(std::move(impl));
+                          if (self->options.lost_after > Milliseconds{0})
+                            stream.lose_after(self->options.lost_after);
                           loop->spawn(serve(self, index, std::move(stream), {}, {}));
                           self->accept();
                         });

@@ -28,6 +28,7 @@ struct ServerOptions {
   Milliseconds idle_keep_alive{75'000};  // as nginx
   Milliseconds write_silence{120'000};   // a client that reads nothing
   std::size_t most_connections = 4096;   // beyond: 503 and close
+  Milliseconds lost_after{0};            // Stream::lose_after of each connection; 0: as the system has it
   // Writes an error in the form of the API of that path; by default {"error": {"code", "message", "hint"}}.
   std::function<std::string(std::string_view path, const Error& error)> error_body = {};
 };
