@@ -1,4 +1,4 @@
-// Hives that come to their keeper: one behind a router that lets nobody in, and one that starts with another
+// Hives that come to their keeper: one behind a router that lets nobody in, and one that has got another
 // address and says so itself.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -86,6 +86,18 @@ describe('hives that dial', () => {
     await until('it is up', () => isUp('laptop'));
     t.diagnostic(`back ${Date.now() - began} ms after the keeper's start`);
     assert.equal(await ask('laptop'), answer);
+    assert.deepEqual(laptop.enginePids(), engines);
+  });
+
+  // Its spare connections may carry it over before it would count as gone.
+  test('it goes on with its engine when its own network gives it another address', async (t) => {
+    const engines = laptop.enginePids();
+    const began = Date.now();
+    laptop.moveTo('10.0.0.3');
+    laptop.sync('ip', 'route', 'replace', 'default', 'via', '10.0.0.1');
+    await until('it answers from there', async () => laptop.sync('ss', '-tn').includes(' 10.0.0.3:') &&
+      await isUp('laptop') && await ask('laptop') === answer);
+    t.diagnostic(`answered from its new address ${Date.now() - began} ms after the change`);
     assert.deepEqual(laptop.enginePids(), engines);
   });
 
