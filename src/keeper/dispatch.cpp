@@ -172,7 +172,11 @@ net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, co
   Passage* at = &passage;
   job.when_lost = [at, worker] { return lost_error(*at->core, worker); };
   job.on_first = [at] {
-    if (!at->take_up) at->core->metrics.first_byte(at->seconds());
+    if (at->take_up) {
+      at->core->metrics.resumed();
+    } else {
+      at->core->metrics.first_byte(at->seconds());
+    }
     // A body that is not streamed comes whole, at its end: that says nothing of when its prompt was read.
     if (at->call.stream && at->ride->ticket != nullptr) at->ride->ticket->answered();
   };
@@ -361,7 +365,6 @@ net::Task<Attempt> go_on(Passage& passage, FleetEngine chosen) {
   net::Task<Attempt> asking = ask_engine(passage, chosen);
   Attempt attempt = co_await asking;
   if (attempt.step == Step::done && attempt.outcome == Outcome::ok) {
-    passage.core->metrics.resumed();
     passage.core->log->info(cat("Request ", passage.id, " went on with worker '", chosen.worker, "' after ",
                                 told.tokens, " tokens."));
   }
