@@ -1,40 +1,13 @@
 // A hive that is no part of the keeper's home: let in by its token over TLS, used, lost, back, and let out.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { FarHive } from './support/far_hive.mjs';
 import { chatBody, post } from './support/openai.mjs';
-import { answers, demoFile, makeHome, processesOf, program, Rbee, removeHome, root, run, until }
-  from './support/rbee.mjs';
+import { answers, demoFile, Rbee, run, until } from './support/rbee.mjs';
 
 const [{ question, answer }] = answers;
-
-// `rbee hive --listen` in a home of its own, as on another machine.
-class Hive {
-  home = makeHome();
-  ended = null;
-  async start(listen = '127.0.0.1:0') {
-    this.ended = null;
-    const env = { ...process.env, RBEE_HOME: this.home, NO_COLOR: '1' };
-    const args = ['hive', '--listen', listen, '--name', 'box'];
-    this.child = spawn(program, args, { env, cwd: root, stdio: 'ignore' });
-    this.child.on('exit', (code) => (this.ended = code ?? 'killed'));
-    const file = path.join(this.home, 'hive/address');
-    await until('the hive listens', () => existsSync(file) && /:\d+$/.test(readFileSync(file, 'utf8')));
-    this.address = readFileSync(file, 'utf8');
-  }
-  async token(...more) {
-    const result = await run(this.home, ['hive', 'token', ...more]);
-    assert.equal(result.code, 0, result.stderr);
-    return result.stdout.trim();
-  }
-  async end(signal) {
-    if (this.ended === null) this.child.kill(signal);
-    await until('the hive has ended', () => this.ended !== null);
-    await until('its engines too', () => processesOf(this.home).length === 0);
-  }
-}
 
 describe('a hive of another machine', () => {
   let system, hive;
@@ -45,12 +18,11 @@ describe('a hive of another machine', () => {
   const answered = async () => (await (await ask()).json()).choices?.[0].message.content;
 
   before(async () => {
-    hive = new Hive();
+    hive = new FarHive();
     [system] = await Promise.all([Rbee.start({ demo: false }), hive.start()]);
   });
   after(async () => {
-    await hive.end('SIGTERM');
-    removeHome(hive.home);
+    await hive.remove();
     await system?.stop();
   });
 

@@ -1,11 +1,11 @@
 #include "keeper/stream_so_far.h"
 
 #include "base/text.h"
+#include "net/http.h"
 #include "net/sse.h"
 
 #include <simdjson.h>
 
-#include <charconv>
 #include <utility>
 
 namespace rbee::keeper {
@@ -17,19 +17,14 @@ using Object = simdjson::dom::object;
 // Whole chunks without their sizes; nothing where they are not whole.
 std::optional<std::string> without_chunks(std::string_view bytes) {
   std::string body;
-  while (!bytes.empty()) {
-    std::size_t size = 0;
-    const auto [end, failure] = std::from_chars(bytes.data(), bytes.data() + bytes.size(), size, 16);
-    const std::size_t line_end = bytes.find("\r\n");
-    if (failure != std::errc() || line_end == std::string_view::npos) return std::nullopt;
-    static_cast<void>(end);  // extensions of a chunk are allowed, and mean nothing
-    bytes.remove_prefix(line_end + 2);
-    if (size == 0) return body;
-    if (bytes.size() < size + 2) return std::nullopt;
-    body += bytes.substr(0, size);
-    bytes.remove_prefix(size + 2);
+  net::ChunkedReader chunks;
+  while (!bytes.empty() && !chunks.done()) {
+    const Result<net::ChunkedReader::Step> step = chunks.next(bytes);
+    if (!step) return std::nullopt;
+    body += step->data;
+    bytes.remove_prefix(step->used);
   }
-  return body;
+  return chunks.done() || chunks.at_boundary() ? std::optional(std::move(body)) : std::nullopt;
 }
 
 std::string_view text_of(const Object& object, std::string_view key) {
