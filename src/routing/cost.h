@@ -7,7 +7,8 @@
 // rho / (1 - rho) / the time that a usual request takes of it. So a second has a price at each engine, and
 // a request goes where it needs little of what is dear: a long prompt not to the slow reader, though its
 // queue is shorter. Where waits alone decide, long queues drive requests to where they take most work, and
-// the fleet serves less than it could.
+// the fleet serves less than it could. And a queue that has lasted for long will last: its seconds are as
+// dear as all that will come meanwhile.
 #pragma once
 
 #include "domain/fleet.h"
@@ -49,6 +50,7 @@ struct Size {
 struct Pressure {
   double congestion = 0;  // rho / (1 - rho)
   Size mean = {};         // of a request
+  double lasting_s = 0;   // for how long there will be somebody who waits, at the least
 };
 // It waits until those `ahead` that wait for this engine have a slot.
 [[nodiscard]] Estimate cost_waiting(const EngineLoad& load, Size size, EngineLoad::Ahead ahead,
@@ -60,5 +62,7 @@ struct Pressure {
 [[nodiscard]] double capacity(const EngineSpeed& speed, int slots, Size mean);
 // rho / (1 - rho), with a limit: near capacity queues end by bursts ending, not by spare capacity.
 [[nodiscard]] double congestion_at(double rho);
+// What a time in which somebody always waited tells of how long that will go on.
+[[nodiscard]] double lasting_after(double queued_s);
 
 }  // namespace rbee::routing

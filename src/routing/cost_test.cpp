@@ -107,6 +107,21 @@ TEST(Cost, ASoftwareDeviceIsNeverAssumedAsFastAsItsCpu) {
   }
 }
 
+TEST(Cost, AQueueThatHasLastedForLongMakesEachOfItsSecondsDearer) {
+  EngineLoad busy(EngineSpeed(1000, 50, 0.1), 1);
+  busy.begin(0, {.request = 1, .unread = 1000, .output = 200});
+  const Size size{.unread = 1000, .output = 200};
+  const auto later = [&](double queued_s) {
+    const Pressure pressed{.congestion = 0.5, .mean = size, .lasting_s = lasting_after(queued_s)};
+    return cost_waiting(busy, size, {}, pressed).later;
+  };
+  EXPECT_DOUBLE_EQ(later(1), later(0)) << "a second of queueing tells nothing that the load does not";
+  EXPECT_GT(later(60), 2 * later(0));
+  EXPECT_NEAR(later(600), 10 * later(60), 1e-6);
+  EXPECT_EQ(cost_waiting(EngineLoad(EngineSpeed(1000, 50, 0.1), 1), size, {}, {0, size, 600}).later, 0)
+      << "where nobody waits nobody is kept waiting";
+}
+
 TEST(Cost, ADevicesOwnBandwidthCountsMoreThanThatOfItsKind) {
   const auto speed = [](const FleetWorker& worker) {
     return assumed_speed(worker, of_size(5'000'000'000)).speed;

@@ -67,7 +67,7 @@ Actions Router::on_request(Instant now, Request request) {
   entry.fair_s = fair;
   fair += service_s(entry);
   ++waiting_;
-  ++line.waiting;
+  line.one_more_waits(entry.arrived_s);
   if (std::optional<Refuse> full = refused_full(entry)) {
     record(entry, false).refusal = full->error.message;
     forget(entry);
@@ -155,7 +155,7 @@ Actions Router::on_returned(Instant now, std::uint64_t request, Returned why) {
   entry.running = false;
   entry.engine = nowhere;
   ++waiting_;
-  ++entry.line->waiting;
+  entry.line->one_more_waits(seconds(now));
   if (lost) {
     ++entry.attempts;
     entry.since = now;

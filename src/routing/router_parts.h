@@ -69,7 +69,8 @@ struct Router::Line {
   std::map<std::string, Expected> expected = {};  // by API key
   double bytes_per_token = 4;                     // until answers tell
   std::size_t waiting = 0;
-  double waiting_s = 0;  // expected, over those who wait at engines
+  double waiting_since_s = 0;  // since then there has always been somebody
+  double waiting_s = 0;        // expected, over those who wait at engines
   // The load that it brings, by arrivals that fade.
   double arrivals = 0, arrivals_s = 0, last_arrival_s = 0;
   double unread_mean = 0, unread_count = 0;
@@ -80,6 +81,10 @@ struct Router::Line {
   bool loading = false;
   Instant loading_counted = {};
   Milliseconds loading_total{0};
+
+  void one_more_waits(double now_s) {
+    if (waiting++ == 0) waiting_since_s = now_s;
+  }
 };
 
 struct Router::Entry {
