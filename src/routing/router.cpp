@@ -219,6 +219,8 @@ Actions Router::on_load_refused(Instant now, const std::string& worker, const st
   asked_.erase(pair);
   Refusal refusal{std::move(error), now + settings_.limits.refusal_holds};
   if (refusal.error.code == ErrorCode::does_not_fit) make_room(now, pair, refusal);
+  // Another one may be to give way now.
+  if (const auto before = refusals_.find(pair); before != refusals_.end()) let_stay(pair, before->second);
   refusals_[pair] = std::move(refusal);
   settle(now, actions);
   wake_when_due(actions);
@@ -281,7 +283,11 @@ void Router::count_loading(Instant now) {
 
 void Router::forget_old(Instant now) {
   std::erase_if(asked_, [&](const auto& entry) { return entry.second <= now; });
-  std::erase_if(refusals_, [&](const auto& entry) { return entry.second.until <= now; });
+  std::erase_if(refusals_, [&](const auto& entry) {
+    if (entry.second.until > now) return false;
+    let_stay(entry.first, entry.second);
+    return true;
+  });
   if (suspects_ == 0) return;
   suspects_ = 0;
   for (Index i = 0; i < engines_.size(); ++i) {

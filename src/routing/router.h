@@ -135,11 +135,13 @@ class Router final : public Scheduler {
   // router_loads.cpp: what is loaded and put out.
   void settle(Instant now, Actions& actions);
   [[nodiscard]] Pass look_at(Line& line) const;
+  [[nodiscard]] bool may_be_served_by(const Entry& entry, std::size_t worker, bool fallback) const;
   [[nodiscard]] bool will_be_served(Instant now, Entry& entry, Pass& pass, Actions& actions);
   [[nodiscard]] std::optional<Place> place_to_load(const Entry& entry, const Pass& pass) const;
   void ask_load(Instant now, const Place& place, Actions& actions);
   void share_work(Instant now, Entry& entry, Actions& actions);
   void make_room(Instant now, const WorkerModel& load, Refusal& refusal);
+  void let_stay(const WorkerModel& load, const Refusal& refusal);
   void press_evictions(Instant now, Actions& actions);
   [[nodiscard]] bool is_needed(const WorkerModel& load);
   [[nodiscard]] Instant may_go_at(const Engine& engine) const;

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <numeric>
 #include <random>
 #include <set>
 
@@ -394,7 +395,12 @@ class Misfortune {
 
 TEST(RouterThroughMisfortune, NothingIsLostOrServedTwiceAndWhatWaitsIsServedOnceTheFleetHeals) {
   std::size_t served = 0;
-  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+  // The last ones failed once: room was not made where a script named the worker, and an engine that was to
+  // give way to somebody who had left stood idle for good.
+  std::vector<std::uint64_t> seeds(150);
+  std::iota(seeds.begin(), seeds.end(), 1);
+  seeds.insert(seeds.end(), {2087, 2863, 7215});
+  for (const std::uint64_t seed : seeds) {
     SCOPED_TRACE(cat("seed ", seed));
     Misfortune world(seed);
     for (int i = 0; i < chaotic_steps && !testing::Test::HasFailure(); ++i) world.step();

@@ -9,10 +9,6 @@ namespace {
 // none, and each goes when its time is up in any case.
 constexpr std::size_t most_looked_at = 256;
 
-bool wants(const Request& request, const std::string& worker) {
-  return request.worker.empty() || request.worker == worker;
-}
-
 }  // namespace
 
 Router::Pass Router::look_at(Line& line) const {
@@ -90,17 +86,22 @@ void Router::ask_load(Instant now, const Place& place, Actions& actions) {
   actions.emplace_back(Load{on.report.hive, on.report.name, id});
 }
 
+// By rules, script and its own wish; whatever is loaded there.
+bool Router::may_be_served_by(const Entry& entry, std::size_t worker, bool fallback) const {
+  const Line& line = *entry.line;
+  if (allowed(line, entry.request, entry.rule, worker, SIZE_MAX, fallback, nullptr) > 0) return true;
+  return std::ranges::any_of(line.files, [&](const auto& place) {
+    return place.first == worker &&
+           allowed(line, entry.request, entry.rule, worker, place.second, fallback, nullptr) > 0;
+  });
+}
+
 // Whether waiting on makes sense, after asking for a load where that helps.
 bool Router::will_be_served(Instant now, Entry& entry, Pass& pass, Actions& actions) {
   const Request& request = entry.request;
   Line& line = *entry.line;
   const bool fallback = needs_fallback(line, request, entry.rule);
-  const auto may_serve = [&](std::size_t w) {
-    if (allowed(line, request, entry.rule, w, SIZE_MAX, fallback, nullptr) > 0) return true;
-    return std::ranges::any_of(line.files, [&](const auto& place) {
-      return place.first == w && allowed(line, request, entry.rule, w, place.second, fallback, nullptr) > 0;
-    });
-  };
+  const auto may_serve = [&](std::size_t w) { return may_be_served_by(entry, w, fallback); };
   for (Pass::Coming& coming : pass.coming) {
     if (coming.slots < 1 || !may_serve(coming.worker)) continue;
     coming.slots -= request.slots;
@@ -179,7 +180,9 @@ void Router::settle(Instant now, Actions& actions) {
   }
   // A refusal is believed for those who wait. Whoever comes later asks the hive anew: it may have room by
   // then.
-  if (waiting_ == 0) refusals_.clear();
+  if (waiting_ > 0) return;
+  for (const auto& [load, refusal] : refusals_) let_stay(load, refusal);
+  refusals_.clear();
 }
 
 // Somebody waits for that load whom no engine serves.
@@ -187,15 +190,18 @@ bool Router::is_needed(const WorkerModel& load) {
   for (const std::uint64_t id : unbound_) {
     const Entry& entry = entries_.at(id);
     refresh(*entry.line);
+    const bool fallback = needs_fallback(*entry.line, entry.request, entry.rule);
     const bool this_file = std::ranges::any_of(entry.line->files, [&](const auto& place) {
       const FleetWorker& holder = fleet_.workers[place.first];
-      return holder.report.name == load.first && holder.models[place.second].id == load.second;
+      return holder.report.name == load.first && holder.models[place.second].id == load.second &&
+             may_be_served_by(entry, place.first, fallback);
     });
+    if (!this_file) continue;
     const bool served = std::ranges::any_of(entry.line->engines, [&](Index index) {
       return engines_[index].in_service && !engines_[index].yielding && can_take(entry, index) &&
-             wants(entry.request, fleet_.workers[engines_[index].worker].report.name);
+             may_be_served_by(entry, engines_[index].worker, fallback);
     });
-    if (this_file && wants(entry.request, load.first) && !served) return true;
+    if (!served) return true;
   }
   return false;
 }
@@ -244,6 +250,18 @@ void Router::make_room(Instant now, const WorkerModel& load, Refusal& refusal) {
   refusal.until = now + settings_.limits.longest_wait;
 }
 
+// Nobody needs its room for that load any more: it serves again. Who is to give way to others, too, is told
+// so anew with the next look.
+void Router::let_stay(const WorkerModel& load, const Refusal& refusal) {
+  if (refusal.evicting.empty()) return;
+  for (Index index = 0; index < engines_.size(); ++index) {
+    const FleetEngine& shown = fleet_.engines[engines_[index].fleet];
+    if (shown.id != refusal.evicting || shown.worker != load.first) continue;
+    engines_[index].yielding = false;
+    mark_free(index);
+  }
+}
+
 // Whoever gives way takes no more requests once its stay is over, and ends when its work is done.
 void Router::press_evictions(Instant now, Actions& actions) {
   next_eviction_.reset();
@@ -259,9 +277,8 @@ void Router::press_evictions(Instant now, Actions& actions) {
     if (victim == engines_.end() || !victim->in_service) continue;
     const Index index = static_cast<Index>(victim - engines_.begin());
     if (!is_needed(load)) {
-      victim->yielding = false;
+      let_stay(load, refusal);
       refusals_.erase(load);
-      mark_free(index);
       continue;
     }
     if (const Instant at_least = may_go_at(*victim); at_least > now) {

@@ -178,6 +178,21 @@ TEST(Router, ForARequestThatNamesItsWorkerRoomIsMadeThere) {
   EXPECT_EQ(play.refuse_load("w2", "a", ErrorCode::does_not_fit), "unload e2");
 }
 
+TEST(Router, ForARequestThatAScriptLetsOneWorkerServeRoomIsMadeThere) {
+  Play play(R"(
+    worker w1 holds=a
+    worker w2 holds=a,b
+    engine e1 on w1 of a ready slots=1
+    engine e2 on w2 of b ready slots=1)");
+  Request request;
+  request.id = 1;
+  request.model = "a";
+  request.script.says = ScriptWord::Says::these;
+  request.script.workers = {"w2"};
+  EXPECT_EQ(play.say(play.scheduler.on_request(play.now, request)), "load a on w2");
+  EXPECT_EQ(play.refuse_load("w2", "a", ErrorCode::does_not_fit), "unload e2");
+}
+
 TEST(Router, TheLeastRecentlyUsedIdleEngineGivesWay) {
   constexpr auto full = R"(
     worker w1 holds=a,b,c
