@@ -72,7 +72,7 @@ std::string chunk(std::string_view data) {
 std::string event(std::string_view fields) {
   std::string data = R"(data: {"choices":[)";
   data.append(fields);
-  data += R"(,"created":1790000000,"id":"chatcmpl-6Ws5PZXnY4oTcDqGFvBf9hLk","model":"fake","object":)";
+  data += R"(],"created":1790000000,"id":"chatcmpl-6Ws5PZXnY4oTcDqGFvBf9hLk","model":"fake","object":)";
   data += "\"chat.completion.chunk\"}\n\n";
   return chunk(data);
 }
@@ -82,7 +82,7 @@ struct Pieces {
   std::string head =
       "HTTP/1.1 200 OK\r\nServer: llama.cpp\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: "
       "chunked\r\n"
-      "Keep-Alive: timeout=5, max=100\r\n\r\n";
+      "Keep-Alive: timeout=5, max=100\r\nX-Accel-Buffering: no\r\n\r\n";
   std::string first =
       event(R"({"finish_reason":null,"index":0,"delta":{"role":"assistant","content":null}})");
   std::string content = event(R"({"finish_reason":null,"index":0,"delta":{"content":" word"}})");

@@ -68,6 +68,7 @@ struct Answer {
 };
 
 struct Totals {
+  double count_from = 0;
   std::uint64_t requests = 0;
   std::uint64_t chunks = 0;
   std::map<std::string, std::uint64_t> errors = {};
@@ -91,15 +92,15 @@ class Client {
   }
 
   // What has come. True when the answer is over, well or not.
-  bool take(double count_from) {
+  bool take() {
     std::array<char, 65536> room;  // NOLINT: filled by recv
     while (true) {
       const ssize_t got = recv(socket_, room.data(), room.size(), MSG_DONTWAIT);
       if (got < 0 && errno == EAGAIN) return false;
-      if (got <= 0) return end_of_connection(count_from);
+      if (got <= 0) return end_of_connection();
       const std::string_view bytes(room.data(), static_cast<std::size_t>(got));
       if (read(bytes)) {
-        if (is_over_) finish(count_from);
+        if (is_over_) finish();
         return true;
       }
       if (bytes.size() < room.size()) return false;
@@ -218,6 +219,7 @@ class Client {
     count(bytes);
     tail_ = bytes.substr(bytes.size() - std::min(bytes.size(), content_mark.size() - 1));
     if (found == 0) return;
+    if (now >= totals_.count_from) totals_.chunks += found;
     if (answer_.pieces == 0) answer_.first = now;
     if (answer_.pieces > 0) answer_.gap = std::max(answer_.gap, now - answer_.last_piece);
     answer_.last_piece = now;
@@ -242,27 +244,26 @@ class Client {
     if (open()) send_request();
   }
 
-  bool end_of_connection(double count_from) {
+  bool end_of_connection() {
     if (is_again_ && head_.empty() && !in_body_) return send_anew(), false;
     is_over_ = in_body_ && kind_ == net::Framing::until_close;
     keeps_ = false;
     if (is_over_)
-      finish(count_from);
+      finish();
     else
       fail(in_body_ ? "answer cut" : "closed without an answer");
     return true;
   }
 
-  void finish(double count_from) {
+  void finish() {
     if (!keeps_ || options_.new_connections) disconnect();
     if (status_ != 200) {
       ++totals_.errors["status " + std::to_string(status_)];
       return;
     }
-    if (answer_.begun < count_from) return;
+    if (answer_.begun < totals_.count_from) return;
     const double now = now_s();
     ++totals_.requests;
-    totals_.chunks += answer_.pieces;
     totals_.latency.push_back(1e3 * (now - answer_.begun));
     totals_.first.push_back(1e3 * (answer_.first - answer_.begun));
     if (answer_.pieces > 1) totals_.gap.push_back(1e3 * answer_.gap);
@@ -300,8 +301,8 @@ Totals run(const Options& options) {
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < options.connections; ++i)
     clients.push_back(std::make_unique<Client>(options, poll, totals));
-  const double count_from = now_s() + options.warm_up;
-  const double end = count_from + options.seconds;
+  totals.count_from = now_s() + options.warm_up;
+  const double end = totals.count_from + options.seconds;
   for (const auto& client : clients) client->begin();
   std::array<epoll_event, 256> events{};
   double looked = now_s();
@@ -309,7 +310,7 @@ Totals run(const Options& options) {
     const int count = epoll_wait(poll, events.data(), static_cast<int>(events.size()), 10);
     for (int i = 0; i < count; ++i) {
       auto* client = static_cast<Client*>(events.at(static_cast<std::size_t>(i)).data.ptr);
-      if (client->take(count_from)) client->begin();
+      if (client->take()) client->begin();
     }
     if (now - looked < 1) continue;
     looked = now;
