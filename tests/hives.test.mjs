@@ -63,6 +63,17 @@ describe('a hive of another machine', () => {
     assert.equal((await at('gaming-pc.local')).code, 'bad_request');
   });
 
+  test('the hive of the own machine is in the system already, by whatever address it is called', async () => {
+    const { name } = (await system.admin('hives')).hives.find((one) => one.name !== 'gaming-pc');
+    const asked = await system.run(['hive', 'add', 'me', '127.0.0.1', '--json']);
+    assert.equal(asked.json().error.code, 'in_use', asked.stdout);
+    assert.match(asked.json().error.message, new RegExp(`is this machine, whose hive '${name}' is in this`));
+    const token = (await run(system.home, ['hive', 'token'])).stdout.trim();
+    const added = await system.run(['hive', 'add', 'me', '192.0.2.7', '--token', token, '--json']);
+    assert.equal(added.json().error.code, 'in_use', added.stdout);
+    assert.match(added.json().error.message, /192\.0\.2\.7:7835 is the keeper's own/);
+  });
+
   test('its engines answer through it', async () => {
     const { workers } = await system.json(['worker', 'deploy', '--hive', 'gaming-pc']);
     assert.equal(workers[0].name, 'worker-gaming-pc');

@@ -2,12 +2,17 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/home_lock.h"
 #include "cli/install_there.h"
+#include "cli/running_hive.h"
 #include "cli/ssh.h"
 #include "domain/model_name.h"
 #include "keeper/keeper.h"
+#include "net/own_addresses.h"
 
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace rbee::cli {
 namespace {
@@ -43,6 +48,21 @@ Error no_rbee(const Ssh& ssh, const std::string& system) {
                "--install copies this program there, into ~/.local of that user."};
 }
 
+// Before this machine asks itself over ssh. With a token the keeper sees it by the hive's key.
+Result<void> check_not_own(const Context& context, const net::Endpoint& address) {
+  const std::vector<std::string> own = net::own_addresses();
+  const bool is_here = net::is_loopback(address) || std::ranges::find(own, address.address) != own.end();
+  const bool asks_other = !context.options.keeper.empty() || context.environment.find("RBEE_KEEPER");
+  if (!is_here || asks_other || !find_holder(context.paths.lock)) return {};
+  const std::string name = name_of_running_hive(context);
+  if (name.empty()) return {};
+  return Error{
+      ErrorCode::in_use,
+      cat(address.address, " is this machine, whose hive '", name, "' is in this system already."),
+      "Nothing needs to be added: `rbee worker deploy` uses it. A hive of another user or home of this "
+      "machine comes in by its token (--token)."};
+}
+
 Error other_rbee(const Ssh& ssh, std::string_view said) {
   return Error{ErrorCode::unsupported,
                cat("The rbee on ", ssh.target(), " does not understand what this one asks of it."),
@@ -61,6 +81,7 @@ Result<std::string> token_over_ssh(const Context& context) {
     return Error{ErrorCode::bad_request, cat("'", options.source, "' is no address of a machine."),
                  "Write it as numbers, like 192.168.1.100 or 192.168.1.100:7835."};
   }
+  if (Result<void> foreign = check_not_own(context, *address); !foreign) return foreign.error();
   const Result<Ssh> ssh = Ssh::to(context.environment, options.ssh.empty() ? address->address : options.ssh);
   if (!ssh) return ssh.error();
   const std::string script = script_for(*address, options.hive);

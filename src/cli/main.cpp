@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "cli/environment.h"
+#include "cli/heap.h"
 #include "cli/run.h"
 
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 int main(int argc, char** argv) {
   // State holds sockets, logs and keys: nobody else's to read.
   umask(077);
+  rbee::cli::return_large_blocks();
   // A client that leaves is an error of a write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   rbee::SystemClock clock;

@@ -67,6 +67,7 @@ class FieldReader {
     const Json* json = find(key);
     if (json == nullptr) return;
     if (!json->is_array()) return fail(key);
+    values.reserve(json->size());
     for (const Json& one : *json) {
       T value;
       take(parse(one), value);

@@ -28,22 +28,20 @@ Json free_vram(const WorkerReport& worker) {
   return std::round(*worker.vram * share * 10) / 10;
 }
 
+// They lie in the order of their workers (FleetView::fleet).
 std::vector<const FleetEngine*> engines_of(const Fleet& fleet, const std::string& worker) {
   std::vector<const FleetEngine*> found;
-  for (const FleetEngine& engine : fleet.engines) {
-    if (engine.worker == worker) found.push_back(&engine);
-  }
+  for (const FleetEngine& engine : std::ranges::equal_range(fleet.engines, worker, {}, &FleetEngine::worker))
+    found.push_back(&engine);
   return found;
 }
 
 // What the hive says of an engine beyond what routing needs.
 const EngineReport* report_of(const Snapshot& snapshot, const FleetEngine& engine) {
-  for (const HiveView& hive : snapshot.hives) {
-    if (hive.name != engine.hive) continue;
-    const auto at = std::ranges::find(hive.report.engines, engine.id, &EngineReport::id);
-    if (at != hive.report.engines.end()) return &*at;
-  }
-  return nullptr;
+  const auto hive = std::ranges::lower_bound(snapshot.hives, engine.hive, {}, &HiveView::name);
+  if (hive == snapshot.hives.end() || hive->name != engine.hive) return nullptr;
+  const auto at = std::ranges::find(hive->report.engines, engine.id, &EngineReport::id);
+  return at == hive->report.engines.end() ? nullptr : &*at;
 }
 
 Json models_of(const Snapshot& snapshot, const FleetWorker& worker,
@@ -102,7 +100,7 @@ bool passes(const FleetWorker& worker, const WorkerFilter& filter) {
 Json hives_json(const Snapshot& snapshot, Instant now) {
   Json list = Json::array();
   for (const HiveView& hive : snapshot.hives) {
-    const Json seen = hive.reported ? Json((now - hive.last_seen).count()) : Json(nullptr);
+    const Json seen = hive.reported ? Json((now - hive.last_seen()).count()) : Json(nullptr);
     list.push_back({{"name", hive.name},
                     {"address", hive.address},
                     {"state", hive_state_name(hive.shown_state())},

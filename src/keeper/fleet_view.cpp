@@ -26,7 +26,7 @@ void FleetView::remember(const std::string& hive, const std::string& address, st
   hives_.emplace(hive, std::move(view));
 }
 
-void FleetView::on_report(HiveReport report, const std::string& address, Instant now) {
+void FleetView::on_report(HiveReport report, const std::string& address, Instant now, HiveNews news) {
   for (const EngineReport& engine : report.engines) {
     if (engine.state != EngineState::ready) continue;
     ModelSpeed& known = measured_[{engine.worker, engine.model_id}];
@@ -41,16 +41,9 @@ void FleetView::on_report(HiveReport report, const std::string& address, Instant
                   .address = address,
                   .state = HiveState::up,
                   .reported = true,
-                  .last_seen = now,
-                  .report = std::move(report)};
-}
-
-void FleetView::on_figures(const std::string& hive, std::string figures) {
-  if (const auto at = hives_.find(hive); at != hives_.end()) at->second.figures = std::move(figures);
-}
-
-void FleetView::on_seen(const std::string& hive, Instant now) {
-  if (const auto at = hives_.find(hive); at != hives_.end()) at->second.last_seen = now;
+                  .reported_at = now,
+                  .report = std::move(report),
+                  .news = std::move(news)};
 }
 
 void FleetView::on_state(const std::string& hive, HiveState state) {
@@ -71,16 +64,22 @@ void FleetView::on_unfit(const std::string& hive, std::string why) {
   hives_.at(hive).reason = std::move(why);
 }
 
+Instant HiveView::last_seen() const {
+  return news.life ? std::max(reported_at, news.life->last()) : reported_at;
+}
+
 Machine machine_now(const HiveView& hive) {
   Machine machine = hive.report.machine;
-  if (hive.figures.empty()) return machine;
-  const Result<Json> figures = parse_json(hive.figures);
+  const std::string text = hive.news.figures ? hive.news.figures->get() : std::string();
+  if (text.empty()) return machine;
+  const Result<Json> figures = parse_json(text);
   if (figures && figures->is_object()) take_machine_figures(*figures, machine);
   return machine;
 }
 
 std::vector<HiveView> FleetView::hives() const {
   std::vector<HiveView> all;
+  all.reserve(hives_.size());
   for (const auto& [name, view] : hives_) all.push_back(view);
   return all;
 }
@@ -121,6 +120,14 @@ FleetWorker FleetView::as_routing_sees(const WorkerReport& worker, const HiveVie
 
 Fleet FleetView::fleet() const {
   Fleet fleet;
+  std::size_t workers = 0;
+  std::size_t engines = 0;
+  for (const auto& [name, view] : hives_) {
+    workers += view.report.workers.size();
+    engines += view.report.engines.size();
+  }
+  fleet.workers.reserve(workers);
+  fleet.engines.reserve(engines);
   for (const auto& [name, view] : hives_) {
     for (const WorkerReport& worker : view.report.workers) {
       fleet.workers.push_back(as_routing_sees(worker, view));

@@ -6,6 +6,7 @@
 #include "domain/fleet.h"
 #include "domain/hive_state.h"
 #include "domain/report.h"
+#include "keeper/hive_news.h"
 
 #include <map>
 #include <string>
@@ -20,10 +21,11 @@ struct HiveView {
   HiveState state = HiveState::gone;  // draining only by shown_state()
   bool reported = false;              // by this process, not only remembered
   std::string reason = {};            // why it cannot be followed, where it is there
-  Instant last_seen = {};
-  HiveReport report = {};    // of a hive that is only remembered: its models
-  std::string figures = {};  // newer than the report, and not read into its machine yet
+  Instant reported_at = {};
+  HiveReport report = {};  // of a hive that is only remembered: its models
+  HiveNews news = {};      // newer than the report
 
+  [[nodiscard]] Instant last_seen() const;
   // It can be asked, though it may be slow to answer.
   [[nodiscard]] bool answers() const { return state == HiveState::up || state == HiveState::suspect; }
   [[nodiscard]] HiveState shown_state() const {
@@ -39,9 +41,7 @@ class FleetView {
   // One that was known in an earlier life: its models can be named, and nobody serves them yet.
   void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models,
                 std::vector<std::string> mac_addresses = {});
-  void on_report(HiveReport report, const std::string& address, Instant now);
-  void on_figures(const std::string& hive, std::string figures);
-  void on_seen(const std::string& hive, Instant now);
+  void on_report(HiveReport report, const std::string& address, Instant now, HiveNews news = {});
   // Of one that is gone the workers stay as gone, with the reason; its engines do not.
   void on_state(const std::string& hive, HiveState state);
   void on_unfit(const std::string& hive, std::string why);

@@ -17,6 +17,8 @@ namespace {
 // A hive that was let in reports at once; who waits for the answer is told without it after this.
 constexpr Milliseconds first_report_within{5'000};
 constexpr Milliseconds look_every{20};
+// On a unix socket, and from memory.
+constexpr Milliseconds own_hive_answers_within{2'000};
 // A hive that is let out is told so, if it answers.
 constexpr Milliseconds farewell_within{2'000};
 
@@ -45,6 +47,23 @@ Result<PairWith> wanted_of(const Json& body, const Core& core) {
   with.token = std::move(*token);
   with.addresses = addresses_for_hives(core.options, core.address);
   return with;
+}
+
+// By whatever address it is called: its key tells.
+net::Task<Result<void>> check_not_own(std::shared_ptr<Core> core, net::Loop& loop, PairWith with) {
+  const std::string own(own_hive);
+  if (!core->hives->way(own).is_known) co_return Result<void>{};
+  net::ClientRequest request{.method = "GET", .target = "/identity"};
+  net::Task<Result<net::ClientResponse>> asking =
+      HiveConnections::fetch(core->hives, loop, own, std::move(request), own_hive_answers_within);
+  const Result<net::ClientResponse> answer = co_await asking;
+  const Result<Json> identity = answer ? parse_json(answer->body) : answer.error();
+  // It does not run: then nobody comes in by its token either.
+  if (!identity || get_string(*identity, "key") != with.token.key_print) co_return Result<void>{};
+  co_return Error{
+      ErrorCode::in_use,
+      cat("The hive at ", with.hive.text(), " is the keeper's own: it is in this system already."),
+      "Nothing needs to be added: `rbee hive list` shows it, `rbee worker deploy` uses it."};
 }
 
 // A hive is known by its key: the same one under another name, or another one under that name, is an error.
@@ -84,6 +103,9 @@ net::Task<Result<Json>> add_hive(std::shared_ptr<Core> core, net::Exchange& exch
   Result<PairWith> with = wanted_of(*body, *core);
   if (!with) co_return with.error();
   if (const Result<void> fresh = check_new(*core, *with); !fresh) co_return fresh.error();
+  net::Task<Result<void>> checking = check_not_own(core, exchange.loop(), *with);
+  const Result<void> foreign = co_await checking;
+  if (!foreign) co_return foreign.error();
   const std::string name = with->name;
   const net::Endpoint address = with->hive;
   net::Task<Result<std::string>> pairing = pair(exchange.loop(), core->tls, std::move(*with));

@@ -84,12 +84,11 @@ net::Task<bool> HiveLink::listen_once() {
   while (good && !stopped_) {
     const Result<std::string_view> bytes = co_await exchange->read_some(settings_.longest_silence);
     if (stopped_ || !bytes || bytes->empty()) break;
-    if (heard) events_.on_heard(hive_);
     good = static_cast<bool>(reader.feed(*bytes));
     while (good) {
       const std::optional<net::SseEvent> event = reader.next();
       if (!event) break;
-      if (event->event == "figures" && heard) events_.on_figures(name_, event->data);
+      if (event->event == "figures" && heard) events_.on_figures(event->data);
       if (event->event != "report") continue;
       good = take(event->event, event->data);
       heard = heard || good;

@@ -1,7 +1,7 @@
 // HiveLink: follows one hive's event stream for as long as it lives, and dials again when it breaks.
 //
-// It says what it hears and what breaks; whether the hive is there is hive_presence.h's to judge. All events
-// are given on the link's loop.
+// It says what it hears and what breaks; whether the hive is there is hive_presence.h's to judge, by the
+// signs of life that each byte leaves. All events are given on the link's loop.
 #pragma once
 
 #include "base/log.h"
@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace rbee::keeper {
 
@@ -25,11 +26,8 @@ class HiveLink : public std::enable_shared_from_this<HiveLink> {
   // `hive` is what `connections` calls it, `name` its own.
   struct Events {
     std::function<void(const std::string& hive, HiveReport)> on_report;
-    // What changes of its machine from second to second (domain/machine_figures.h), as JSON that is not read
-    // yet: of a thousand hives somebody looks at one.
-    std::function<void(const std::string& name, std::string figures)> on_figures;
-    std::function<void(const std::string& hive)> on_heard;   // a byte, after a report
-    std::function<void(const std::string& hive)> on_broken;  // its events have ended
+    std::function<void(std::string_view figures)> on_figures;  // as LatestFigures has them
+    std::function<void(const std::string& hive)> on_broken;    // its events have ended
     // It is there, and cannot be followed: its version differs, or it belongs to another keeper.
     std::function<void(const std::string& name, const Error& why)> on_unfit;
   };

@@ -20,8 +20,7 @@ class HivePresence {
   static constexpr Milliseconds usual_gone_after{2'000};
   // A shorter one would call a hive gone that was not even suspect.
   static constexpr Milliseconds least_gone_after{1'500};
-  // While it is suspect it is looked at so often: a byte of another connection than its event stream's shows
-  // only then.
+  // While it is suspect it is looked at so often: what it says in the meantime shows only then.
   static constexpr Milliseconds look_again{50};
 
   explicit HivePresence(Milliseconds gone_after = usual_gone_after)

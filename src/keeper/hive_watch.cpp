@@ -27,13 +27,6 @@ void HiveWatch::reported(const std::string& hive) {
   on(hive, [](HivePresence& presence, Instant now) { presence.on_report(now); });
 }
 
-// Most often it changes nothing: only who was suspect is looked at.
-void HiveWatch::heard(const std::string& hive) {
-  const auto at = hives_.find(hive);
-  if (at == hives_.end() || at->second.told != HiveState::suspect) return;
-  on(hive, [](HivePresence& presence, Instant now) { presence.on_bytes(now); });
-}
-
 void HiveWatch::link_broken(const std::string& hive) {
   on(hive, [](HivePresence& presence, Instant now) { presence.on_link_broken(now); });
 }

@@ -31,7 +31,6 @@ class HiveWatch : public std::enable_shared_from_this<HiveWatch> {
   void add(const std::string& hive, std::shared_ptr<net::SignOfLife> life);
   void remove(const std::string& hive);
   void reported(const std::string& hive);
-  void heard(const std::string& hive);
   void link_broken(const std::string& hive);
   void refused(const std::string& hive);
   void stop();

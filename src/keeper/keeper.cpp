@@ -251,20 +251,19 @@ Placing::Effects Keeper::Impl::effects() {
 // The hive of the same home tells its own name, by which it is asked from then on.
 Links::Events Keeper::Impl::hive_events(const std::string& known_as) const {
   const auto name = std::make_shared<std::string>(known_as);
+  const auto figures = std::make_shared<LatestFigures>();
   return {
       .on_report =
-          [core = core, known_as, name](HiveReport report) {
+          [core = core, known_as, name, figures](HiveReport report) {
             const HiveWay way = core->hives->way(known_as);
             if (known_as == own_hive) core->hives->set(report.hive, way);
             *name = report.hive;
             const std::string address = way.text();
             core->state->saw_hive(report, address, core->clock.unix_ms());
-            core->placing->on_report(std::move(report), address);
+            figures->set({});  // those that it had are older
+            core->placing->on_report(std::move(report), address, {way.life, figures});
           },
-      .on_figures = [core = core](
-                        const std::string& hive,
-                        std::string figures) { core->placing->on_figures(hive, std::move(figures)); },
-      .on_heard = [core = core, name] { core->placing->on_seen(*name); },
+      .on_figures = [figures](std::string_view text) { figures->set(text); },
       .on_state =
           [core = core, name](HiveState state) {
             if (state == HiveState::suspect)

@@ -62,11 +62,6 @@ HiveLink::Events Links::link_events(const std::shared_ptr<const Events>& events)
             watch->reported(hive);
           },
       .on_figures = events->on_figures,
-      .on_heard =
-          [events, watch](const std::string& hive) {
-            events->on_heard();
-            watch->heard(hive);
-          },
       .on_broken = [watch](const std::string& hive) { watch->link_broken(hive); },
       .on_unfit = events->on_unfit,
   };

@@ -17,8 +17,7 @@ class Links : public std::enable_shared_from_this<Links> {
   // What comes of one hive.
   struct Events {
     std::function<void(HiveReport)> on_report;
-    std::function<void(const std::string& name, std::string figures)> on_figures;
-    std::function<void()> on_heard;
+    std::function<void(std::string_view figures)> on_figures;
     std::function<void(HiveState)> on_state;
     std::function<void(const std::string& name, const Error& why)> on_unfit;
   };

@@ -111,22 +111,11 @@ routing::Actions Placing::tell_fleet(routing::Scheduler& scheduler, Instant now)
   return actions;
 }
 
-void Placing::on_report(HiveReport report, const std::string& address) {
+void Placing::on_report(HiveReport report, const std::string& address, HiveNews news) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
-    view_.on_report(std::move(report), address, now);
+    view_.on_report(std::move(report), address, now, std::move(news));
     return tell_fleet(scheduler, now);
   });
-}
-
-// Nothing is placed by them.
-void Placing::on_figures(const std::string& hive, std::string figures) {
-  const std::scoped_lock lock(mutex_);
-  view_.on_figures(hive, std::move(figures));
-}
-
-void Placing::on_seen(const std::string& hive) {
-  const std::scoped_lock lock(mutex_);
-  view_.on_seen(hive, clock_.now());
 }
 
 void Placing::on_unfit(const std::string& hive, std::string why) {

@@ -51,9 +51,7 @@ class Placing {
 
   void remember(const std::string& hive, const std::string& address, std::vector<ModelFile> models,
                 std::vector<std::string> mac_addresses = {});
-  void on_report(HiveReport report, const std::string& address);
-  void on_figures(const std::string& hive, std::string figures);
-  void on_seen(const std::string& hive);
+  void on_report(HiveReport report, const std::string& address, HiveNews news = {});
   void on_state(const std::string& hive, HiveState state);
   // It is there and cannot be followed.
   void on_unfit(const std::string& hive, std::string why);

@@ -103,14 +103,23 @@ TEST(FleetView, FiguresAreReadWhenSomebodyLooksAndNonsenseChangesNothing) {
   FleetView view;
   HiveReport one = report();
   one.machine.cpu.available_bytes = 7;
-  view.on_report(std::move(one), "unix:/x", at(100));
-  view.on_figures("box", R"({"available_bytes":9})");
-  view.on_figures("nobody", R"({"available_bytes":1})");
+  const auto figures = std::make_shared<LatestFigures>();
+  view.on_report(std::move(one), "unix:/x", at(100), {.figures = figures});
+  figures->set(R"({"available_bytes":9})");
   EXPECT_EQ(machine_now(*view.hive("box")).cpu.available_bytes, 9u);
   for (const char* nonsense : {"", "[]", "{"}) {
-    view.on_figures("box", nonsense);
+    figures->set(nonsense);
     EXPECT_EQ(machine_now(*view.hive("box")).cpu.available_bytes, 7u) << nonsense;
   }
+}
+
+TEST(FleetView, AHiveWasSeenWhenItsLastByteCame) {
+  FleetView view;
+  const auto life = std::make_shared<net::SignOfLife>();
+  view.on_report(report(), "unix:/x", at(100), {.life = life});
+  EXPECT_EQ(view.hive("box")->last_seen(), at(100));
+  life->heard(at(250));
+  EXPECT_EQ(view.hives().front().last_seen(), at(250));
 }
 
 TEST(FleetView, AReportBecomesAFleet) {

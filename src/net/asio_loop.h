@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <list>
+#include <memory>
 
 namespace rbee::net {
 
@@ -20,8 +21,12 @@ using SteadyTimer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                                asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 struct Loop::Impl {
+  // What one connection reads at once into room that all of the loop share, and uses before it waits again.
+  static constexpr std::size_t scratch_bytes = 65536;
+
   asio::io_context context{1};
   std::list<std::coroutine_handle<>> tasks;  // spawned and not ended
+  std::unique_ptr<char[]> scratch = std::make_unique_for_overwrite<char[]>(scratch_bytes);
 };
 
 inline asio::io_context& context_of(Loop& loop) { return loop.impl().context; }

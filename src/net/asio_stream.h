@@ -26,7 +26,7 @@ struct Stream::Impl : std::enable_shared_from_this<Stream::Impl> {
   std::function<void()> gone = {};
   bool watching = false;  // a wait for readability is queued
   std::unique_ptr<TlsSession> tls = {};
-  std::unique_ptr<char[]> encrypted = {};  // what was read for `tls`, encrypted_bytes
+  std::unique_ptr<char[]> encrypted = {};  // what `tls` waits for comes here first
   bool sending = false;  // a writer is on its way with what `tls` had to say: what follows waits behind it
 
   void prepare();  // non-blocking, TCP_NODELAY
@@ -38,6 +38,8 @@ struct Stream::Impl : std::enable_shared_from_this<Stream::Impl> {
   enum class Look { gone, alive, hidden };  // hidden: bytes that nobody reads yet stand before the end
   [[nodiscard]] Look look();
   [[nodiscard]] Look look_secure();
+  // What the socket has right now, for `tls`: 0 at its end, `failure` where there is nothing.
+  std::size_t feed_what_is_there(error_code& failure);
   // What `tls` has to say, as far as the socket takes it now.
   void push_pending();
   [[nodiscard]] Error failure(const error_code& result) const;

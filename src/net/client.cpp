@@ -8,7 +8,9 @@
 namespace rbee::net {
 namespace {
 
-constexpr std::size_t read_bytes = 16384;
+// What is read at once: little while little comes, so that a thousand connections that wait hold no more.
+constexpr std::size_t least_read_bytes = 2048;
+constexpr std::size_t most_read_bytes = 16384;
 // A chunk longer than this is passed on in parts: what follows a break in the middle of it cannot be mended.
 constexpr std::size_t largest_held_chunk_bytes = 65536;
 
@@ -35,6 +37,7 @@ struct ClientExchange::Impl {
   ChunkedReader chunks;
   std::uint64_t left = 0;  // of a body with a length
   ReadBuffer buffer;
+  std::size_t read_bytes = least_read_bytes;
   std::size_t scanned = 0;  // read_raw: of what is unread, seen by `chunks`
   bool ended = false;
   bool answers_head_request = false;
@@ -70,8 +73,10 @@ void ClientExchange::close() {
 Task<Result<bool>> ClientExchange::Impl::fill() {
   char* room = buffer.prepare(read_bytes);
   const Result<std::size_t> got = co_await stream.read_some(room, read_bytes);
-  if (got) buffer.commit(*got);
   if (!got) co_return got.error();
+  buffer.commit(*got);
+  read_bytes = *got == read_bytes ? std::min(4 * read_bytes, most_read_bytes)
+                                  : std::clamp(2 * *got, least_read_bytes, most_read_bytes);
   if (*got > 0 && life) {
     last_byte = stream.now();
     life->heard(last_byte);

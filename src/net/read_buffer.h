@@ -1,7 +1,8 @@
 // What has been read from a connection and not yet used.
 //
 // Bytes are never filled with zeros, and a buffer that is empty begins at its front again, so that a stream
-// of small chunks goes on touching the same few cache lines.
+// of small chunks goes on touching the same few cache lines. What a burst took is given back when small reads
+// follow.
 #pragma once
 
 #include <algorithm>
@@ -16,6 +17,7 @@ class ReadBuffer {
   [[nodiscard]] std::string_view unread() const { return {data_.get() + begin_, end_ - begin_}; }
   // Room for `bytes` behind what is unread, which may move: views of it end here.
   [[nodiscard]] char* prepare(std::size_t bytes) {
+    if (begin_ == end_ && capacity_ > most_spare * bytes) *this = {};
     if (begin_ > 0) {
       std::memmove(data_.get(), data_.get() + begin_, end_ - begin_);
       end_ -= begin_;
@@ -30,6 +32,8 @@ class ReadBuffer {
   void consume(std::size_t bytes) { begin_ += bytes; }
 
  private:
+  static constexpr std::size_t most_spare = 4;
+
   void grow(std::size_t needed) {
     const std::size_t larger = std::max(needed, 2 * capacity_);
     std::unique_ptr<char[]> moved = std::make_unique_for_overwrite<char[]>(larger);

@@ -31,5 +31,17 @@ TEST(ReadBuffer, AnEmptyOneBeginsAtItsFrontAgain) {
   EXPECT_EQ(buffer.prepare(100), first);
 }
 
+TEST(ReadBuffer, OneThatWasLargeIsSmallAgainWhenLittleIsReadIntoIt) {
+  ReadBuffer buffer;
+  const char* large = buffer.prepare(100'000);
+  buffer.commit(100'000);
+  static_cast<void>(buffer.prepare(100));
+  EXPECT_EQ(buffer.unread().size(), 100'000);
+  buffer.consume(100'000);
+  EXPECT_NE(buffer.prepare(100), large);
+  fill(buffer, "abc");
+  EXPECT_EQ(buffer.unread(), "abc");
+}
+
 }  // namespace
 }  // namespace rbee::net

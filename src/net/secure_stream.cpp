@@ -7,8 +7,9 @@
 namespace rbee::net {
 namespace {
 
-// One record with its frame, and a little of the next.
-constexpr std::size_t encrypted_bytes = longest_record_bytes + 1024;
+// What a connection waits for is most often small, an event or a request: only so much is each one's own
+// while it waits. What comes beyond that is read through the loop's scratch.
+constexpr std::size_t awaited_bytes = 1024;
 // So much is encrypted before it is sent: a body of 64 MiB is never in memory twice.
 constexpr std::size_t most_pending_bytes = 4 * longest_record_bytes;
 
@@ -44,11 +45,15 @@ Task<Result<void>> send_pending(std::shared_ptr<Stream::Impl> impl) {
 
 // More encrypted bytes for the session. False: the other end closed without a word.
 Task<Result<bool>> feed_more(std::shared_ptr<Stream::Impl> impl) {
-  if (!impl->encrypted) impl->encrypted = std::make_unique_for_overwrite<char[]>(encrypted_bytes);
-  Task<Result<std::size_t>> reading = read_socket(impl, impl->encrypted.get(), encrypted_bytes);
+  if (!impl->encrypted) impl->encrypted = std::make_unique_for_overwrite<char[]>(awaited_bytes);
+  Task<Result<std::size_t>> reading = read_socket(impl, impl->encrypted.get(), awaited_bytes);
   const Result<std::size_t> got = co_await reading;
   if (!got) co_return got.error();
   impl->tls->feed({impl->encrypted.get(), *got});
+  // Once: a sender that is faster than who reads must not grow what is kept. An end or a failure here is met
+  // again by the next read.
+  error_code ignored;
+  if (*got == awaited_bytes) impl->feed_what_is_there(ignored);
   co_return *got > 0;
 }
 
@@ -81,13 +86,18 @@ void Stream::Impl::push_pending() {
   }
 }
 
+std::size_t Stream::Impl::feed_what_is_there(error_code& failure) {
+  char* room = loop.impl().scratch.get();
+  const std::size_t got = socket.read_some(asio::buffer(room, Loop::Impl::scratch_bytes), failure);
+  if (!failure) tls->feed({room, got});
+  return got;
+}
+
 Stream::Impl::Look Stream::Impl::look_secure() {
-  if (!encrypted) encrypted = std::make_unique_for_overwrite<char[]>(encrypted_bytes);
   error_code failure;
-  const std::size_t got = socket.read_some(asio::buffer(encrypted.get(), encrypted_bytes), failure);
+  const std::size_t got = feed_what_is_there(failure);
   if (failure == asio::error::would_block) return Look::alive;
   if (failure || got == 0) return Look::gone;
-  tls->feed({encrypted.get(), got});
   const TlsSession::Outcome outcome = tls->look();
   if (outcome == TlsSession::Outcome::done) return Look::hidden;
   return outcome == TlsSession::Outcome::wants_input ? Look::alive : Look::gone;

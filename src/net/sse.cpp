@@ -7,6 +7,8 @@
 namespace rbee::net {
 namespace {
 
+constexpr std::size_t most_kept_bytes = 4096;
+
 // One line without its end, and what follows it; nothing while no line end has come.
 std::optional<std::pair<std::string_view, std::string_view>> cut_line(std::string_view text) {
   const std::size_t end = text.find('\n');
@@ -33,6 +35,8 @@ void take_field(SseEvent& event, std::string_view line, bool& has_data) {
 
 Result<void> SseReader::feed(std::string_view bytes) {
   buffer_.erase(0, std::exchange(read_, 0));
+  // After a report heartbeats follow, for hours.
+  if (buffer_.empty() && buffer_.capacity() > most_kept_bytes) std::string().swap(buffer_);
   buffer_.append(bytes);
   if (buffer_.size() > longest_event_bytes) {
     return Error{ErrorCode::bad_request,

@@ -54,7 +54,8 @@ Result<std::unique_ptr<TlsContext::Impl>> bare(const SSL_METHOD* method) {
   auto impl = std::make_unique<TlsContext::Impl>();
   impl->context.reset(SSL_CTX_new(method));
   SSL_CTX* context = impl->context.get();
-  if (context == nullptr) return broken("OpenSSL gives no context");
+  impl->wire = wire_method();
+  if (context == nullptr || !impl->wire) return broken("OpenSSL gives no context");
   SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   // Buffers of idle connections are given back: thousands of them wait most of their time.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);

@@ -17,6 +17,7 @@ struct FreeOpenssl {
   void operator()(X509* certificate) const { X509_free(certificate); }
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
   void operator()(BIO* bytes) const { BIO_free_all(bytes); }
+  void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
 };
 template <class T>
 using Openssl = std::unique_ptr<T, FreeOpenssl>;
@@ -26,6 +27,7 @@ struct TlsContext::Impl {
   static constexpr std::size_t most_kept_sessions = 4096;
 
   Openssl<SSL_CTX> context = {};
+  Openssl<BIO_METHOD> wire = {};  // how its sessions read what they were fed (tls_session.cpp)
   bool is_server = false;
   std::string server_name = {};  // of a client: what it asks for
   std::string host = {};         // of a client that looks at certificates: who it must be for
@@ -40,6 +42,8 @@ struct TlsContext::Impl {
   std::unordered_map<std::string, Openssl<SSL_SESSION>> sessions_;
 };
 
+// Of Impl::wire; null where OpenSSL has no memory.
+[[nodiscard]] Openssl<BIO_METHOD> wire_method();
 // What OpenSSL last complained of on this thread, and clears it.
 [[nodiscard]] std::string openssl_words();
 // "10.0.0.1", "::1".

@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <cstring>
+
 namespace rbee::net {
 
 // OpenSSL hands over each ticket that a server gave; 1 says that the session is ours now.
@@ -13,16 +15,60 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
   return 1;
 }
 
+// OpenSSL's two ends of a session's wire. Memory BIOs would do as well, but each keeps for good what its
+// largest burst took, and what is sent is copied twice.
+struct Wire {
+  static TlsSession& session_of(BIO* bio) { return *static_cast<TlsSession*>(BIO_get_data(bio)); }
+
+  static int read(BIO* bio, char* to, int size) {
+    TlsSession::Way& fed = session_of(bio).fed_;
+    const std::string_view there = fed.unread().substr(0, static_cast<std::size_t>(size));
+    BIO_clear_retry_flags(bio);
+    if (there.empty()) {
+      BIO_set_retry_read(bio);  // not yet, and no end
+      return -1;
+    }
+    std::memcpy(to, there.data(), there.size());
+    const int got = static_cast<int>(there.size());
+    fed.consume(there.size());
+    return got;
+  }
+
+  static int write(BIO* bio, const char* bytes, int size) {
+    BIO_clear_retry_flags(bio);
+    session_of(bio).pending_.append({bytes, static_cast<std::size_t>(size)});
+    return size;
+  }
+
+  static long control(BIO*, int what, long, void*) { return what == BIO_CTRL_FLUSH ? 1 : 0; }
+};
+
+Openssl<BIO_METHOD> wire_method() {
+  Openssl<BIO_METHOD> method(BIO_meth_new(BIO_TYPE_SOURCE_SINK, "rbee wire"));
+  if (!method) return nullptr;
+  BIO_meth_set_read(method.get(), Wire::read);
+  BIO_meth_set_write(method.get(), Wire::write);
+  BIO_meth_set_ctrl(method.get(), Wire::control);
+  return method;
+}
+
+void TlsSession::Way::consume(std::size_t bytes) {
+  read_ += bytes;
+  if (read_ < bytes_.size()) return;
+  read_ = 0;
+  if (bytes_.capacity() <= most_kept_bytes)
+    bytes_.clear();
+  else
+    std::string().swap(bytes_);
+}
+
 TlsSession::TlsSession(std::shared_ptr<const TlsContext> context, std::string peer)
-    : context_(std::move(context)),
-      peer_(std::move(peer)),
-      ssl_(SSL_new(context_->impl().context.get())),
-      input_(BIO_new(BIO_s_mem())),
-      output_(BIO_new(BIO_s_mem())) {
-  SSL_set_bio(ssl_.get(), input_, output_);
+    : context_(std::move(context)), peer_(std::move(peer)), ssl_(SSL_new(context_->impl().context.get())) {
+  BIO* wire = BIO_new(context_->impl().wire.get());
+  BIO_set_data(wire, this);
+  BIO_set_init(wire, 1);
+  SSL_set_bio(ssl_.get(), wire, wire);
   SSL_set_app_data(ssl_.get(), this);
-  // An empty input is "not yet", not an end.
-  BIO_set_mem_eof_return(input_, -1);
   if (context_->impl().is_server) {
     SSL_set_accept_state(ssl_.get());
     return;
@@ -45,14 +91,10 @@ TlsSession::~TlsSession() {
   SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
-void TlsSession::feed(std::string_view bytes) {
-  // A memory BIO takes everything.
-  BIO_write(input_, bytes.data(), static_cast<int>(bytes.size()));
-}
+void TlsSession::feed(std::string_view bytes) { fed_.append(bytes); }
 
 TlsSession::Outcome TlsSession::outcome_of(int result) {
   const int error = SSL_get_error(ssl_.get(), result);
-  collect();
   if (result > 0) return Outcome::done;
   if (error == SSL_ERROR_WANT_READ) return Outcome::wants_input;
   if (error == SSL_ERROR_ZERO_RETURN) return Outcome::ended;
@@ -93,25 +135,7 @@ bool TlsSession::write(std::string_view plain) {
 void TlsSession::say_end() {
   ERR_clear_error();
   SSL_shutdown(ssl_.get());
-  collect();
   ERR_clear_error();
-}
-
-void TlsSession::collect() {
-  char* bytes = nullptr;
-  const long size = BIO_get_mem_data(output_, &bytes);
-  if (size <= 0) return;
-  pending_.append(bytes, static_cast<std::size_t>(size));
-  BIO_reset(output_);
-}
-
-std::string_view TlsSession::pending() const { return std::string_view(pending_).substr(pending_sent_); }
-
-void TlsSession::sent(std::size_t bytes) {
-  pending_sent_ += bytes;
-  if (pending_sent_ < pending_.size()) return;
-  pending_.clear();
-  pending_sent_ = 0;
 }
 
 std::string TlsSession::peer_key() const { return print_of(SSL_get0_peer_certificate(ssl_.get())); }

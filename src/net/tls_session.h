@@ -4,6 +4,9 @@
 
 #include "net/tls_context.h"
 
+#include <string>
+#include <string_view>
+
 namespace rbee::net {
 
 class TlsSession {
@@ -16,7 +19,7 @@ class TlsSession {
 
   enum class Outcome { done, wants_input, ended, failed };
 
-  // Encrypted bytes that came from the other end.
+  // Encrypted bytes that came from the other end; they are copied.
   void feed(std::string_view bytes);
   [[nodiscard]] Outcome handshake();
   struct Read {
@@ -32,8 +35,8 @@ class TlsSession {
   void say_end();
 
   // Encrypted bytes that must go to the other end, and that so many of them went.
-  [[nodiscard]] std::string_view pending() const;
-  void sent(std::size_t bytes);
+  [[nodiscard]] std::string_view pending() const { return pending_.unread(); }
+  void sent(std::size_t bytes) { pending_.consume(bytes); }
 
   // The print of the key that the other end proved to have; empty: it showed none.
   [[nodiscard]] std::string peer_key() const;
@@ -44,19 +47,30 @@ class TlsSession {
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
  private:
+  // Bytes on their way into the session or out of it. A session waits most of its time, with nothing on its
+  // way: what a burst took is given back then, for thousands of sessions wait side by side.
+  class Way {
+   public:
+    static constexpr std::size_t most_kept_bytes = 1024;
+    [[nodiscard]] std::string_view unread() const { return std::string_view(bytes_).substr(read_); }
+    void append(std::string_view bytes) { bytes_.append(bytes); }
+    void consume(std::size_t bytes);
+
+   private:
+    std::string bytes_;
+    std::size_t read_ = 0;
+  };
   [[nodiscard]] Outcome outcome_of(int result);
-  void collect();
 
   std::shared_ptr<const TlsContext> context_;
   std::string peer_;
+  Way fed_;
+  Way pending_;
   Openssl<SSL> ssl_;
-  BIO* input_ = nullptr;   // owned by ssl_
-  BIO* output_ = nullptr;  // owned by ssl_
-  std::string pending_;
-  std::size_t pending_sent_ = 0;
   std::string failure_;
 
   friend int keep_session(SSL*, SSL_SESSION*);
+  friend struct Wire;
 };
 
 // The longest plain text of one record (RFC 8446).
