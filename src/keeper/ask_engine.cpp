@@ -16,38 +16,47 @@ constexpr std::string_view lost_field = "x-rbee-lost";
 
 bool says_loading(std::string_view body) { return body.find("Loading model") != std::string_view::npos; }
 
-Kept keep(const net::ClientExchange& engine, std::string body) {
-  return {engine.head().status,
-          std::string(engine.head().headers.find("Content-Type").value_or("application/json")),
+Kept keep(const net::ClientExchange& engine, Api api, std::string body) {
+  const int status = engine.head().status;
+  if (std::optional<std::string> formed = engine_error_body(api, status, body))
+    return {status, "application/json", std::move(*formed)};
+  return {status, std::string(engine.head().headers.find("Content-Type").value_or("application/json")),
           std::move(body)};
 }
 
-// A 503 is either "not yet", which the client need not know, or an answer like any other.
-net::Task<Attempt> take_503(Passage& passage, net::ClientExchange& engine, std::string worker) {
-  const Result<std::string> body = co_await engine.read_all(largest_error_bytes, engine_connects_within);
-  if (!body) co_return Attempt{.step = Step::lost};
-  if (says_loading(*body)) co_return Attempt{.step = Step::not_ready};
-  Kept kept = keep(engine, *body);
-  net::Task<Attempt> passing = pass_on(passage, std::move(kept), worker);
-  const Attempt passed = co_await passing;
-  co_return passed;
-}
+bool is_failure(int status) { return status == 500 || status == 502 || status == 504; }
 
-// A 400 that says the prompt is too long is not the last word where the engine could have more context.
-net::Task<Attempt> take_400(Passage& passage, net::ClientExchange& engine, std::string worker) {
+// An engine's refusal goes to the client in the form of its API, but for what another engine, a later moment
+// or more context may mend.
+net::Task<Attempt> take_error(Passage& passage, net::ClientExchange& engine, std::string worker) {
   const Result<std::string> body = co_await engine.read_all(largest_error_bytes, engine_connects_within);
   if (!body) co_return Attempt{.step = Step::lost};
-  Kept kept = keep(engine, *body);
-  const std::optional<TooLong> told = too_long(*body);
+  const int status = engine.head().status;
+  if (status == 503 && says_loading(*body)) co_return Attempt{.step = Step::not_ready};
+  if (passage.take_up) {
+    // Nothing of it is for the client, who has part of an answer.
+    Attempt refused{.step = Step::cut, .outcome = Outcome::engine_error};
+    refused.relayed.failure =
+        Error{ErrorCode::worker_lost, "Another worker refused to go on with this answer."};
+    co_return refused;
+  }
+  Kept kept = keep(engine, passage.call.api, *body);
+  const std::optional<TooLong> told = status == 400 ? too_long(*body) : std::nullopt;
   if (told && !passage.grown)
     co_return Attempt{.step = Step::too_small, .tokens = told->prompt_tokens, .kept = std::move(kept)};
+  if (is_failure(status)) co_return Attempt{.step = Step::failed, .kept = std::move(kept)};
   net::Task<Attempt> passing = pass_on(passage, std::move(kept), worker);
   const Attempt passed = co_await passing;
   co_return passed;
 }
 
 net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, std::string worker) {
-  RelayJob job{.api = passage.call.api, .added = own_headers(passage, worker)};
+  RelayJob job{.api = passage.call.api, .added = own_headers(passage, worker), .form = passage.call.form};
+  if (!passage.take_up) {
+    // What an engine before it may have begun is not with the client.
+    if (passage.so_far) passage.so_far.emplace(passage.so_far->dialect());
+    if (job.form != nullptr) job.form->begin_again();
+  }
   if (passage.so_far && engine.head().status == 200) job.so_far = &*passage.so_far;
   Passage* at = &passage;
   job.when_lost = [at, worker] { return lost_error(*at->core, worker); };
@@ -85,17 +94,6 @@ net::Task<Attempt> leave_engine(net::ClientExchange& engine) {
   net::Task<void> leaving = engine.let_go(let_go_within);
   co_await leaving;
   co_return Attempt{.outcome = Outcome::client_gone};
-}
-
-// What an engine says to a request that was to go on with a stream: nothing of it is for the client.
-net::Task<Attempt> take_refusal(net::ClientExchange& engine) {
-  const Result<std::string> body = co_await engine.read_all(largest_error_bytes, engine_connects_within);
-  if (!body) co_return Attempt{.step = Step::lost};
-  if (engine.head().status == 503 && says_loading(*body)) co_return Attempt{.step = Step::not_ready};
-  Attempt attempt{.step = Step::cut, .outcome = Outcome::engine_error};
-  attempt.relayed.failure =
-      Error{ErrorCode::worker_lost, "Another worker refused to go on with this answer."};
-  co_return attempt;
 }
 
 }  // namespace
@@ -148,11 +146,9 @@ net::Task<Attempt> ask_engine(Passage& passage, FleetEngine chosen) {
   Attempt attempt{.step = Step::lost};
   const bool there = head && !engine->head().headers.find(lost_field);
   if (there && !passage.ride->gone) {
-    const int status = engine->head().status;
-    net::Task<Attempt> taking = passage.take_up && status != 200 ? take_refusal(*engine)
-                                : status == 503                  ? take_503(passage, *engine, chosen.worker)
-                                : status == 400                  ? take_400(passage, *engine, chosen.worker)
-                                                : take_answer(passage, *engine, chosen.worker);
+    const bool refuses = engine->head().status >= 400;
+    net::Task<Attempt> taking =
+        refuses ? take_error(passage, *engine, chosen.worker) : take_answer(passage, *engine, chosen.worker);
     attempt = co_await taking;
   }
   const bool answered = attempt.step == Step::done && attempt.outcome != Outcome::client_gone;

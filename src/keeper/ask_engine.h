@@ -8,8 +8,8 @@ namespace rbee::keeper {
 
 // An engine's socket is on this machine and takes a connection in microseconds, or it is stuck.
 inline constexpr Milliseconds engine_connects_within{5'000};
-// The 503 of an engine that still loads, and the 400 for a prompt that is too long, have some hundred bytes.
-inline constexpr std::size_t largest_error_bytes = 65536;
+// The errors of an engine have some hundred bytes; one about a grammar may have the grammar in it.
+inline constexpr std::size_t largest_error_bytes = 1u << 20;
 
 // On this machine straight to the engine's socket; elsewhere through its hive.
 net::Task<Result<net::ClientExchange>> begin_request(Passage& passage, const FleetEngine& chosen,

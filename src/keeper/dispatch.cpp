@@ -151,12 +151,27 @@ net::Task<bool> take_refusal_of_all(Passage& passage, Placing::Ticket& ticket, r
     co_return true;
   }
   if (passage.ride->gone) co_return false;
+  if (passage.failure) {
+    // What the engine said of this request tells more than that no other is there.
+    net::Task<Attempt> passing = pass_on(passage, std::move(*passage.failure), ended.worker);
+    const Attempt passed = co_await passing;
+    ended.outcome = passed.outcome;
+    co_return false;
+  }
   ended.outcome = Outcome::refused;
   tell_of_refusal(passage, no.error);
   const int retry_after_s = passage.woke ? retry_after_wake_s : no.retry_after_s;
   net::Task<void> refusing = refuse_or_end(passage, std::move(no.error), retry_after_s);
   co_await refusing;
   co_return false;
+}
+
+// A request that an engine failed may be at fault itself: nothing is loaded to find that out.
+bool another_is_ready(const Passage& passage, const FleetEngine& failed) {
+  const Fleet fleet = passage.core->placing->fleet();
+  return std::ranges::any_of(fleet.engines, [&](const FleetEngine& engine) {
+    return engine.id != failed.id && engine.state == EngineState::ready && engine.model_id == failed.model_id;
+  });
 }
 
 // Asks the chosen engine; one whose context is too small for it may start anew with more: then the request is
@@ -179,6 +194,11 @@ net::Task<Attempt> try_engine(Passage& passage, FleetEngine chosen) {
     net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen.worker);
     attempt = co_await passing;
   }
+  if (attempt.step == Step::failed && !another_is_ready(passage, chosen)) {
+    net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen.worker);
+    attempt = co_await passing;
+  }
+  if (attempt.step == Step::failed) passage.failure = attempt.kept;
   account(passage, attempt, chosen.worker);
   if (attempt.step == Step::cut) {
     net::Task<bool> planning = plan_take_up(passage, attempt, chosen.worker);
@@ -186,6 +206,14 @@ net::Task<Attempt> try_engine(Passage& passage, FleetEngine chosen) {
     if (!goes_on) attempt.step = Step::done;
   }
   co_return attempt;
+}
+
+routing::Returned returned_for(Step step) {
+  switch (step) {
+    case Step::not_ready: return routing::Returned::not_ready;
+    case Step::failed: return routing::Returned::failed;
+    default: return routing::Returned::lost;
+  }
 }
 
 net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
@@ -217,8 +245,7 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       break;
     }
     passage.core->metrics.placed_again();
-    ticket.give_back(attempt.step == Step::not_ready ? routing::Returned::not_ready
-                                                     : routing::Returned::lost);
+    ticket.give_back(returned_for(attempt.step));
   }
   co_return ended;
 }
@@ -232,7 +259,8 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   Placing::Ticket ticket(core->placing, exchange.loop());
   const Pointed<Placing::Ticket> pointed(ride->ticket, &ticket);
   exchange.on_disconnect([ride] { ride->client_left(); });
-  const std::optional<Dialect> dialect = dialect_of(exchange.head().path);
+  const std::string_view target = passage.call.target;
+  const std::optional<Dialect> dialect = dialect_of(target.substr(0, target.find('?')));
   if (dialect && passage.call.stream && core->resume_streams) passage.so_far.emplace(*dialect);
   net::Task<void> waiting = wait_for_first_reports(core, exchange.loop(), passage.call.model);
   co_await waiting;

@@ -41,8 +41,8 @@ class Pointed {
 };
 
 // cut: the client has part of the answer, and another engine may go on with it. grows: its engine starts anew
-// with more context.
-enum class Step { done, lost, not_ready, too_small, cut, grows };
+// with more context. failed: the engine said 500 or the like, which another one need not.
+enum class Step { done, lost, not_ready, too_small, cut, grows, failed };
 
 // An answer that is kept while it is not clear whether the client gets it.
 struct Kept {
@@ -56,7 +56,7 @@ struct Attempt {
   Outcome outcome = Outcome::ok;
   Relayed relayed = {};
   std::uint64_t tokens = 0;  // of too_small: what the prompt has
-  Kept kept = {};            // of too_small: the engine's own words
+  Kept kept = {};            // of too_small and failed: the engine's own words
 };
 
 // A stream that goes on: how the client gets it, and what is asked for in place of the client's own body.
@@ -78,6 +78,7 @@ struct Passage {
   bool grown = false;                      // an engine was asked to start anew for it: once is enough
   std::optional<StreamSoFar> so_far = {};  // where its stream can be taken up
   std::optional<TakeUp> take_up = {};      // a stream was cut, and this goes on with it
+  std::optional<Kept> failure = {};        // what an engine said that failed; told where no other does better
 
   [[nodiscard]] double seconds() const { return static_cast<double>(core->clock.now_us() - begun_us) / 1e6; }
 };
