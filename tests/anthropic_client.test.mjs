@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import Anthropic from '@anthropic-ai/sdk';
 import { after, before, describe, test } from 'node:test';
+import { png } from './support/openai.mjs';
 import { answers, Rbee } from './support/rbee.mjs';
-
-const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
 describe('the official anthropic client', () => {
   let system, client, model;
@@ -52,7 +51,8 @@ describe('the official anthropic client', () => {
   });
 
   test('offers tools, and tells what tools said', async () => {
-    const tools = [{ name: 'count', description: 'Counts.', input_schema: { type: 'object', properties: {} } }];
+    const input_schema = { type: 'object', properties: {} };
+    const tools = [{ name: 'count', description: 'Counts.', input_schema }];
     const told = [...messages,
       { role: 'assistant', content: [{ type: 'tool_use', id: 'a', name: 'count', input: {} }] },
       { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a', content: '7' }] }];

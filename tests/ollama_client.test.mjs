@@ -4,10 +4,8 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { Ollama } from 'ollama';
 import { after, before, describe, test } from 'node:test';
+import { png } from './support/openai.mjs';
 import { answers, Rbee, until } from './support/rbee.mjs';
-
-// A picture of one pixel.
-const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
 describe('the official ollama client', () => {
   let system, client, model;
@@ -85,7 +83,8 @@ describe('the official ollama client', () => {
     const word = answer.split(' ')[3];
     const stopped = await client.chat({ model, messages, options: { temperature: 0, stop: [word] } });
     assert.equal(stopped.message.content, answer.slice(0, answer.indexOf(word)));
-    const seeded = () => client.chat({ model, messages, options: { temperature: 1.5, seed: 7, num_predict: 12 } });
+    const seed = { temperature: 1.5, seed: 7, num_predict: 12 };
+    const seeded = () => client.chat({ model, messages, options: seed });
     assert.equal((await seeded()).message.content, (await seeded()).message.content);
   });
 
@@ -105,15 +104,18 @@ describe('the official ollama client', () => {
       type: 'function',
       function: { name: 'count', description: 'Counts.', parameters: { type: 'object', properties: {} } },
     }];
+    const call = { function: { name: 'count', arguments: { of: 'bees' } } };
     const called = [...messages,
-      { role: 'assistant', content: '', tool_calls: [{ function: { name: 'count', arguments: { of: 'bees' } } }] },
+      { role: 'assistant', content: '', tool_calls: [call] },
       { role: 'tool', tool_name: 'count', content: '7' }];
-    const got = await client.chat({ model, messages: called, tools, options: { temperature: 0, num_predict: 4 } });
+    const short = { temperature: 0, num_predict: 4 };
+    const got = await client.chat({ model, messages: called, tools, options: short });
     assert.equal(got.eval_count, 4);
   });
 
   test('gets log probabilities', async () => {
-    const asked = { model, messages, options: { temperature: 0, num_predict: 2 }, logprobs: true, top_logprobs: 3 };
+    const short = { temperature: 0, num_predict: 2 };
+    const asked = { model, messages, options: short, logprobs: true, top_logprobs: 3 };
     const { logprobs } = await client.chat(asked);
     assert.equal(logprobs.length, 2);
     assert.equal(logprobs[0].top_logprobs.length, 3);

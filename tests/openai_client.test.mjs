@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 import { after, before, describe, test } from 'node:test';
+import { png } from './support/openai.mjs';
 import { answers, Rbee } from './support/rbee.mjs';
 
 describe('the official openai client', () => {
@@ -76,7 +77,8 @@ describe('the official openai client', () => {
     assert.equal(got.output_text, answer);
     let text = '';
     const types = new Set();
-    for await (const event of await client.responses.create({ model, input: question, temperature: 0, stream: true })) {
+    const ask = { model, input: question, temperature: 0, stream: true };
+    for await (const event of await client.responses.create(ask)) {
       types.add(event.type);
       if (event.type === 'response.output_text.delta') text += event.delta;
     }
@@ -85,7 +87,7 @@ describe('the official openai client', () => {
   });
 
   test('is told that the model sees nothing', async () => {
-    const url = 'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+    const url = `data:image/png;base64,${png}`;
     const content = [{ type: 'image_url', image_url: { url } }, { type: 'text', text: question }];
     const asked = client.chat.completions.create({ model, messages: [{ role: 'user', content }] });
     await assert.rejects(asked, /image|vision|mmproj/i);

@@ -112,11 +112,14 @@ TEST_F(OllamaAnswers, AreALineForEachEventAndOneWithTheFigures) {
                "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2},"
                "\"timings\":{\"prompt_ms\":3,\"predicted_ms\":4,\"prompt_n\":1,\"predicted_n\":2}}\n\n"
                "data: [DONE]\n\n"),
-      R"({"model":"m","created_at":"1970-01-01T00:00:00.010Z","message":{"role":"assistant","content":"","thinking":"hm"},"done":false})"
+      R"({"model":"m","created_at":"1970-01-01T00:00:00.010Z",)"
+      R"("message":{"role":"assistant","content":"","thinking":"hm"},"done":false})"
       "\n"
-      R"({"model":"m","created_at":"1970-01-01T00:00:00.010Z","message":{"role":"assistant","content":"grün"},"done":false})"
+      R"({"model":"m","created_at":"1970-01-01T00:00:00.010Z",)"
+      R"("message":{"role":"assistant","content":"grün"},"done":false})"
       "\n"
-      R"({"model":"m","created_at":"1970-01-01T00:00:00.010Z","message":{"role":"assistant","content":""},"done":true,)"
+      R"({"model":"m","created_at":"1970-01-01T00:00:00.010Z",)"
+      R"("message":{"role":"assistant","content":""},"done":true,)"
       R"("done_reason":"length","total_duration":10000000,"load_duration":3000000,"prompt_eval_count":5,)"
       R"("prompt_eval_duration":3000000,"eval_count":2,"eval_duration":4000000})"
       "\n");
@@ -125,7 +128,8 @@ TEST_F(OllamaAnswers, AreALineForEachEventAndOneWithTheFigures) {
 TEST_F(OllamaAnswers, HaveCallsOfToolsWhole) {
   const std::string lines = streamed(
       OllamaAsk::chat,
-      R"(data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"x","function":{"name":"count","arguments":"{\"o"}}]}}]})"
+      R"(data: {"choices":[{"delta":{"tool_calls":)"
+      R"([{"index":0,"id":"x","function":{"name":"count","arguments":"{\"o"}}]}}]})"
       "\n\n"
       R"(data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"f\":7}"}}]}}]})"
       "\n\n"
@@ -160,9 +164,9 @@ TEST_F(OllamaAnswers, ThatMakeNoSenseAreTheEnginesFailure) {
 
 TEST_F(OllamaAnswers, ThatBeginAnewForgetWhatAnotherEngineBegan) {
   OllamaAnswer answer({.ask = OllamaAsk::chat, .model = "m", .target = {}, .body = {}}, clock_);
-  const std::string call =
-      R"(data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"count","arguments":"{}"}}]}}]})"
-      "\n\n";
+  const std::string call = R"(data: {"choices":[{"delta":{"tool_calls":)"
+                           R"([{"index":0,"function":{"name":"count","arguments":"{}"}}]}}]})"
+                           "\n\n";
   EXPECT_EQ(answer.events(call), "");
   answer.begin_again();
   EXPECT_NE(answer.events(call + "data: [DONE]\n\n").find(R"("name":"count","arguments":{})"),
