@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 import { after, before, describe, test } from 'node:test';
+import { png } from './support/openai.mjs';
 import { answers, Rbee } from './support/rbee.mjs';
 
 describe('the official openai client', () => {
@@ -45,6 +46,51 @@ describe('the official openai client', () => {
     for await (const chunk of stream) text += chunk.choices[0].text;
     assert.ok(whole.length > 0);
     assert.equal(text, whole);
+  });
+
+  test('is told the usage of a stream where it asks', async () => {
+    const ask = { model, messages, temperature: 0, stream: true, stream_options: { include_usage: true } };
+    const chunks = [];
+    for await (const chunk of await client.chat.completions.create(ask)) chunks.push(chunk);
+    const whole = await client.chat.completions.create({ model, messages, temperature: 0 });
+    assert.equal(chunks.at(-1).usage.completion_tokens, whole.usage.completion_tokens);
+    assert.deepEqual(chunks.at(-1).choices, []);
+  });
+
+  test('gets JSON by a schema, and log probabilities', async () => {
+    const schema = { type: 'object', properties: { name: { enum: ['rbee'] } }, required: ['name'] };
+    const response_format = { type: 'json_schema', json_schema: { name: 'answer', strict: true, schema } };
+    const got = await client.chat.completions.create({ model, messages, temperature: 0, response_format });
+    assert.equal(JSON.parse(got.choices[0].message.content).name, 'rbee');
+    const ask = { model, messages, temperature: 0, max_tokens: 2, logprobs: true, top_logprobs: 3 };
+    const { logprobs } = (await client.chat.completions.create(ask)).choices[0];
+    assert.deepEqual(logprobs.content.map((one) => one.top_logprobs.length), [3, 3]);
+  });
+
+  test('asks for several answers at once', async () => {
+    const got = await client.chat.completions.create({ model, messages, temperature: 0, n: 2 });
+    assert.deepEqual(got.choices.map((one) => one.message.content), [answer, answer]);
+  });
+
+  test('uses the Responses API, streamed and not', async () => {
+    const got = await client.responses.create({ model, input: question, temperature: 0 });
+    assert.equal(got.output_text, answer);
+    let text = '';
+    const types = new Set();
+    const ask = { model, input: question, temperature: 0, stream: true };
+    for await (const event of await client.responses.create(ask)) {
+      types.add(event.type);
+      if (event.type === 'response.output_text.delta') text += event.delta;
+    }
+    assert.equal(text, answer);
+    assert.ok(types.has('response.created') && types.has('response.completed'), [...types].join());
+  });
+
+  test('is told that the model sees nothing', async () => {
+    const url = `data:image/png;base64,${png}`;
+    const content = [{ type: 'image_url', image_url: { url } }, { type: 'text', text: question }];
+    const asked = client.chat.completions.create({ model, messages: [{ role: 'user', content }] });
+    await assert.rejects(asked, /image|vision|mmproj/i);
   });
 
   test('raises NotFoundError for a model that is not there', async () => {

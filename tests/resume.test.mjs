@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { chatBody, events, post } from './support/openai.mjs';
+import { chatBody, events, linesOf, post } from './support/openai.mjs';
 import { answers, makeHome, processesOf, Rbee, until } from './support/rbee.mjs';
 
 const [{ question, answer }] = answers;
@@ -102,6 +102,72 @@ describe('a stream whose engine is killed', () => {
     const types = ['message_start', 'content_block_start', 'content_block_stop', 'message_delta',
       'message_stop'];
     assert.deepEqual(types.map(of), [1, 1, 1, 1, 1]);
+  });
+
+  test('goes on as a Response, under its ids', async () => {
+    const body = { model, input: question, temperature: 0, stream: true };
+    const delta = (event) => (event.type === 'response.output_text.delta' ? event.delta : '');
+    const { all, text } = await killedAfter(15, '/v1/responses', body, delta);
+    assert.equal(text, answer);
+    const of = (type) => all.filter((event) => event.type === `response.${type}`);
+    const types = ['created', 'output_item.added', 'content_part.added', 'output_text.done',
+      'output_item.done', 'completed'];
+    assert.deepEqual(types.map((type) => of(type).length), [1, 1, 1, 1, 1, 1]);
+    const [{ response }] = of('completed');
+    assert.equal(response.id, of('created')[0].response.id);
+    assert.equal(response.output[0].id, of('output_item.added')[0].item.id);
+    assert.equal(response.output[0].content[0].text, answer);
+    assert.equal(new Set(of('output_text.delta').map((event) => event.item_id)).size, 1);
+    const whole = await (await post(system, '/v1/responses', { ...body, stream: false })).json();
+    assert.equal(response.usage.output_tokens, whole.usage.output_tokens);
+    assert.equal(response.usage.input_tokens, whole.usage.input_tokens);
+  });
+
+  for (const [target, more, textOf] of [
+    ['/api/chat', { messages: [{ role: 'user', content: question }] }, (line) => line.message.content],
+    ['/api/generate', { prompt: question }, (line) => line.response],
+  ]) {
+    test(`goes on in Ollama's ${target}`, async () => {
+      const body = { model, options: { temperature: 0 }, ...more };
+      const asked = await post(system, target, body);
+      assert.equal(asked.headers.get('x-rbee-worker'), vulkan);
+      const lines = [];
+      for await (const line of linesOf(asked)) {
+        lines.push(line);
+        if (lines.length === 15) killVulkan();
+      }
+      assert.equal(lines.map(textOf).join(''), answer);
+      assert.deepEqual(lines.filter(({ done }) => done), [lines.at(-1)]);
+      const whole = await (await post(system, target, { ...body, stream: false })).json();
+      assert.deepEqual(['done_reason', 'eval_count', 'prompt_eval_count'].map((key) => lines.at(-1)[key]),
+        [whole.done_reason, whole.eval_count, whole.prompt_eval_count]);
+    });
+  }
+
+  test('goes on with JSON by a schema', async () => {
+    const bees = { text: 'seven bees and an eighth', more: 'in a hive of their own' };
+    const schema = {
+      type: 'object', required: ['text', 'more'], additionalProperties: false,
+      properties: { text: { enum: [bees.text] }, more: { enum: [bees.more] } },
+    };
+    const response_format = { type: 'json_schema', json_schema: { name: 'bees', schema } };
+    const body = chatBody(model, question, { stream: true, response_format });
+    const { text } = await killedAfter(12, '/v1/chat/completions', body, chatText);
+    assert.deepEqual(JSON.parse(text), bees);
+  });
+
+  test('stops where it was told to, also across the seam', async () => {
+    // Words of which the first engine made the first ones, and the second the last.
+    const stop = answer.slice(40, 60);
+    const pieces = [];
+    const plain = await post(system, '/v1/chat/completions', chatBody(model, question, { stream: true }));
+    for await (const event of events(plain)) if (event !== '[DONE]') pieces.push(chatText(event) ?? '');
+    const lengthOf = (count) => pieces.filter(Boolean).slice(0, count).join('').length;
+    const before = pieces.findIndex((_, count) => lengthOf(count) >= 34);
+    const body = chatBody(model, question, { stream: true, stop: [stop] });
+    const { all, text } = await killedAfter(before, '/v1/chat/completions', body, chatText);
+    assert.equal(text, answer.slice(0, 40));
+    assert.equal(all.at(-2).choices[0].finish_reason, 'stop');
   });
 
   test('goes on behind a plain prompt', async () => {

@@ -30,6 +30,11 @@ std::string_view anthropic_type(int status) {
   }
 }
 
+std::string anthropic_body(int status, std::string_view message) {
+  return dump_json(
+      Json{{"type", "error"}, {"error", {{"type", anthropic_type(status)}, {"message", message}}}});
+}
+
 std::string with_hint(const Error& error) {
   const std::string_view hint = hint_of(error);
   return hint.empty() ? error.message : cat(error.message, ' ', hint);
@@ -39,6 +44,7 @@ std::string with_hint(const Error& error) {
 
 Api api_of(std::string_view path) {
   if (path == "/v1/messages" || path.starts_with("/v1/messages/")) return Api::anthropic;
+  if (path == "/v1/responses") return Api::responses;
   if (path.starts_with("/api/") && !path.starts_with("/api/v1/")) return Api::ollama;
   const bool own =
       path.starts_with("/api/v1/") || path == "/healthz" || path == "/readyz" || path == "/metrics";
@@ -50,10 +56,8 @@ std::string error_body(Api api, const Error& error) {
   switch (api) {
     case Api::rbee: return dump_json(error_json(error));
     case Api::ollama: return dump_json(Json{{"error", with_hint(error)}});
-    case Api::anthropic:
-      return dump_json(
-          Json{{"type", "error"},
-               {"error", {{"type", anthropic_type(row.http_status)}, {"message", with_hint(error)}}}});
+    case Api::anthropic: return anthropic_body(row.http_status, with_hint(error));
+    case Api::responses:
     case Api::openai: break;
   }
   const Json param = error.code == ErrorCode::unknown_model ? Json("model") : Json(nullptr);
@@ -66,7 +70,29 @@ std::string error_body(Api api, const Error& error) {
 }
 
 std::string error_event(Api api, const Error& error) {
-  return net::format_sse(api == Api::anthropic ? "error" : "", error_body(api, error));
+  switch (api) {
+    case Api::ollama: return cat(error_body(api, error), "\n");
+    case Api::anthropic: return net::format_sse("error", error_body(api, error));
+    case Api::responses:
+      return net::format_sse("error", dump_json(Json{{"type", "error"},
+                                                     {"code", info(error.code).name},
+                                                     {"message", with_hint(error)},
+                                                     {"param", nullptr}}));
+    case Api::openai:
+    case Api::rbee: break;
+  }
+  return net::format_sse("", error_body(api, error));
+}
+
+std::optional<std::string> engine_error_body(Api api, int status, std::string_view body) {
+  if (api != Api::anthropic && api != Api::ollama) return std::nullopt;
+  const Result<Json> json = parse_json(body);
+  if (!json || !json->is_object()) return std::nullopt;
+  const auto told = json->find("error");
+  if (told == json->end() || !told->is_object() || get_string(*json, "type") == "error") return std::nullopt;
+  const std::string message = get_string(*told, "message").value_or("The engine failed.");
+  if (api == Api::ollama) return dump_json(Json{{"error", message}});
+  return anthropic_body(status, message);
 }
 
 bool worth_retrying(const Error& error) {

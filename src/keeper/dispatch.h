@@ -5,6 +5,7 @@
 // is placed again. A client that goes away is told to the engine at once.
 #pragma once
 
+#include "keeper/answer_form.h"
 #include "keeper/api_error.h"
 #include "keeper/core.h"
 #include "keeper/gate.h"
@@ -34,9 +35,10 @@ struct Call {
   bool needs_vision = false;
   bool explain = false;  // its answer carries the trace of its placement
   std::optional<KeepAliveWish> keep_alive = {};
-  std::uint32_t num_ctx = 0;  // the least context that it wants; 0: what the engine has
-  net::Headers headers;       // for the engine
-  std::string_view body;      // lives in the exchange
+  std::uint32_t num_ctx = 0;   // the least context that it wants; 0: what the engine has
+  net::Headers headers;        // for the engine
+  std::string_view body;       // outlives dispatch(): it lives in the exchange, or with the caller
+  AnswerForm* form = nullptr;  // outlives it too
 };
 
 net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call call);

@@ -6,6 +6,8 @@
 #include "keeper/dispatch.h"
 #include "keeper/header_filter.h"
 #include "keeper/model_access.h"
+#include "keeper/ollama_answer.h"
+#include "keeper/ollama_request.h"
 #include "keeper/request_head.h"
 
 #include <nlohmann/json.hpp>
@@ -50,6 +52,75 @@ bool wants_trace(const net::RequestHead& head) {
          yes(net::query_value(head.query, "explain"));
 }
 
+// What a client asks of an engine. Those of Ollama's API are put into an engine's words.
+struct Asked {
+  RequestHead head = {};
+  std::string target = {};
+  std::string_view body = {};  // the client's own, or `request`'s
+  std::optional<OllamaRequest> request = {};
+};
+
+// "name:latest" is Ollama's spelling of a name without a tag.
+std::string without_latest(std::string name) {
+  constexpr std::string_view latest = ":latest";
+  if (name.ends_with(latest)) name.resize(name.size() - latest.size());
+  return name;
+}
+
+// How long the engine is to stay, and its context, are said in Ollama's words only.
+Result<void> translate(Asked& asked, OllamaAsk ask) {
+  Result<OllamaRequest> request = translate_ollama(ask, asked.body);
+  if (!request) return request.error();
+  asked.request = std::move(*request);
+  asked.head.model = without_latest(asked.head.model);
+  asked.target = asked.request->target;
+  if (asked.request->nothing_to_say) {
+    asked.target = "/tokenize";
+    asked.request->body = R"({"content":""})";
+    asked.head.stream = false;
+    return {};
+  }
+  Result<RequestHead> head = read_request_head(asked.request->body);
+  if (!head) return head.error();
+  head->model = std::move(asked.head.model);
+  head->keep_alive = asked.head.keep_alive;
+  head->num_ctx = asked.head.num_ctx;
+  asked.head = std::move(*head);
+  return {};
+}
+
+Result<void> read_asked(Asked& asked, const net::RequestHead& head, std::string_view body) {
+  Result<RequestHead> read = head_of(head, body);
+  if (!read) return read.error();
+  asked.head = std::move(*read);
+  asked.target = head.target;
+  asked.body = body;
+  if (const std::optional<OllamaAsk> ask = ollama_ask_of(head.path)) {
+    if (Result<void> translated = translate(asked, *ask); !translated) return translated.error();
+    asked.body = asked.request->body;
+  }
+  if (asked.target.size() <= longest_target) return {};
+  return Error{
+      ErrorCode::bad_request, cat("The request's target is longer than ", longest_target, " bytes."), {}, {}};
+}
+
+// An Ollama client that says nothing wants the model loaded, or, with a keep_alive of 0, gone.
+OllamaAnswer::Care care_of(const Asked& asked) {
+  if (!asked.request || !asked.request->nothing_to_say) return OllamaAnswer::Care::none;
+  const std::optional<KeepAliveWish>& wish = asked.head.keep_alive;
+  const bool goes = wish && wish->time && wish->time->count() == 0;
+  return goes ? OllamaAnswer::Care::unload : OllamaAnswer::Care::load;
+}
+
+bool is_loaded(const Core& core, const std::string& model) {
+  const Fleet fleet = core.placing->fleet();
+  const std::vector<ModelFile> models = core.placing->models();
+  return std::ranges::any_of(fleet.engines, [&](const FleetEngine& engine) {
+    const auto file = std::ranges::find(models, engine.model_id, &ModelFile::id);
+    return file != models.end() && answers_to(*file, model);
+  });
+}
+
 // A request that its key does not allow, or not now.
 std::optional<Gate::TooMany> refused_by_key(Core& core, const Visitor& visitor, const std::string& model) {
   if (!may_ask(core, visitor, model)) return Gate::TooMany{model_unknown(core, visitor, model), 0};
@@ -90,55 +161,91 @@ net::Task<void> show_model(std::shared_ptr<Core> core, net::Exchange& exchange, 
   co_await refusing;
 }
 
-net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor) {
+namespace {
+
+net::Task<void> refuse_asked(std::shared_ptr<Core> core, net::Exchange& exchange, Error error, int later) {
+  if (error.code == ErrorCode::cancelled) co_return;
   const Api api = api_of(exchange.head().path);
+  net::Headers headers{{"x-rbee-request-id", core->random.id()}};
+  net::Task<void> refusing = refuse(exchange, api, std::move(error), later, std::move(headers));
+  co_await refusing;
+  core->metrics.request_ended("", "", Outcome::refused, 0);
+}
+
+Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, Asked& asked) {
+  return {.method = head.method,
+          .target = asked.target,
+          .api = api_of(head.path),
+          .visitor = std::move(visitor),
+          .model = core.models->resolve(asked.head.model),
+          .worker = std::string(head.headers.find("x-rbee-worker").value_or("")),
+          .slots = asked.head.n,
+          .prompt = std::move(asked.head.prompt),
+          .max_tokens = asked.head.max_tokens,
+          .stream = asked.head.stream,
+          .priority = priority_of(head.headers.find("x-rbee-priority").value_or("")),
+          .user = std::move(asked.head.user),
+          .session = std::string(head.headers.find("x-session-id").value_or("")),
+          .needs_tools = asked.head.has_tools,
+          .needs_vision = asked.head.has_images,
+          .explain = wants_trace(head),
+          .keep_alive = asked.head.keep_alive,
+          .num_ctx = asked.head.num_ctx,
+          .headers = to_engine(head.headers),
+          .body = asked.body};
+}
+
+}  // namespace
+
+net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor) {
   const Result<std::string_view> body = co_await exchange.read_body();
-  Result<RequestHead> head = body ? head_of(exchange.head(), *body) : body.error();
-  if (head && exchange.head().target.size() > longest_target) {
-    head = Error{ErrorCode::bad_request,
-                 cat("The request's target is longer than ", longest_target, " bytes."),
-                 {},
-                 {}};
-  }
+  Asked asked;
+  Result<void> read = body ? read_asked(asked, exchange.head(), *body) : body.error();
   int later = 0;
-  if (head) {
-    if (std::optional<Gate::TooMany> no = refused_by_key(*core, visitor, head->model)) {
+  if (read) {
+    if (std::optional<Gate::TooMany> no = refused_by_key(*core, visitor, asked.head.model)) {
       core->metrics.refused(info(no->error.code).name);
-      head = std::move(no->error);
       later = jittered(no->retry_after_s, core->random);
+      read = std::move(no->error);
     }
   }
-  if (!head) {
-    if (head.error().code == ErrorCode::cancelled) co_return;
-    Error error = head.error();
-    net::Headers headers{{"x-rbee-request-id", core->random.id()}};
-    net::Task<void> refusing = refuse(exchange, api, std::move(error), later, std::move(headers));
+  if (!read) {
+    Error error = read.error();
+    net::Task<void> refusing = refuse_asked(core, exchange, std::move(error), later);
     co_await refusing;
-    core->metrics.request_ended("", "", Outcome::refused, 0);
     co_return;
   }
-  Call call{.method = exchange.head().method,
-            .target = exchange.head().target,
-            .api = api,
-            .visitor = std::move(visitor),
-            .model = core->models->resolve(head->model),
-            .worker = std::string(exchange.head().headers.find("x-rbee-worker").value_or("")),
-            .slots = head->n,
-            .prompt = std::move(head->prompt),
-            .max_tokens = head->max_tokens,
-            .stream = head->stream,
-            .priority = priority_of(exchange.head().headers.find("x-rbee-priority").value_or("")),
-            .user = std::move(head->user),
-            .session = std::string(exchange.head().headers.find("x-session-id").value_or("")),
-            .needs_tools = head->has_tools,
-            .needs_vision = head->has_images,
-            .explain = wants_trace(exchange.head()),
-            .keep_alive = head->keep_alive,
-            .num_ctx = head->num_ctx,
-            .headers = to_engine(exchange.head().headers),
-            .body = *body};
+  Call call = call_of(*core, exchange.head(), std::move(visitor), asked);
+  std::optional<OllamaAnswer> form;
+  if (asked.request) {
+    const OllamaAnswer::Care care = care_of(asked);
+    form.emplace(*asked.request, core->clock);
+    form->only_for(care);
+    call.form = &*form;
+    if (care == OllamaAnswer::Care::unload && !is_loaded(*core, call.model)) {
+      std::string text = form->cared();
+      net::Task<Result<void>> responding = exchange.respond_json(200, std::move(text));
+      const Result<void> ignored = co_await responding;
+      static_cast<void>(ignored);
+      co_return;
+    }
+  }
   net::Task<void> serving = dispatch(core, exchange, std::move(call));
   co_await serving;
+}
+
+// Ollama's ways of making models.
+bool is_not_done(std::string_view path) {
+  return path == "/api/create" || path == "/api/copy" || path == "/api/push" ||
+         path.starts_with("/api/blobs/");
+}
+
+net::Task<void> say_hello(net::Exchange& exchange) {
+  net::Headers headers{{"Content-Type", "text/plain; charset=utf-8"}};
+  std::string text = "rbee is running";
+  net::Task<Result<void>> responding = exchange.respond(200, std::move(headers), std::move(text));
+  const Result<void> ignored = co_await responding;
+  static_cast<void>(ignored);
 }
 
 net::Task<void> answer_unrouted(net::Exchange& exchange, std::string allowed) {
@@ -154,6 +261,11 @@ net::Task<void> answer_unrouted(net::Exchange& exchange, std::string allowed) {
                   {}};
   } else if (head.path.starts_with("/v1/")) {
     error = Error{ErrorCode::unsupported, cat("No engine answers ", head.path, "."), {}, {}};
+  } else if (is_not_done(head.path)) {
+    error = Error{ErrorCode::unsupported,
+                  cat("rbee does not do what Ollama does at ", head.path, "."),
+                  "`rbee model add NAME SOURCE` makes a model known under any name.",
+                  {}};
   }
   const Api api = api_of(head.path);
   net::Headers headers;

@@ -66,6 +66,8 @@ net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
     handling = answer_preflight(exchange);
   else if (routed == nullptr)
     handling = answer_unrouted(exchange, std::string(result.allowed()));
+  else if (routed->id == RouteId::hello)
+    handling = say_hello(exchange);
   else if (routed->id == RouteId::v1_models)
     handling = list_models(core, exchange, *visitor);
   else if (routed->id == RouteId::v1_model)

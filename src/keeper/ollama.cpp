@@ -7,6 +7,7 @@
 #include "keeper/api_error.h"
 #include "keeper/catch_up.h"
 #include "keeper/model_access.h"
+#include "keeper/ollama_answer.h"
 #include "model/sha256.h"
 #include "model/source.h"
 #include "net/client.h"
@@ -15,7 +16,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <ctime>
 
 namespace rbee::keeper {
 namespace {
@@ -66,21 +66,12 @@ Json row_json(const ModelFile& file) {
           {"details", details_json(file)}};
 }
 
-// Its own time is not kept, so every model has that of the keeper's start.
-std::string date_text(std::int64_t unix_ms) {
-  const auto seconds = static_cast<std::time_t>(unix_ms / 1000);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[32];
-  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {text, size};
-}
-
 Json tags_json(const Core& core, const Visitor& visitor) {
   Json list = Json::array();
   for (const ModelFile& file : models_for(core, visitor)) {
     Json row = row_json(file);
-    row["modified_at"] = date_text(core.started_unix_ms);
+    // Its own time is not kept, so every model has that of the keeper's start.
+    row["modified_at"] = ollama_time(core.started_unix_ms);
     list.push_back(std::move(row));
   }
   return {{"models", std::move(list)}};
@@ -98,9 +89,9 @@ Json ps_json(const Core& core, const Visitor& visitor) {
       if (std::ranges::find(his, file->id, &ModelFile::id) == his.end()) continue;
       Json row = row_json(*file);
       const std::optional<Instant> goes_at = core.care.goes_at(engine.id);
-      row["expires_at"] = goes_at
-                              ? Json(date_text(core.clock.unix_ms() + (*goes_at - core.clock.now()).count()))
-                              : Json(nullptr);
+      row["expires_at"] =
+          goes_at ? Json(ollama_time(core.clock.unix_ms() + (*goes_at - core.clock.now()).count()))
+                  : Json(nullptr);
       row["size_vram"] = engine.memory_bytes;
       row["context_length"] = engine.context;
       list.push_back(std::move(row));
@@ -151,7 +142,7 @@ Result<Json> show_json(const Core& core, const Visitor& visitor, const Result<Js
               {"details", details_json(*file)},
               {"model_info", std::move(facts)},
               {"capabilities", std::move(capabilities)},
-              {"modified_at", date_text(core.started_unix_ms)}};
+              {"modified_at", ollama_time(core.started_unix_ms)}};
 }
 
 // These clients name no hive: the one of this machine is meant, or the first that is up.

@@ -31,10 +31,6 @@ net::Headers answer_headers(const net::ClientExchange& from, const net::Headers&
   return headers;
 }
 
-bool is_event_stream(const net::ClientExchange& from) {
-  return from.head().headers.find("Content-Type").value_or("").starts_with("text/event-stream");
-}
-
 // The answer's head goes out with its first piece.
 net::Task<Result<void>> start_once(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
                                    bool raw) {
@@ -49,6 +45,10 @@ net::Task<Result<void>> start_once(net::Exchange& to, net::ClientExchange& from,
 }
 
 }  // namespace
+
+bool is_event_stream(const net::ClientExchange& from) {
+  return from.head().headers.find("Content-Type").value_or("").starts_with("text/event-stream");
+}
 
 net::Task<void> end_lost(net::Exchange& to, Api api, Error error, Wire wire) {
   if (!wire.events || !wire.whole) {
@@ -84,12 +84,13 @@ net::Task<Relayed> relay_rest(net::Exchange& to, net::ClientExchange& from, Rela
       relayed.failure = events.error();
       break;
     }
-    const std::string bytes = wire.raw ? as_chunk(*events, last) : *events;
+    const std::string told = job.form == nullptr ? *events : job.form->events(*events);
+    const std::string bytes = wire.raw ? as_chunk(told, last) : told;
+    job.so_far->add(*events, false);
     if (bytes.empty() && !last) continue;
     if (std::exchange(first, false) && job.on_first) job.on_first();
     relayed.bytes += bytes.size();
     ++relayed.chunks;
-    job.so_far->add(*events, false);
     net::Task<Result<void>> passing = net::pass_piece(to, bytes, last, wire.raw);
     const Result<void> passed = co_await passing;
     if (!passed) relayed.end = RelayEnd::client_gone;
@@ -101,6 +102,11 @@ net::Task<Relayed> relay_rest(net::Exchange& to, net::ClientExchange& from, Rela
 
 net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob job, const bool& gone) {
   Relayed relayed;
+  if (job.form != nullptr) {
+    net::Task<Relayed> forming = relay_formed(to, from, std::move(job), gone);
+    relayed = co_await forming;
+    co_return relayed;
+  }
   UsageReader usage;
   const bool raw = net::can_pass_framing(to, from);
   const bool chunked = from.framing().kind == net::Framing::chunked;

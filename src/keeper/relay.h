@@ -4,6 +4,7 @@
 // Nothing is sent before the answer's first byte is here, so that until then it can come from another engine.
 #pragma once
 
+#include "keeper/answer_form.h"
 #include "keeper/api_error.h"
 #include "keeper/resume.h"
 #include "keeper/usage.h"
@@ -45,6 +46,8 @@ struct RelayJob {
   // Gets a stream of events as it goes out. Where it is set, what becomes of a stream that is lost is the
   // caller's: to be taken up by relay_rest(), or ended by end_lost().
   StreamSoFar* so_far = nullptr;
+  // What the client gets in place of the engine's own words, where it speaks another API.
+  AnswerForm* form = nullptr;
   std::function<void()> on_first = {};  // the first byte is here
   // Awaited before a piece of the body is passed on.
   std::function<net::Task<void>(std::string_view piece)> before_piece = {};
@@ -54,11 +57,17 @@ struct RelayJob {
 // any other body can only be cut.
 net::Task<void> end_lost(net::Exchange& to, Api api, Error error, Wire wire);
 
+[[nodiscard]] bool is_event_stream(const net::ClientExchange& from);
+
 // The rest of a stream that another engine goes on with, behind what the client has of it.
 net::Task<Relayed> relay_rest(net::Exchange& to, net::ClientExchange& from, RelayJob job, Wire wire,
                               const bool& gone);
 
+// An answer that goes through job.form.
+net::Task<Relayed> relay_formed(net::Exchange& to, net::ClientExchange& from, RelayJob job, const bool& gone);
+
 // `gone` becomes true when the client leaves; then the answer is not read on. It must outlive the task.
+// relay_formed() where job.form is set.
 net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob job, const bool& gone);
 
 }  // namespace rbee::keeper

@@ -10,6 +10,7 @@
 #include "keeper/stream_so_far.h"
 #include "net/sse.h"
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,11 @@ class Seam {
   [[nodiscard]] Result<std::string> rewrite(const net::SseEvent& event);
   [[nodiscard]] Result<bool> rewrite_choice(Json& event);
   [[nodiscard]] Result<bool> rewrite_message(Json& event, std::string_view type);
+  [[nodiscard]] Result<bool> rewrite_response(Json& event, std::string_view type);
+  // Whether anything of that text is left for the client.
+  [[nodiscard]] static Result<bool> cut_field(Json& object, const char* key, std::string& left);
+  void learn(std::string theirs, const std::string& first);
+  void rename(Json& value) const;
   // Takes off `text` what of `left` the client has; false where it is another text.
   static bool cut(std::string& text, std::string& left);
 
@@ -46,6 +52,8 @@ class Seam {
   ToldSoFar told_;
   std::string text_left_;  // of what the new stream will repeat
   std::string reasoning_left_;
+  std::map<std::string, std::string> names_ =
+      {};  // of /v1/responses: the second stream's ids, and the first's
   net::SseReader reader_;
 };
 

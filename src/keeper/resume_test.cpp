@@ -232,7 +232,90 @@ TEST(Seam, AnthropicsBlockStaysOpen) {
   EXPECT_EQ(passed(told, second, 11, Dialect::messages), cat(text(" three"), stop, end(3)));
   EXPECT_EQ(
       continued(R"({"messages":[{"role":"user","content":"Hi"}],"max_tokens":9})", told, Dialect::messages),
-      R"({"role":"assistant","content":"One two"} 2)");
+      R"({"role":"assistant","content":[{"type":"text","text":"One two"}]} 2)");
+}
+
+// Anthropic's events, and those of /v1/responses, name their type twice.
+std::string typed(std::string_view type, std::string_view rest) {
+  return net::format_sse(type, cat(R"({"type":")", type, "\"", rest, "}"));
+}
+
+TEST(Seam, AnthropicsThoughtGoesOnInItsBlockAndTheTextInItsOwn) {
+  const std::string start = typed("message_start", R"(,"message":{"id":"msg_1"})");
+  const auto opens = [](int index, std::string_view kind) {
+    return typed("content_block_start",
+                 cat(R"(,"index":)", index, R"(,"content_block":{"type":")", kind, R"("})"));
+  };
+  const auto says = [](int index, std::string_view key, std::string_view words) {
+    return typed("content_block_delta",
+                 cat(R"(,"index":)", index, R"(,"delta":{")", key, R"(":")", words, R"("})"));
+  };
+  const ToldSoFar thinks =
+      told_by(cat(start, opens(0, "thinking"), says(0, "thinking", "Hm")), Dialect::messages);
+  EXPECT_EQ(thinks.obstacle, "");
+  EXPECT_EQ(continued(R"({"messages":[{"role":"user","content":"Hi"}]})", thinks, Dialect::messages),
+            R"({"role":"assistant","content":[{"type":"thinking","thinking":"Hm"}]} 2)");
+  const std::string second =
+      cat(start, opens(0, "thinking"), says(0, "thinking", "Hm."), opens(1, "text"), says(1, "text", "So"));
+  EXPECT_EQ(passed(thinks, second, 9, Dialect::messages),
+            cat(says(0, "thinking", "."), opens(1, "text"), says(1, "text", "So")));
+  const ToldSoFar both = told_by(second, Dialect::messages);
+  EXPECT_EQ(both.text, "So");
+  EXPECT_EQ(passed(both, cat(second, says(1, "text", " it")), 9, Dialect::messages), says(1, "text", " it"));
+}
+
+std::string response_opening(std::string_view number) {
+  return cat(
+      typed("response.created", cat(R"(,"response":{"id":"resp_)", number, R"("})")),
+      typed("response.in_progress", cat(R"(,"response":{"id":"resp_)", number, R"("})")),
+      typed("response.output_item.added", cat(R"(,"item":{"id":"msg_)", number, R"(","type":"message"})")),
+      typed("response.content_part.added", cat(R"(,"item_id":"msg_)", number, R"(","part":{})")));
+}
+std::string response_text(std::string_view number, std::string_view words) {
+  return typed("response.output_text.delta",
+               cat(R"(,"item_id":"msg_)", number, R"(","delta":")", words, "\""));
+}
+
+TEST(Seam, AResponseGoesOnUnderItsOwnIds) {
+  const ToldSoFar told = told_by(
+      cat(response_opening("1"), response_text("1", "One"), response_text("1", " two")), Dialect::responses);
+  EXPECT_EQ(told.text, "One two");
+  EXPECT_EQ(told.tokens, 2u);
+  const auto end = [](std::string_view number, int in, int out) {
+    return cat(
+        typed("response.output_item.done", cat(R"(,"item":{"id":"msg_)", number, R"(","type":"message"})")),
+        typed("response.completed", cat(R"(,"response":{"id":"resp_)", number, R"(","output":[{"id":"msg_)",
+                                        number, R"("}],"usage":{"input_tokens":)", in, R"(,"output_tokens":)",
+                                        out, R"(,"total_tokens":14}})")));
+  };
+  const std::string second = cat(response_opening("2"), response_text("2", "One two three"), end("2", 10, 4));
+  EXPECT_EQ(passed(told, second, 13, Dialect::responses), cat(response_text("1", " three"), end("1", 8, 6)));
+}
+
+TEST(Resume, AResponseIsAskedOnWithItsTextAsAnItem) {
+  const ToldSoFar told = told_by(cat(response_opening("1"), response_text("1", "One")), Dialect::responses);
+  const Result<std::string> request =
+      continued_request(Dialect::responses, R"({"input":"Hi","max_output_tokens":5})", told);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(*request, R"({"input":[{"role":"user","content":"Hi"},{"role":"assistant","type":"message",)"
+                      R"("content":[{"type":"output_text","text":"One"}]}],"max_output_tokens":4})");
+  const std::string call =
+      typed("response.output_item.added", R"(,"item":{"id":"fc_1","type":"function_call"})");
+  EXPECT_EQ(told_by(call, Dialect::responses).obstacle, "it calls tools");
+}
+
+TEST(Resume, WhateverSaidNothingYetBeginsAnew) {
+  const std::string body = R"({"messages":[],"logprobs":true,"tool_choice":"required"})";
+  const Result<std::string> request = continued_request(Dialect::chat, body, told_by(opening()));
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(*request, body);
+}
+
+// A character that is made of three tokens is one piece of text.
+TEST(StreamSoFar, CountsAsTheEngineDoesWhereItTellsTheCount) {
+  EXPECT_EQ(told_by(event(R"({"choices":[{"index":0,"delta":{"content":"x"}}],"timings":{"predicted_n":3}})"))
+                .tokens,
+            3u);
 }
 
 TEST(Seam, TemplateMustEndWhereTheTextEnds) {

@@ -15,6 +15,7 @@ using enum RouteId;
 using enum Right;
 
 constexpr auto table = std::to_array<Route>({
+    {"GET", "/", hello, "Says that rbee is running.", anyone},
     {"GET", "/healthz", healthz, "200 while the keeper runs.", anyone},
     {"GET", "/readyz", readyz, "200 once requests can be served, 503 with the reason before.", anyone},
     {"GET", "/metrics", metrics, "Counters in Prometheus' text form."},
@@ -29,10 +30,13 @@ constexpr auto table = std::to_array<Route>({
     {"POST", "/v1/messages/count_tokens", engine, "How many tokens a message has.", client},
     {"POST", "/v1/rerank", engine, "Documents by their nearness to a query.", client},
     {"POST", "/v1/reranking", engine, "The same by its other name.", client},
+    {"POST", "/rerank", engine, "The same by its other name.", client},
+    {"POST", "/reranking", engine, "The same by its other name.", client},
     {"POST", "/tokenize", engine, "The tokens of a text.", client},
     {"POST", "/detokenize", engine, "The text of tokens.", client},
     {"POST", "/apply-template", engine, "The prompt that a chat becomes.", client},
     {"POST", "/infill", engine, "Text between a prefix and a suffix.", client},
+    {"POST", "/completion", engine, "A text, continued, in the engine's own words.", client},
     {"GET", "/props", engine, "The properties of the engine of ?model=.", client},
     {"GET", "/api/v1/openapi.json", openapi, "This description.", client},
     {"GET", "/api/v1/status", status, "The keeper, and all lists in one."},
@@ -77,6 +81,10 @@ constexpr auto table = std::to_array<Route>({
     {"GET", "/api/tags", ollama_tags, "The models there are, as Ollama lists them.", client},
     {"GET", "/api/version", ollama_version, "The version, as Ollama tells it.", client},
     {"GET", "/api/ps", ollama_ps, "The models that are loaded, as Ollama lists them.", client},
+    {"POST", "/api/chat", engine, "A chat, as Ollama's clients speak.", client},
+    {"POST", "/api/generate", engine, "A prompt, answered, as Ollama's clients speak.", client},
+    {"POST", "/api/embed", engine, "Vectors of texts, as Ollama's clients speak.", client},
+    {"POST", "/api/embeddings", engine, "The vector of one text, as Ollama's older clients speak.", client},
     {"POST", "/api/show", ollama_show, "What a model is, as Ollama tells it.", client},
     {"POST", "/api/pull", ollama_pull, "Fetches a model, as Ollama does."},
     {"DELETE", "/api/delete", ollama_delete, "Removes a model, as Ollama does."},

@@ -10,6 +10,7 @@
 namespace rbee::keeper {
 
 enum class RouteId {
+  hello,
   healthz,
   readyz,
   metrics,

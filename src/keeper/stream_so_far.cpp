@@ -6,6 +6,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace rbee::keeper {
@@ -48,6 +49,15 @@ void add_text(std::string& to, std::string_view piece, ToldSoFar& told) {
   ++told.tokens;
 }
 
+// With `timings_per_token` each piece says how many there are. Those of an engine that went on with the
+// stream begin anew: the seam has mended them.
+void note_count(const Object& event, ToldSoFar& told) {
+  Object timings;
+  std::uint64_t made = 0;
+  if (!event["timings"].get(timings) && !timings["predicted_n"].get(made))
+    told.tokens = std::max(told.tokens, made);
+}
+
 void note_head(const Object& event, ToldSoFar& told) {
   if (!told.id.empty()) return;
   told.id = as_json(event, "id");
@@ -80,22 +90,51 @@ void read_choices(const Object& event, Dialect dialect, ToldSoFar& told) {
   }
 }
 
-// An event of /v1/messages.
+// An event of /v1/messages. A thought's block and a text's stay open until the end, each once.
 void read_message(const Object& event, ToldSoFar& told) {
   const std::string_view type = text_of(event, "type");
   Object part;
-  if (type == "message_start") told.begun = true;
-  if (type == "message_delta" || type == "message_stop") told.ended = true;
-  if (type == "content_block_stop") told.block_open = false;
-  if (type == "content_block_start" && !event["content_block"].get(part)) {
-    told.block_open = true;
-    // A thought cannot be given back in this dialect, and a second block is no longer one text.
-    if (text_of(part, "type") == "tool_use") told.obstacle = "it calls tools";
-    if (text_of(part, "type") == "thinking") told.obstacle = "it holds a thought";
-    if (!told.text.empty()) told.obstacle = "it has several blocks of text";
+  if (type == "message_start") {
+    told.begun = true;
+    if (!event["message"].get(part)) told.id = as_json(part, "id");
   }
-  if (type == "content_block_delta" && !event["delta"].get(part))
+  if (type == "message_delta" || type == "message_stop" || type == "content_block_stop") told.ended = true;
+  if (type == "content_block_start" && !event["content_block"].get(part)) {
+    const std::string_view kind = text_of(part, "type");
+    bool& open = kind == "thinking" ? told.thought_open : told.block_open;
+    if (kind == "tool_use") told.obstacle = "it calls tools";
+    if (kind != "tool_use" && open) told.obstacle = "it has several blocks of text";
+    open = true;
+  }
+  if (type == "content_block_delta" && !event["delta"].get(part)) {
     add_text(told.text, text_of(part, "text"), told);
+    add_text(told.reasoning, text_of(part, "thinking"), told);
+  }
+}
+
+// An event of /v1/responses. All that closes something stands at the end of the stream.
+void read_response(const Object& event, ToldSoFar& told) {
+  const std::string_view type = text_of(event, "type");
+  Object part;
+  if (type == "response.created") {
+    told.begun = true;
+    if (!event["response"].get(part)) told.id = text_of(part, "id");
+  } else if (type == "response.output_item.added" && !event["item"].get(part)) {
+    const std::string_view kind = text_of(part, "type");
+    std::string& id = kind == "reasoning" ? told.reasoning_id : told.message_id;
+    if (kind != "message" && kind != "reasoning") told.obstacle = "it calls tools";
+    if (!id.empty()) told.obstacle = "it has several texts";
+    id = text_of(part, "id");
+  } else if (type == "response.content_part.added") {
+    told.block_open = true;
+  } else if (type == "response.output_text.delta") {
+    add_text(told.text, text_of(event, "delta"), told);
+  } else if (type == "response.reasoning_text.delta") {
+    add_text(told.reasoning, text_of(event, "delta"), told);
+  } else if (type.ends_with(".done") || type == "response.completed" || type == "error" ||
+             type == "response.failed" || type == "response.incomplete") {
+    told.ended = true;
+  }
 }
 
 }  // namespace
@@ -104,6 +143,7 @@ std::optional<Dialect> dialect_of(std::string_view path) {
   if (path == "/v1/chat/completions" || path == "/chat/completions") return Dialect::chat;
   if (path == "/v1/completions") return Dialect::completions;
   if (path == "/v1/messages") return Dialect::messages;
+  if (path == "/v1/responses") return Dialect::responses;
   return std::nullopt;
 }
 
@@ -151,11 +191,13 @@ void StreamSoFar::read_event(std::string_view data) {
     return;
   }
   if (is_set(event, "error")) told_.ended = true;
-  if (dialect_ == Dialect::messages) {
-    read_message(event, told_);
-  } else {
-    read_choices(event, dialect_, told_);
+  switch (dialect_) {
+    case Dialect::messages: read_message(event, told_); break;
+    case Dialect::responses: read_response(event, told_); break;
+    case Dialect::chat:
+    case Dialect::completions: read_choices(event, dialect_, told_); break;
   }
+  note_count(event, told_);
 }
 
 }  // namespace rbee::keeper

@@ -12,7 +12,7 @@
 namespace rbee::keeper {
 
 // The streams that can be taken up, by how their events are written.
-enum class Dialect { chat, completions, messages };
+enum class Dialect { chat, completions, messages, responses };
 // Of a request's path; nothing for those that cannot.
 [[nodiscard]] std::optional<Dialect> dialect_of(std::string_view path);
 
@@ -24,9 +24,15 @@ struct ToldSoFar {
   std::string id = {};
   std::string created = {};
   std::string model = {};
-  std::uint64_t tokens = 0;   // pieces of text: one token each, but for characters made of several
+  // Of /v1/responses: the items of its output that are open; empty: not yet.
+  std::string message_id = {};
+  std::string reasoning_id = {};
+  // As the engine counts them, where it tells with each piece; else pieces of text, which are one token each
+  // but for characters made of several.
+  std::uint64_t tokens = 0;
   bool begun = false;         // the event that opens the answer is out
-  bool block_open = false;    // of Anthropic's: the block that the text stands in
+  bool block_open = false;    // the block or part that the text stands in
+  bool thought_open = false;  // of Anthropic's: that of the thought
   bool ended = false;         // the reason of its end is out: there is nothing to go on with
   std::string obstacle = {};  // why nobody can go on with it: "it calls tools"
 };

@@ -139,14 +139,16 @@ Actions Router::on_returned(Instant now, std::uint64_t request, Returned why) {
   if (at == entries_.end() || !at->second.running) return actions;
   Entry& entry = at->second;
   const Index index = entry.engine;
-  const bool lost = why == Returned::lost;
+  const bool lost = why != Returned::not_ready;
   std::string last_worker;
   release(now, entry, {});
   if (index != nowhere) {
     Engine& engine = engines_[index];
-    const Instant until = now + (lost ? settings_.limits.suspect_for : settings_.limits.not_ready_for);
-    engine.suspect_until = std::max(engine.suspect_until.value_or(until), until);
-    ++suspects_;
+    if (why != Returned::failed) {
+      const Instant until = now + (lost ? settings_.limits.suspect_for : settings_.limits.not_ready_for);
+      engine.suspect_until = std::max(engine.suspect_until.value_or(until), until);
+      ++suspects_;
+    }
     last_worker = fleet_.workers[engine.worker].report.name;
     if (lost) entry.request.lost.push_back(engine.key);
     unbind_all(engine);

@@ -62,6 +62,7 @@ using Actions = boost::container::small_vector<Action, 2>;
 enum class Returned {
   lost,       // the engine went away: never to this start of it again
   not_ready,  // it was still loading: later perhaps
+  failed,     // it said that it cannot: not to it again, but others may ask it
 };
 
 struct Limits {

@@ -1,6 +1,10 @@
 // What a client of the OpenAI API does, with nothing but fetch and sockets, so that a test sees each byte.
 import net from 'node:net';
 
+// A picture of one pixel, in base64.
+export const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAA'
+  + 'AABJRU5ErkJggg==';
+
 const json = (body, headers) => ({
   method: 'POST',
   headers: { 'content-type': 'application/json', ...headers },
@@ -37,6 +41,18 @@ export async function* events(answer) {
       const data = lines.map((line) => line.slice(5).trim()).join('\n');
       if (data) yield data === '[DONE]' ? data : JSON.parse(data);
     }
+  }
+}
+
+// The lines of an answer in JSON lines, each parsed.
+export async function* linesOf(answer) {
+  let buffer = '';
+  const decoder = new TextDecoder();
+  for await (const bytes of answer.body) {
+    buffer += decoder.decode(bytes, { stream: true });
+    const whole = buffer.split('\n');
+    buffer = whole.pop();
+    for (const line of whole) yield JSON.parse(line);
   }
 }
 

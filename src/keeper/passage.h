@@ -1,0 +1,86 @@
+// Passage: one request on its way through dispatch(), and what its steps hand to each other. Of
+// dispatch.cpp, ask_engine.cpp and take_up.cpp only. It lives on the coroutine frame of dispatch().
+#pragma once
+
+#include "keeper/dispatch.h"
+#include "keeper/relay.h"
+#include "keeper/stream_so_far.h"
+#include "net/client.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace rbee::keeper {
+
+// Shared with the callback of a client's departure, which may come at any time.
+struct Ride {
+  bool gone = false;
+  Placing::Ticket* ticket = nullptr;
+  net::ClientExchange* engine = nullptr;
+
+  void client_left() {
+    gone = true;
+    if (engine != nullptr) engine->say_goodbye();
+    if (ticket != nullptr) ticket->leave();
+  }
+};
+
+// What is pointed to is on a coroutine's frame: no longer pointed to when that ends.
+template <class T>
+class Pointed {
+ public:
+  Pointed(T*& place, T* to) : place_(place) { place_ = to; }
+  ~Pointed() { place_ = nullptr; }
+  Pointed(const Pointed&) = delete;
+  Pointed& operator=(const Pointed&) = delete;
+
+ private:
+  T*& place_;
+};
+
+// cut: the client has part of the answer, and another engine may go on with it. grows: its engine starts anew
+// with more context. failed: the engine said 500 or the like, which another one need not.
+enum class Step { done, lost, not_ready, too_small, cut, grows, failed };
+
+// An answer that is kept while it is not clear whether the client gets it.
+struct Kept {
+  int status = 0;
+  std::string type;
+  std::string body;
+};
+
+struct Attempt {
+  Step step = Step::done;
+  Outcome outcome = Outcome::ok;
+  Relayed relayed = {};
+  std::uint64_t tokens = 0;  // of too_small: what the prompt has
+  Kept kept = {};            // of too_small and failed: the engine's own words
+};
+
+// A stream that goes on: how the client gets it, and what is asked for in place of the client's own body.
+struct TakeUp {
+  Wire wire = {};
+  std::string body;
+  Error lost = {};  // told where nobody can go on
+};
+
+struct Passage {
+  std::shared_ptr<Core> core;
+  net::Exchange& exchange;
+  Call call;
+  std::string id;
+  std::shared_ptr<Ride> ride;
+  std::int64_t begun_us = 0;
+  std::string model_label = {};            // for metrics
+  bool woke = false;                       // a machine was woken for it: once is enough
+  bool grown = false;                      // an engine was asked to start anew for it: once is enough
+  std::optional<StreamSoFar> so_far = {};  // where its stream can be taken up
+  std::optional<TakeUp> take_up = {};      // a stream was cut, and this goes on with it
+  std::optional<Kept> failure = {};        // what an engine said that failed; told where no other does better
+
+  [[nodiscard]] double seconds() const { return static_cast<double>(core->clock.now_us() - begun_us) / 1e6; }
+};
+
+}  // namespace rbee::keeper

@@ -1,0 +1,117 @@
+#include "keeper/header_filter.h"
+#include "keeper/relay.h"
+
+#include "base/text.h"
+
+#include <utility>
+
+namespace rbee::keeper {
+namespace {
+
+// A whole answer is written anew in one piece; vectors of a long list of texts are the largest.
+constexpr std::size_t largest_whole_bytes = 64u << 20;
+
+net::Headers formed_headers(const net::ClientExchange& from, const RelayJob& job, std::string_view type) {
+  net::Headers headers;
+  const net::Headers passed = to_client(from.head().headers);
+  for (const auto& [name, value] : passed.all()) {
+    const bool replaced = equal_ignoring_case(name, "Content-Length") ||
+                          equal_ignoring_case(name, "Transfer-Encoding") ||
+                          equal_ignoring_case(name, "Content-Type");
+    if (!replaced) headers.add(name, value);
+  }
+  headers.add("Content-Type", std::string(type));
+  for (const auto& [name, value] : job.added.all()) headers.add(name, value);
+  return headers;
+}
+
+net::Task<Relayed> relay_whole(net::Exchange& to, net::ClientExchange& from, RelayJob job, const bool& gone) {
+  Relayed relayed;
+  net::Task<Result<std::string>> reading = from.read_all(largest_whole_bytes, longest_engine_silence);
+  const Result<std::string> body = co_await reading;
+  if (gone || !body) {
+    relayed.end = gone ? RelayEnd::client_gone : RelayEnd::lost_before;
+    co_return relayed;
+  }
+  if (job.on_first) job.on_first();
+  UsageReader usage;
+  usage.pass(*body);
+  relayed.usage = usage.usage();
+  relayed.chunks = 1;
+  Result<std::string> told = job.form->whole(*body);
+  const int status = told ? from.head().status : info(told.error().code).http_status;
+  std::string text = told ? std::move(*told) : error_body(job.api, told.error());
+  relayed.bytes = text.size();
+  net::Headers headers = formed_headers(from, job, "application/json");
+  net::Task<Result<void>> responding = to.respond(status, std::move(headers), std::move(text));
+  const Result<void> passed = co_await responding;
+  if (!passed) relayed.end = RelayEnd::client_gone;
+  co_return relayed;
+}
+
+// The head goes out with the first line.
+net::Task<Result<void>> write_line(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
+                                   std::string line) {
+  if (!to.started()) {
+    if (job.on_first) job.on_first();
+    net::Headers headers = formed_headers(from, job, job.form->stream_type());
+    net::Task<Result<void>> starting = to.start(from.head().status, std::move(headers));
+    Result<void> started = co_await starting;
+    if (!started) co_return started;
+  }
+  if (line.empty()) co_return Result<void>{};
+  net::Task<Result<void>> writing = to.write(line);
+  Result<void> written = co_await writing;
+  co_return written;
+}
+
+}  // namespace
+
+net::Task<Relayed> relay_formed(net::Exchange& to, net::ClientExchange& from, RelayJob job,
+                                const bool& gone) {
+  Relayed relayed;
+  if (!is_event_stream(from)) {
+    net::Task<Relayed> whole = relay_whole(to, from, std::move(job), gone);
+    relayed = co_await whole;
+    co_return relayed;
+  }
+  relayed.wire = {.events = true};
+  UsageReader usage;
+  WholeEvents cutter;
+  bool last = false;
+  while (!last && relayed.end == RelayEnd::whole) {
+    net::Task<Result<std::string_view>> reading = from.read_some(longest_engine_silence);
+    const Result<std::string_view> piece = co_await reading;
+    const Result<std::string> events = piece ? cutter.take(*piece) : piece.error();
+    if (gone || !events) {
+      relayed.end = gone           ? RelayEnd::client_gone
+                    : to.started() ? RelayEnd::lost_after
+                                   : RelayEnd::lost_before;
+      break;
+    }
+    last = piece->empty();
+    usage.pass(*piece);
+    if (job.so_far != nullptr) job.so_far->add(*events, false);
+    std::string line = job.form->events(*events);
+    if (line.empty() && !last) continue;
+    relayed.bytes += line.size();
+    ++relayed.chunks;
+    net::Task<Result<void>> writing = write_line(to, from, job, std::move(line));
+    const Result<void> written = co_await writing;
+    if (!written) relayed.end = RelayEnd::client_gone;
+  }
+  if (relayed.end == RelayEnd::whole) {
+    net::Task<Result<void>> finishing = to.finish();
+    const Result<void> finished = co_await finishing;
+    if (!finished) relayed.end = RelayEnd::client_gone;
+  }
+  relayed.usage = usage.usage();
+  if (relayed.end == RelayEnd::lost_after && job.so_far == nullptr) {
+    net::Task<void> ending = end_lost(to, job.api, job.when_lost(), relayed.wire);
+    co_await ending;
+  }
+  if (relayed.end == RelayEnd::client_gone) to.abort();
+  co_return relayed;
+}
+
+}  // namespace rbee::keeper
