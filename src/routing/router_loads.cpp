@@ -216,7 +216,7 @@ Instant Router::may_go_at(const Engine& engine) const {
 void Router::make_room(Instant now, const WorkerModel& load, Refusal& refusal) {
   if (!is_needed(load)) return;
   Engine* victim = nullptr;
-  const Engine* leaving = nullptr;  // gives way to somebody already
+  Engine* leaving = nullptr;  // gives way to somebody already
   for (Engine& engine : engines_) {
     const FleetEngine& shown = fleet_.engines[engine.fleet];
     if (shown.worker != load.first) continue;
@@ -237,12 +237,8 @@ void Router::make_room(Instant now, const WorkerModel& load, Refusal& refusal) {
     };
     if (victim == nullptr || rank(engine) < rank(*victim)) victim = &engine;
   }
-  if (victim == nullptr && leaving != nullptr) {
-    // Who is first when it has gone gets its room, and the other asks again.
-    refusal.evicting = fleet_.engines[leaving->fleet].id;
-    refusal.asked = true;
-    refusal.until = now + settings_.limits.longest_wait;
-  }
+  // Who is first when it has gone gets its room, and the other asks again.
+  if (victim == nullptr) victim = leaving;
   if (victim == nullptr) return;
   const FleetEngine& shown = fleet_.engines[victim->fleet];
   refusal.evicting = shown.id;
@@ -289,9 +285,13 @@ void Router::press_evictions(Instant now, Actions& actions) {
     unbind_all(*victim);
     mark_free(index);
     if (victim->load.busy() > 0) continue;
-    refusal.asked = true;
     refusal.until = now + settings_.limits.load_shows_within;
-    actions.emplace_back(Unload{refusal.hive, refusal.evicting});
+    const bool told = std::ranges::any_of(refusals_, [&](const auto& other) {
+      return other.second.asked && other.second.evicting == refusal.evicting &&
+             other.first.first == load.first;
+    });
+    refusal.asked = true;
+    if (!told) actions.emplace_back(Unload{refusal.hive, refusal.evicting});
   }
 }
 
