@@ -57,6 +57,7 @@ enum class RouteId {
   backup,
   fleet,
   explain,
+  requests,
   trace,
 };
 
