@@ -6,6 +6,7 @@
 #pragma once
 
 #include "domain/report.h"
+#include "domain/speed_estimate.h"
 #include "engine/launch.h"
 #include "hive/engine_life.h"
 #include "hive/ledger.h"
