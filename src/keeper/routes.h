@@ -58,6 +58,7 @@ enum class RouteId {
   backup,
   fleet,
   explain,
+  requests,
   trace,
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "keeper/speed_rows.h"
 #include "net/loop.h"
 
 #include <SQLiteCpp/Backup.h>
@@ -38,9 +39,10 @@ constexpr auto tables = R"(
 )";
 
 // What brings a file of each version to the next; the first is from 1 to 2.
-constexpr std::array migrations = {
+const std::array migrations = {
     "ALTER TABLE hive ADD COLUMN key_print TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE hive ADD COLUMN mac_addresses TEXT NOT NULL DEFAULT ''",
+    speed_tables(),
 };
 static_assert(migrations.size() == State::schema_version - 1);
 
@@ -71,6 +73,7 @@ Result<void> prepare(SQLite::Database& db, const std::filesystem::path& file) {
   if (!db.tableExists("schema")) {
     SQLite::Transaction transaction(db);
     db.exec(tables);
+    db.exec(speed_tables());
     SQLite::Statement version(db, "INSERT INTO schema VALUES (?)");
     version.bind(1, State::schema_version);
     version.exec();
@@ -193,11 +196,14 @@ struct State::Impl {
   std::shared_ptr<Log> log;
   std::unique_ptr<SQLite::Database> db;  // after open(): on the thread only
   std::vector<KnownHive> at_start;
+  std::vector<routing::KnownSpeed> speeds_at_start;
 
   std::mutex mutex;
   std::map<std::string, KnownHive> seen;  // as last written or queued
   std::map<std::string, KnownHive> queued_hives;
   std::map<std::string, ModelCount> queued_counts;
+  std::vector<routing::KnownSpeed> queued_speeds;
+  std::int64_t speeds_ms = 0;  // of the calendar, when they were queued
   bool scheduled = false;
   net::BlockingThread thread;  // last: its end runs what is queued, which uses the rest
 
@@ -224,16 +230,22 @@ struct State::Impl {
   void write() {
     std::map<std::string, KnownHive> hives;
     std::map<std::string, ModelCount> counts;
+    std::vector<routing::KnownSpeed> speeds;
+    std::int64_t now_ms = 0;
     {
       const std::scoped_lock lock(mutex);
       scheduled = false;
       hives.swap(queued_hives);
       counts.swap(queued_counts);
+      speeds.swap(queued_speeds);
+      now_ms = speeds_ms;
     }
     try {
       SQLite::Transaction transaction(*db);
       for (const auto& [name, hive] : hives) write_hive(*db, hive);
       for (const auto& [name, count] : counts) write_count(*db, count);
+      for (const routing::KnownSpeed& speed : speeds) write_speed(*db, speed, now_ms);
+      if (!speeds.empty()) forget_old_speeds(*db, now_ms);
       transaction.commit();
     } catch (const SQLite::Exception& failure) {
       // Requests go on without it: only counters and names are lost.
@@ -255,6 +267,7 @@ Result<std::unique_ptr<State>> State::open(const std::filesystem::path& file, st
     impl->db = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE);
     if (Result<void> ready = prepare(*impl->db, file); !ready) return ready.error();
     impl->at_start = read_hives(*impl->db);
+    impl->speeds_at_start = read_speeds(*impl->db);
     // What was pinned stays, whatever is reported later.
     for (const KnownHive& hive : impl->at_start) impl->seen[hive.name] = hive;
   } catch (const SQLite::Exception& failure) {
@@ -340,6 +353,16 @@ void State::count(const ModelCount& more) {
   sum.tokens += more.tokens;
   impl_->schedule();
 }
+
+void State::keep_speeds(std::vector<routing::KnownSpeed> speeds, std::int64_t now_ms) {
+  if (speeds.empty()) return;
+  const std::scoped_lock lock(impl_->mutex);
+  std::ranges::move(speeds, std::back_inserter(impl_->queued_speeds));
+  impl_->speeds_ms = now_ms;
+  impl_->schedule();
+}
+
+const std::vector<routing::KnownSpeed>& State::speeds() const { return impl_->speeds_at_start; }
 
 const std::vector<KnownHive>& State::hives() const { return impl_->at_start; }
 
