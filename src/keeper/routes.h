@@ -55,6 +55,8 @@ enum class RouteId {
   ollama_delete,
   logs,
   backup,
+  benchmark,
+  benchmarks,
   fleet,
   explain,
   trace,

@@ -1,5 +1,6 @@
-// State: what the keeper remembers over restarts, in SQLite: hives, models seen and on which hive, and the
-// requests and tokens of each model. The truth about workers and engines is the hives', never this.
+// State: what the keeper remembers over restarts, in SQLite: hives, models seen and on which hive, the
+// requests and tokens of each model, and what benchmarks found. The truth about workers and engines is the
+// hives', never this.
 //
 // One thread of its own writes; nobody waits for it. What is queued while a transaction runs goes into the
 // next one whole. Safe from every thread.
@@ -34,10 +35,17 @@ struct ModelCount {
   std::uint64_t tokens = 0;
 };
 
+// What a benchmark found: a document of keeper/benchmark_record.h.
+struct KeptBenchmark {
+  std::string id;
+  std::int64_t at_ms = 0;  // of the calendar
+  std::string document = {};
+};
+
 class State {
  public:
   // Of the tables. A file of a newer one is left alone and refused.
-  static constexpr int schema_version = 3;
+  static constexpr int schema_version = 4;
 
   // Makes the file (mode 0600) where there is none. Blocks. Fails with io_failed, which says where the file
   // is damaged or of a newer version and what to do.
@@ -58,11 +66,14 @@ class State {
 
   void saw_hive(const HiveReport& report, const std::string& address, std::int64_t now_ms);
   void count(const ModelCount& more);
+  // Replaces what has its id. An empty document: it is forgotten.
+  void keep(KeptBenchmark benchmark);
 
   // As they are now.
   [[nodiscard]] std::vector<KnownHive> known_hives() const;
   // As they were when the file was opened.
   [[nodiscard]] const std::vector<KnownHive>& hives() const;
+  [[nodiscard]] const std::vector<KeptBenchmark>& benchmarks() const;
   // With what is queued. Blocks: for tests and the end.
   [[nodiscard]] std::vector<ModelCount> counts();
 

@@ -114,6 +114,25 @@ TEST_F(StateFile, CountsAddUpOverRestarts) {
   EXPECT_EQ(counts.front().tokens, 100'000u);
 }
 
+TEST_F(StateFile, BenchmarksOutliveTheKeeperUntilTheyAreReplacedOrForgotten) {
+  {
+    const auto state = open();
+    state->keep({"b", 20, "{\"speed\":1}"});
+    state->keep({"a", 10, "{\"speed\":2}"});
+  }
+  {
+    const auto state = open();
+    ASSERT_EQ(state->benchmarks().size(), 2u);
+    EXPECT_EQ(state->benchmarks().front().id, "a");  // the oldest first
+    EXPECT_EQ(state->benchmarks().back().document, "{\"speed\":1}");
+    state->keep({"b", 20, "{\"speed\":3}"});
+    state->keep({"a", 10, ""});
+  }
+  const auto state = open();
+  ASSERT_EQ(state->benchmarks().size(), 1u);
+  EXPECT_EQ(state->benchmarks().front().document, "{\"speed\":3}");
+}
+
 TEST_F(StateFile, IsForItsOwnerOnly) {
   const auto state = open();
   struct stat found{};
