@@ -54,7 +54,7 @@ bench:  ## what rbee costs, beside nginx too, its plans, downloads, routing, scr
 	@tools/setup bench
 	@$(MAKE) --no-print-directory build engines
 	@cmake --build --preset release --target rhai_bench fake_engine load
-	@status=0; for part in run links hives keeper_back resume fit_zoo download routing rhai/beside_lua; do bench/$$part || status=1; done; exit $$status
+	@status=0; for part in run speed links hives keeper_back resume fit_zoo download routing rhai/beside_lua; do bench/$$part || status=1; done; exit $$status
 
 lint:  ## format, include rules, tidy, and clang-tidy on what changed
 	@tools/setup

@@ -226,7 +226,7 @@ class Grammar {
     CLI::App& deploy = command(worker, Command::worker_deploy, "deploy", "Put devices in service",
                                "worker deploy --hive gaming-pc --backend cuda");
     add_deploy_options(deploy);
-    deploy.add_flag("--no-benchmark", o_.no_benchmark, "Do not measure it now (this version never does)");
+    deploy.add_flag("--no-benchmark", o_.no_benchmark, "Do not measure it by itself, now or later");
     CLI::App& start = command(worker, Command::worker_start, "start",
                               "Start a stopped worker, or put a device in service through one backend",
                               "worker start --hive gaming-pc --backend cuda");
@@ -262,6 +262,21 @@ class Grammar {
                                "Put a worker that is paused, drained or gives way back in service",
                                "worker resume worker-gaming-pc");
     resume.add_option("W", o_.worker, "The worker")->required();
+    add_benchmark(worker);
+  }
+
+  void add_benchmark(CLI::App& worker) {
+    CLI::App& benchmark = command(worker, Command::worker_benchmark, "benchmark",
+                                  "Measure how fast workers really are, in idle time",
+                                  "worker benchmark --worker worker-gaming-pc --model llama-3.1-8b");
+    benchmark.add_option("--hive", o_.hive, "The workers of this hive only")->type_name("H");
+    benchmark.add_option("--worker", o_.worker, "This worker only")->type_name("W");
+    benchmark.add_option("--model", o_.model, "With this model (the one that is loaded)")->type_name("M");
+    benchmark.add_option("--seconds", o_.seconds, "Of measuring each, at most (20)")->type_name("N");
+    benchmark.add_flag("--csv", o_.csv, "Comma-separated lines instead of a table");
+    benchmark.add_option("--plot", o_.plot, "Also write a chart: SVG, or HTML by its name's ending")
+        ->type_name("FILE");
+    benchmark.add_flag("--history", o_.history, "Measure nothing: what was found so far, and its drift");
   }
 
   void add_models() {

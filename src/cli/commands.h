@@ -84,6 +84,7 @@ struct Context {
 [[nodiscard]] Result<void> run_worker_drain(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_worker_pause(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_worker_resume(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_worker_benchmark(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_model_list(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_model_add(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_model_fit(const Context& context, AdminClient& client);

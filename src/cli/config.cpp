@@ -31,6 +31,8 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"keeper.hive_gone_after", duration, "2s", "time", "Silence after which a hive counts as gone.", true},
     {"keeper.wake_address", text, "", "", "Where packets that wake a hive go; else to the whole network.",
      true},
+    {"keeper.benchmark", yields, "auto", "",
+     "Measure workers that were deployed, in idle time; or \"never\".", true},
     {"hive.yield", yields, "auto", "", "Give way to other programs that take the device; or \"never\".",
      true},
     {"hive.yield_after", duration, "30s", "time", "What running requests then have to end.", true},
@@ -289,6 +291,7 @@ Result<Config> take_values(const toml::table& table, std::string_view file) {
   };
   take_time("keeper.hive_gone_after", config.hive_gone_after);
   config.wake_address = table.at_path("keeper.wake_address").value_or(std::string());
+  config.benchmark = table.at_path("keeper.benchmark").value_or<std::string>("auto") != "never";
   config.yields = table.at_path("hive.yield").value_or<std::string>("auto") != "never";
   take_time("hive.yield_after", config.yield_after);
   take_time("hive.yield_back_after", config.yield_back_after);

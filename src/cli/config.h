@@ -24,6 +24,7 @@ struct Config {
   std::map<std::string, std::string> hive_labels = {};
   Milliseconds hive_gone_after{2'000};
   std::string wake_address = {};
+  bool benchmark = true;
   bool yields = true;
   Milliseconds yield_after{30'000};
   Milliseconds yield_back_after{60'000};

@@ -87,6 +87,7 @@ void Daemon::watch_config(const Config& config) {
                                    keeper->set_routing(changed.routing);
                                    keeper->set_models(changed.models);
                                    keeper->set_origins(changed.allow_origins);
+                                   keeper->set_benchmark(changed.benchmark);
                                  },
                              .on_script =
                                  [keeper](ConfigWatch::Script changed) {
@@ -133,6 +134,7 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
   options.own_hive_socket = context_.paths.hive_socket.string();
   options.expect_own_hive = plan.hive;
   options.routing = config.routing;
+  options.benchmark = config.benchmark;
   options.hive_gone_after = config.hive_gone_after;
   if (!config.wake_address.empty()) {
     constexpr std::uint16_t wake_port = 9;

@@ -155,6 +155,12 @@ std::vector<Finding> diagnose(const DoctorFacts& facts) {
   for (const std::string& warning : facts.machine.warnings)
     findings.push_back(
         {.what = "a warning of the detection", .why = warning, .cure = "`rbee detect` says more."});
+  for (const SlowWorker& slow : facts.slow) {
+    findings.push_back(
+        {.what = cat("worker ", slow.worker, " is slow"),
+         .why = slow.what,
+         .cure = cat(slow.cause, " `rbee worker benchmark --worker ", slow.worker, "` measures it again.")});
+  }
   std::stable_partition(findings.begin(), findings.end(), [](const Finding& one) { return one.broken; });
   return findings;
 }

@@ -18,6 +18,13 @@ struct DiskSpace {
   std::uint64_t free_bytes = 0;
 };
 
+// What the running keeper says has become slow.
+struct SlowWorker {
+  std::string worker;
+  std::string what;
+  std::string cause;
+};
+
 struct DoctorFacts {
   Machine machine;
   std::vector<engine::PackInfo> packs;
@@ -25,6 +32,7 @@ struct DoctorFacts {
   std::string plain_address = {};  // where the keeper's configuration has it speak plainly with others
   std::optional<std::string> port_owner = {};  // who has the keeper's port, where it is not this home's
   std::int64_t unix_ms = 0;
+  std::vector<SlowWorker> slow = {};
 };
 
 struct Finding {

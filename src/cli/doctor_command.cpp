@@ -4,6 +4,7 @@
 #include "cli/config.h"
 #include "cli/doctor.h"
 #include "cli/home_lock.h"
+#include "cli/known_keepers.h"
 #include "cli/port_owner.h"
 #include "cli/probe_child.h"
 
@@ -37,6 +38,20 @@ std::string plain_address_of(const Context& context) {
   return listen && !net::is_loopback(*listen) ? listen->text() : std::string();
 }
 
+// Of a keeper that runs; where none does nothing is known, and nothing is wrong with that.
+std::vector<SlowWorker> slow_workers(const Context& context) {
+  net::Loop loop(context.clock);
+  Result<AdminClient> client = client_of_keeper(context, loop);
+  if (!client) return {};
+  const Result<Json> answer = client->get("/api/v1/benchmarks");
+  if (!answer) return {};
+  std::vector<SlowWorker> slow;
+  for (const Json& one : get_array(*answer, "slowdowns"))
+    slow.push_back({get_string(one, "worker").value_or(""), get_string(one, "what").value_or(""),
+                    get_string(one, "cause").value_or("")});
+  return slow;
+}
+
 }  // namespace
 
 Result<void> run_doctor(const Context& context) {
@@ -48,6 +63,7 @@ Result<void> run_doctor(const Context& context) {
   if (!find_holder(context.paths.lock)) facts.port_owner = find_port_owner(usual_port);
   facts.plain_address = plain_address_of(context);
   facts.unix_ms = context.clock.unix_ms();
+  facts.slow = slow_workers(context);
   const std::vector<Finding> findings = diagnose(facts);
   context.out.document(findings_json(findings));
   for (const Finding& one : findings) {

@@ -83,5 +83,18 @@ TEST(Doctor, LimitsAndUsedMemoryAreToldInNumbers) {
   check(facts, false, "2.0 GB of 25.8 GB");
 }
 
+TEST(Doctor, AWorkerThatHasBecomeSlowIsAWarningWithItsCauses) {
+  DoctorFacts facts;
+  facts.slow = {{"worker-box",
+                 "'m' makes 40.0 tokens/s on 'worker-box', 60 % less than the 100 it made before.",
+                 "Since then its driver or runtime was 12.1 then and is 12.8 now."}};
+  const std::vector<Finding> findings = diagnose(facts);
+  const auto slow = std::find_if(findings.begin(), findings.end(),
+                                 [](const Finding& one) { return one.what == "worker worker-box is slow"; });
+  ASSERT_NE(slow, findings.end());
+  EXPECT_FALSE(slow->broken);
+  EXPECT_NE(slow->cure.find("12.8"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace rbee::cli

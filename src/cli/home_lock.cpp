@@ -1,5 +1,6 @@
 #include "cli/home_lock.h"
 
+#include "base/calendar.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <ctime>
 #include <utility>
 
 namespace rbee::cli {
@@ -55,15 +55,6 @@ Error held_by(const Holder& holder, const std::filesystem::path& file) {
                "`rbee down` ends it; another RBEE_HOME and --port run a second one."};
 }
 
-std::string utc_text(std::int64_t unix_ms) {
-  const std::time_t seconds = unix_ms / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32] = {};
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
 }  // namespace
 
 HomeLock::HomeLock(int fd, std::filesystem::path file, Holder self)
@@ -95,7 +86,7 @@ Result<HomeLock> HomeLock::take(const std::filesystem::path& file, std::string c
       close(fd);
       continue;
     }
-    HomeLock taken(fd, file, Holder{std::move(command), getpid(), {}, utc_text(clock.unix_ms())});
+    HomeLock taken(fd, file, Holder{std::move(command), getpid(), {}, iso_time(clock.unix_ms())});
     const Result<void> written = taken.write();
     if (!written) return written.error();
     return taken;

@@ -39,6 +39,7 @@ enum class Command {
   worker_drain,
   worker_pause,
   worker_resume,
+  worker_benchmark,
   model_list,
   model_add,
   model_fit,
@@ -105,7 +106,10 @@ struct Options {
   std::optional<std::uint32_t> limit;
   double vram = 0;            // GB; 0: all that the device has
   std::string pause_for;      // "2h"; empty: until it is resumed
-  bool no_benchmark = false;  // accepted; there is none yet
+  bool no_benchmark = false;  // it is not measured by itself
+  bool csv = false;           // worker benchmark
+  bool history = false;
+  std::optional<std::uint32_t> seconds;
 
   // model fit
   std::string on;  // "cpu" or "gpu": a machine with such a device; empty: the system

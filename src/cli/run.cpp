@@ -79,6 +79,7 @@ KeeperCommand keeper_command(Command command) {
     case Command::worker_drain: return run_worker_drain;
     case Command::worker_pause: return run_worker_pause;
     case Command::worker_resume: return run_worker_resume;
+    case Command::worker_benchmark: return run_worker_benchmark;
     case Command::model_list: return run_model_list;
     case Command::model_add: return run_model_add;
     case Command::model_fit: return run_model_fit;

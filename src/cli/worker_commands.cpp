@@ -28,6 +28,7 @@ Result<Json> deploy_body(const Options& options) {
   if (options.slots) body["slots"] = *options.slots;
   if (options.context) body["context"] = *options.context;
   if (options.vram > 0) body["vram"] = options.vram;
+  if (options.no_benchmark) body["benchmark"] = false;
   return body;
 }
 

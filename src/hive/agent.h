@@ -12,6 +12,7 @@
 #include "hive/file_tickets.h"
 #include "hive/hive.h"
 #include "hive/live_figures.h"
+#include "hive/load_settings.h"
 #include "hive/place.h"
 #include "hive/plan_deploy.h"
 #include "hive/plan_load.h"
@@ -164,6 +165,12 @@ class Agent : public std::enable_shared_from_this<Agent> {
   static net::Task<void> send_file(std::shared_ptr<Agent> self, net::Exchange& exchange, FileTarget target);
   net::Task<Result<std::string>> post_reach(std::string body);
 
+  // bare.cpp: what benchmarks ask for.
+  net::Task<void> post_bare(net::Exchange& exchange, std::string worker);
+  net::Task<Result<Load>> plan_bench(std::string worker, std::string model_id, LoadSettings settings);
+  void release_bench(const Load& load);
+  net::Task<Result<std::string>> post_cold(std::string id);
+
   // uploads.cpp
   net::Task<Result<std::string>> post_upload(std::string body);
   net::Task<Result<std::string>> go_on_with_upload(std::vector<std::string> path, std::string body);
@@ -213,12 +220,15 @@ class Agent : public std::enable_shared_from_this<Agent> {
   std::unique_ptr<net::BlockingThread> files_ = std::make_unique<net::BlockingThread>();
   std::unique_ptr<net::BlockingThread> headers_ = std::make_unique<net::BlockingThread>();
   std::unique_ptr<net::BlockingThread> checks_ = std::make_unique<net::BlockingThread>();
+  std::unique_ptr<net::BlockingThread> benches_ = std::make_unique<net::BlockingThread>();
   std::shared_ptr<model::Downloads> downloads_;  // stores by work_; shared with what files_ does
   std::unique_ptr<EngineRunner> runner_;
   std::unique_ptr<LiveFigures> figures_;
   FileTickets tickets_;
-  std::map<std::string, Upload> uploads_;      // by id
-  std::map<std::string, DeviceYield> yields_;  // by the device's id
+  std::shared_ptr<std::atomic<bool>> bench_cancel_;  // of the llama-bench that runs; none: none does
+  std::set<std::string> bench_devices_;              // that it has
+  std::map<std::string, Upload> uploads_;            // by id
+  std::map<std::string, DeviceYield> yields_;        // by the device's id
   net::Timer owners_timer_;
   std::unique_ptr<net::HttpServer> server_;
   std::shared_ptr<Door> door_;  // none: nobody comes in from elsewhere

@@ -58,6 +58,9 @@ net::Task<void> Agent::answer(std::shared_ptr<Agent> self, net::Exchange& exchan
   } else if (method == "POST" && path.starts_with("/models/") && path.ends_with("/verify")) {
     std::string id = segments_of(path).at(1);
     co_await self->verify_model(exchange, std::move(id));
+  } else if (method == "POST" && path.starts_with("/workers/") && path.ends_with("/bare")) {
+    std::string worker = segments_of(path).at(1);
+    co_await self->post_bare(exchange, std::move(worker));
   } else {
     const Result<std::string_view> body = co_await exchange.read_body();
     Reply reply;
@@ -125,6 +128,10 @@ net::Task<Agent::Reply> Agent::reply(std::string method, std::string path, std::
     co_return Reply{.status = 200, .text = cancel_download(body)};
   if (method == "POST" && first == "models" && parts.size() == 3 && parts.at(2) == "stop")
     co_return Reply{.status = 202, .text = stop_model(parts.at(1))};
+  if (method == "POST" && first == "models" && parts.size() == 3 && parts.at(2) == "cold") {
+    Result<std::string> text = co_await post_cold(parts.at(1));
+    co_return Reply{.status = 200, .text = std::move(text)};
+  }
   if (method == "DELETE" && first == "models" && names_one) {
     Result<std::string> text = co_await delete_model(parts.at(1));
     co_return Reply{.status = 200, .text = std::move(text)};

@@ -6,6 +6,7 @@
 #include "engine/launch.h"
 #include "engine/log.h"
 #include "engine/pack.h"
+#include "hive/engine_spec.h"
 #include "hive/line_box.h"
 #include "hive/plan_load.h"
 #include "hive/prepare_engine.h"
@@ -20,17 +21,6 @@
 
 namespace rbee::hive {
 namespace {
-
-std::optional<std::uint32_t> device_layers(const Load& load) {
-  return load.layers < load.of_layers ? std::optional(load.layers) : std::nullopt;
-}
-
-std::string device_names(const Load& load) {
-  std::string names = engine_device_name(load.backend);
-  for (std::size_t i = 1; i <= load.others.size(); ++i)
-    names += cat(",", engine_device_name(load.backend, i));
-  return names;
-}
 
 // By the engine's name of the device.
 std::string pool_of_device(const Load& load, std::string_view device) {
@@ -234,25 +224,8 @@ void EngineRunner::Impl::launch(const std::string& id, std::uint64_t incarnation
     return gone(id, incarnation, event::StartFailed{"it was told to end before it began."});
   if (!prepared) return gone(id, incarnation, event::StartFailed{prepared.error().message});
   engine->version = prepared->version;
-  const engine::EngineSpec spec{
-      .server = prepared->server,
-      .model = load->model.path,
-      .alias = load->model.id,
-      .backend = load->backend,
-      .device = device_names(*load),
-      .split = load->split,
-      .visible_id = prepared->visible_id,
-      .ordinals = prepared->ordinals,
-      .use = load->use,
-      .device_layers = device_layers(*load),
-      .cache_type = std::string(model::cache_type_name(load->cache)),
-      .slots = load->slots,
-      .slot_context = load->context,
-      .threads = engine_threads(load->backend, options.usable_cpus, load->layers == load->of_layers),
-      .projector = load->model.projector,
-      .extra = load->args,
-      .socket = engine->socket,
-      .cache_ram_mib = prompt_cache_mib};
+  engine::EngineSpec spec = engine_spec(*load, *prepared, options.usable_cpus);
+  spec.socket = engine->socket;
   engine::ChildRequest request;
   request.arguments = engine::engine_arguments(spec);
   request.environment = engine::engine_environment(spec, options.environment);

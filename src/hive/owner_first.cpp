@@ -57,7 +57,7 @@ void Agent::look_at_device(const Device& device) {
                   .load_percent = device.load_percent,
                   .own_bytes = use.bytes,
                   .own_engines = use.engines,
-                  .own_changes = use.changes};
+                  .own_changes = use.changes || bench_devices_.contains(device.id)};
   // What the machine's other programs have of memory that all share says nothing of the device.
   const bool own_memory = device.memory == DeviceMemory::dedicated && device.memory_bytes > 0;
   if (own_memory && device.free_bytes)

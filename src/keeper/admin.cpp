@@ -4,6 +4,7 @@
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
 #include "keeper/arrivals.h"
+#include "keeper/benchmark_admin.h"
 #include "keeper/catch_up.h"
 #include "keeper/copy_model.h"
 #include "keeper/fit.h"
@@ -84,6 +85,7 @@ Json all_hives_json(const Core& core, const Snapshot& snapshot) {
 Json status_json(const Core& core, const Snapshot& snapshot) {
   const std::int64_t uptime_s = (core.clock.now() - core.started).count() / 1000;
   Json warnings = warnings_json(snapshot, core.options.version);
+  for (std::string& slow : slowdown_warnings(core)) warnings.push_back(std::move(slow));
   const bool secure = is_secure(core.options);
   if (!secure && !net::is_loopback(core.address))
     warnings.insert(warnings.begin(), plain_warning(core.address.text()));
@@ -243,7 +245,10 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
   RelayJob job{.api = Api::rbee, .when_lost = [lost] { return lost; }};
   if (routed.id != RouteId::logs) {
     net::Loop* loop = &exchange.loop();
-    job.before_piece = [core, loop, name = errand->hive](std::string_view piece) {
+    std::function<void(std::string_view)> note = [](std::string_view) {};
+    if (routed.id == RouteId::deploy) note = note_deployed(core, passed);
+    job.before_piece = [core, loop, name = errand->hive, note](std::string_view piece) {
+      note(piece);
       return catch_up_unless(is_progress(piece), core, *loop, name);
     };
   }
@@ -334,6 +339,7 @@ Result<Json> list(const Core& core, const Routed& routed, std::string_view query
     case RouteId::downloads: return Json{{"downloads", downloads_json(snapshot)}};
     case RouteId::fleet: return fleet_json(snapshot, query);
     case RouteId::requests: return requests_json(core.placing->recent());
+      case RouteId::benchmarks: return benchmarks_json(core, query);
     case RouteId::explain: return explain(core, query);
     case RouteId::trace: return trace_of(core, routed.names.front());
     default: return Json{{"status", "ok"}};
@@ -373,6 +379,7 @@ net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, 
     case RouteId::import:
     case RouteId::logs: handling = pass_to_hive(core, exchange, std::move(routed)); break;
     case RouteId::fit: handling = answer_fit(core, exchange); break;
+    case RouteId::benchmark: handling = answer_benchmark(core, exchange); break;
     case RouteId::hive_add:
     case RouteId::hive_remove:
     case RouteId::hive_approve: handling = change_hives(core, exchange, std::move(routed)); break;

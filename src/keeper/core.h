@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "keeper/asking.h"
+#include "keeper/benchmark_book.h"
 #include "keeper/gate.h"
 #include "keeper/keeper.h"
 #include "keeper/links.h"
@@ -34,6 +35,7 @@ struct Core {
   Asking asking = {};
   std::shared_ptr<Placing> placing = {};
   std::unique_ptr<State> state = {};
+  std::unique_ptr<BenchmarkBook> benchmarks = {};
   Instant started = {};
   std::int64_t started_unix_ms = 0;
   net::Endpoint address = {};  // with its real port
@@ -42,6 +44,7 @@ struct Core {
   std::shared_ptr<Links> links = {};
   std::shared_ptr<const net::TlsContext> tls = {};  // with this keeper's key, for its hives
   std::atomic<bool> resume_streams = true;          // the configuration's
+  std::atomic<bool> benchmarks_new = true;          // the same
   TemplateChecks templates = {};
 };
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "keeper/admin.h"
 #include "keeper/arrivals.h"
+#include "keeper/benchmark_admin.h"
 #include "keeper/core.h"
 #include "keeper/cors.h"
 #include "keeper/dispatch.h"
@@ -357,6 +358,7 @@ Keeper::Keeper(net::Runtime& runtime, Clock& clock, Random& random, std::shared_
               .clock = clock, .random = random, .log = std::move(log), .options = std::move(options)}),
           .alarm = std::make_shared<Alarm>(runtime.first())}) {
   impl_->core->resume_streams = impl_->core->options.routing.resume_streams;
+  impl_->core->benchmarks_new = impl_->core->options.benchmark;
 }
 
 Keeper::~Keeper() {
@@ -373,6 +375,7 @@ Result<void> Keeper::start() {
   Result<std::unique_ptr<State>> state = State::open(options.state_folder / "keeper.db", core.log);
   if (!state) return state.error();
   core.state = std::move(*state);
+  core.benchmarks = std::make_unique<BenchmarkBook>(*core.state);
   core.started = core.clock.now();
   core.started_unix_ms = core.clock.unix_ms();
   core.models = std::make_shared<ModelBook>(options.models);
@@ -388,6 +391,7 @@ Result<void> Keeper::start() {
     if (!hive.key_print.empty()) core.links->follow(hive.name);
   }
   impl_->runtime.first().spawn(care_for_models(impl_->core, impl_->runtime.first()));
+  impl_->runtime.first().spawn(measure_new_workers(impl_->core, impl_->runtime.first()));
   impl_->tell_where();
   return {};
 }
@@ -411,6 +415,8 @@ void Keeper::set_routing(routing::RouterSettings settings) {
 void Keeper::set_origins(std::vector<std::string> origins) {
   impl_->core->gate->set_origins(std::move(origins));
 }
+
+void Keeper::set_benchmark(bool measures_new_workers) { impl_->core->benchmarks_new = measures_new_workers; }
 
 std::string Keeper::url() const {
   return cat(is_secure(impl_->core->options) ? "https://" : "http://", impl_->core->address.text());

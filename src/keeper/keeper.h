@@ -48,6 +48,7 @@ struct KeeperOptions {
   ModelSettingsByName models = {};  // the configuration's
   routing::RouterSettings routing = {};
   std::shared_ptr<const routing::ScriptPolicy> script = {};  // none: rules and strategy alone
+  bool benchmark = true;                                     // new workers are measured by themselves
   std::string ready_model = {};  // not ready before this model is known; empty: any
 };
 
@@ -66,6 +67,7 @@ class Keeper {
   // From then on; from any thread. After start().
   void set_routing(routing::RouterSettings settings);
   void set_origins(std::vector<std::string> origins);
+  void set_benchmark(bool measures_new_workers);
   // Of engines that run already only how long they stay.
   void set_models(ModelSettingsByName models);
   // None: rules and strategy alone hold.

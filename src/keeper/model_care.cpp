@@ -86,6 +86,13 @@ ModelCare::ToDo ModelCare::look(Instant now, const Fleet& fleet, const ModelBook
   return todo;
 }
 
+std::optional<Instant> ModelCare::last_used(const std::string& engine_id) const {
+  const std::scoped_lock lock(mutex_);
+  const auto at = engines_.find(engine_id);
+  if (at == engines_.end()) return std::nullopt;
+  return at->second.last_use;
+}
+
 std::optional<Instant> ModelCare::goes_at(const std::string& engine_id) const {
   const std::scoped_lock lock(mutex_);
   const auto at = engines_.find(engine_id);

@@ -32,6 +32,7 @@ class ModelCare {
   };
   // To be asked once a second or so. `fleet` with the scheduler's busy counts.
   [[nodiscard]] ToDo look(Instant now, const Fleet& fleet, const ModelBook& book);
+  [[nodiscard]] std::optional<Instant> last_used(const std::string& engine_id) const;
   // When an engine would go if nobody used it any more; nothing: never, or it is not known yet.
   [[nodiscard]] std::optional<Instant> goes_at(const std::string& engine_id) const;
 

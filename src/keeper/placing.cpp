@@ -1,5 +1,7 @@
 #include "keeper/placing.h"
 
+#include "domain/model_name.h"
+
 #include <algorithm>
 #include <chrono>
 #include <string_view>
@@ -274,6 +276,54 @@ std::optional<WorkerReport> Placing::worker(const std::string& name) const {
   return std::nullopt;
 }
 
+std::size_t Placing::live_on(const std::string& name, std::size_t own) const {
+  const std::scoped_lock lock(mutex_);
+  const Fleet& fleet = scheduler_->fleet();
+  const auto named = [](const std::string& wanted) {
+    return [&wanted](const FleetWorker& one) { return one.report.name == wanted; };
+  };
+  const auto worker = std::ranges::find_if(fleet.workers, named(name));
+  if (worker == fleet.workers.end()) return 0;
+  const auto on_processor = [](const FleetWorker& one) {
+    return one.kind == DeviceKind::cpu || one.kind == DeviceKind::software;
+  };
+  std::size_t live = 0;
+  for (const FleetEngine& engine : fleet.engines) {
+    if (engine.hive != worker->report.hive || engine.busy == 0) continue;
+    const auto its = std::ranges::find_if(fleet.workers, named(engine.worker));
+    if (its == fleet.workers.end()) continue;
+    const bool shared =
+        its->report.device_id == worker->report.device_id || (on_processor(*its) && on_processor(*worker));
+    if (shared) live += static_cast<std::size_t>(engine.busy);
+  }
+  for (const auto& [model, count] : scheduler_->waiting_by_model()) {
+    const bool here =
+        std::ranges::any_of(worker->models, [&](const ModelFile& file) { return answers_to(file, model); });
+    if (here) live += count;
+  }
+  return live - std::min(live, own);
+}
+
+void Placing::watch_live(const std::shared_ptr<const std::function<void()>>& came) {
+  const std::scoped_lock lock(mutex_);
+  watches_.emplace_back(came);
+  watched_ = true;
+}
+
+void Placing::live_came() {
+  if (!watched_.load(std::memory_order_relaxed)) return;
+  std::vector<std::shared_ptr<const std::function<void()>>> told;
+  {
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(watches_, [](const auto& watch) { return watch.expired(); });
+    watched_ = !watches_.empty();
+    for (const auto& watch : watches_) told.push_back(watch.lock());
+  }
+  for (const auto& came : told) {
+    if (came) (*came)();
+  }
+}
+
 void Placing::stop() {
   const std::scoped_lock lock(mutex_);
   stopped_ = true;
@@ -310,9 +360,11 @@ void Placing::Ticket::ask(Request request, const std::string& name) {
   ended_ = false;
   request.id = id_;
   request.script = placing_->ask_script(request);
+  const bool live = request.key != benchmark_key;
   placing_->tell(mailbox_.get(), [&](routing::Scheduler& scheduler, Instant now) {
     return scheduler.on_request(now, std::move(request));
   });
+  if (live) placing_->live_came();
 }
 
 net::Task<std::optional<Decision>> Placing::Ticket::wait() {

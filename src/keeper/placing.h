@@ -12,18 +12,23 @@
 #include "routing/scheduler.h"
 #include "routing/script_policy.h"
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 namespace rbee::keeper {
 
 using Decision = std::variant<routing::Send, routing::Refuse>;
+
+// What a benchmark's requests have for the name of their API key; no key is called so.
+inline constexpr std::string_view benchmark_key = "(benchmark)";
 
 // All that lists show, as it was at one moment.
 struct Snapshot {
@@ -82,6 +87,12 @@ class Placing {
   [[nodiscard]] Fleet fleet() const;
   [[nodiscard]] std::vector<ModelFile> models() const;
   [[nodiscard]] std::optional<WorkerReport> worker(const std::string& name) const;
+  // Requests that are on that worker's device, or wait for a model of its hive, but for `own` of a benchmark.
+  // Workers that compute on one machine's processor share that.
+  [[nodiscard]] std::size_t live_on(const std::string& worker, std::size_t own) const;
+  // Called without the mutex, on whatever thread asked, after each request that is no benchmark's was placed
+  // or began to wait, for as long as somebody holds it.
+  void watch_live(const std::shared_ptr<const std::function<void()>>& came);
   // From then on events change counts only: loops may be gone.
   void stop();
 
@@ -96,6 +107,7 @@ class Placing {
   [[nodiscard]] routing::Actions tell_fleet(routing::Scheduler& scheduler, Instant now);
   template <class Event>
   void tell(const Mailbox* own, Event event);
+  void live_came();
 
   const Clock& clock_;
   Effects effects_;
@@ -111,6 +123,8 @@ class Placing {
   std::uint64_t last_id_ = 0;
   std::deque<std::pair<std::string, std::uint64_t>> names_;  // of the last requests
   bool stopped_ = false;
+  std::vector<std::weak_ptr<const std::function<void()>>> watches_;
+  std::atomic<bool> watched_ = false;  // read by each request: there are any
 };
 
 // One request's side of it, for its loop's thread only. Whatever becomes of it, its end gives its place free.

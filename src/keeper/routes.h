@@ -56,6 +56,8 @@ enum class RouteId {
   ollama_delete,
   logs,
   backup,
+  benchmark,
+  benchmarks,
   fleet,
   explain,
   requests,

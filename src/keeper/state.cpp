@@ -36,6 +36,7 @@ constexpr auto tables = R"(
                      PRIMARY KEY(hive, id));
   CREATE TABLE count(model TEXT PRIMARY KEY, requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL,
                      tokens INTEGER NOT NULL);
+  CREATE TABLE benchmark(id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, document TEXT NOT NULL);
 )";
 
 // What brings a file of each version to the next; the first is from 1 to 2.
@@ -43,6 +44,7 @@ const std::array migrations = {
     "ALTER TABLE hive ADD COLUMN key_print TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE hive ADD COLUMN mac_addresses TEXT NOT NULL DEFAULT ''",
     speed_tables(),
+    "CREATE TABLE benchmark(id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, document TEXT NOT NULL)",
 };
 static_assert(migrations.size() == State::schema_version - 1);
 
@@ -171,6 +173,27 @@ void write_count(SQLite::Database& db, const ModelCount& count) {
   row.exec();
 }
 
+std::vector<KeptBenchmark> read_benchmarks(SQLite::Database& db) {
+  std::vector<KeptBenchmark> all;
+  SQLite::Statement rows(db, "SELECT id, at_ms, document FROM benchmark ORDER BY at_ms, id");
+  while (rows.executeStep())
+    all.push_back(
+        {rows.getColumn(0).getString(), rows.getColumn(1).getInt64(), rows.getColumn(2).getString()});
+  return all;
+}
+
+void write_benchmark(SQLite::Database& db, const KeptBenchmark& one) {
+  const bool goes = one.document.empty();
+  SQLite::Statement row(db, goes ? "DELETE FROM benchmark WHERE id = ?1"
+                                 : "INSERT OR REPLACE INTO benchmark VALUES (?1, ?2, ?3)");
+  row.bind(1, one.id);
+  if (!goes) {
+    row.bind(2, one.at_ms);
+    row.bind(3, one.document);
+  }
+  row.exec();
+}
+
 // An empty file of the right mode first: SQLite gives what it makes beside it the same mode.
 Result<void> make_file(const std::filesystem::path& file) {
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -197,6 +220,7 @@ struct State::Impl {
   std::unique_ptr<SQLite::Database> db;  // after open(): on the thread only
   std::vector<KnownHive> at_start;
   std::vector<routing::KnownSpeed> speeds_at_start;
+  std::vector<KeptBenchmark> benchmarks_at_start;
 
   std::mutex mutex;
   std::map<std::string, KnownHive> seen;  // as last written or queued
@@ -204,6 +228,7 @@ struct State::Impl {
   std::map<std::string, ModelCount> queued_counts;
   std::vector<routing::KnownSpeed> queued_speeds;
   std::int64_t speeds_ms = 0;  // of the calendar, when they were queued
+  std::map<std::string, KeptBenchmark> queued_benchmarks;
   bool scheduled = false;
   net::BlockingThread thread;  // last: its end runs what is queued, which uses the rest
 
@@ -232,6 +257,7 @@ struct State::Impl {
     std::map<std::string, ModelCount> counts;
     std::vector<routing::KnownSpeed> speeds;
     std::int64_t now_ms = 0;
+    std::map<std::string, KeptBenchmark> benchmarks;
     {
       const std::scoped_lock lock(mutex);
       scheduled = false;
@@ -239,6 +265,7 @@ struct State::Impl {
       counts.swap(queued_counts);
       speeds.swap(queued_speeds);
       now_ms = speeds_ms;
+      benchmarks.swap(queued_benchmarks);
     }
     try {
       SQLite::Transaction transaction(*db);
@@ -246,6 +273,7 @@ struct State::Impl {
       for (const auto& [name, count] : counts) write_count(*db, count);
       for (const routing::KnownSpeed& speed : speeds) write_speed(*db, speed, now_ms);
       if (!speeds.empty()) forget_old_speeds(*db, now_ms);
+      for (const auto& [id, benchmark] : benchmarks) write_benchmark(*db, benchmark);
       transaction.commit();
     } catch (const SQLite::Exception& failure) {
       // Requests go on without it: only counters and names are lost.
@@ -268,6 +296,7 @@ Result<std::unique_ptr<State>> State::open(const std::filesystem::path& file, st
     if (Result<void> ready = prepare(*impl->db, file); !ready) return ready.error();
     impl->at_start = read_hives(*impl->db);
     impl->speeds_at_start = read_speeds(*impl->db);
+    impl->benchmarks_at_start = read_benchmarks(*impl->db);
     // What was pinned stays, whatever is reported later.
     for (const KnownHive& hive : impl->at_start) impl->seen[hive.name] = hive;
   } catch (const SQLite::Exception& failure) {
@@ -363,6 +392,14 @@ void State::keep_speeds(std::vector<routing::KnownSpeed> speeds, std::int64_t no
 }
 
 const std::vector<routing::KnownSpeed>& State::speeds() const { return impl_->speeds_at_start; }
+void State::keep(KeptBenchmark benchmark) {
+  const std::scoped_lock lock(impl_->mutex);
+  std::string id = benchmark.id;
+  impl_->queued_benchmarks.insert_or_assign(std::move(id), std::move(benchmark));
+  impl_->schedule();
+}
+
+const std::vector<KeptBenchmark>& State::benchmarks() const { return impl_->benchmarks_at_start; }
 
 const std::vector<KnownHive>& State::hives() const { return impl_->at_start; }
 

@@ -1,6 +1,6 @@
 // State: what the keeper remembers over restarts, in SQLite: hives, models seen and on which hive, the
-// requests and tokens of each model, and how fast each is believed to be on each worker. The truth about
-// workers and engines is the hives', never this.
+// requests and tokens of each model, how fast each is believed to be on each worker, and what benchmarks
+// found. The truth about workers and engines is the hives', never this.
 //
 // One thread of its own writes; nobody waits for it. What is queued while a transaction runs goes into the
 // next one whole. Safe from every thread.
@@ -36,10 +36,17 @@ struct ModelCount {
   std::uint64_t tokens = 0;
 };
 
+// What a benchmark found: a document of keeper/benchmark_record.h.
+struct KeptBenchmark {
+  std::string id;
+  std::int64_t at_ms = 0;  // of the calendar
+  std::string document = {};
+};
+
 class State {
  public:
   // Of the tables. A file of a newer one is left alone and refused.
-  static constexpr int schema_version = 4;
+  static constexpr int schema_version = 5;
 
   // Makes the file (mode 0600) where there is none. Blocks. Fails with io_failed, which says where the file
   // is damaged or of a newer version and what to do.
@@ -62,12 +69,15 @@ class State {
   void count(const ModelCount& more);
   // In the place of what was kept of the same workers and models. What nobody has kept for long is forgotten.
   void keep_speeds(std::vector<routing::KnownSpeed> speeds, std::int64_t now_ms);
+  // Replaces what has its id. An empty document: it is forgotten.
+  void keep(KeptBenchmark benchmark);
 
   // As they are now.
   [[nodiscard]] std::vector<KnownHive> known_hives() const;
   // As they were when the file was opened.
   [[nodiscard]] const std::vector<KnownHive>& hives() const;
   [[nodiscard]] const std::vector<routing::KnownSpeed>& speeds() const;
+  [[nodiscard]] const std::vector<KeptBenchmark>& benchmarks() const;
   // With what is queued. Blocks: for tests and the end.
   [[nodiscard]] std::vector<ModelCount> counts();
 

@@ -179,6 +179,25 @@ TEST_F(StateFile, RowsOfSpeedsThatMakeNoSenseAreLeftOut) {
   EXPECT_EQ(state->speeds().front().worker, "w3");
 }
 
+TEST_F(StateFile, BenchmarksOutliveTheKeeperUntilTheyAreReplacedOrForgotten) {
+  {
+    const auto state = open();
+    state->keep({"b", 20, "{\"speed\":1}"});
+    state->keep({"a", 10, "{\"speed\":2}"});
+  }
+  {
+    const auto state = open();
+    ASSERT_EQ(state->benchmarks().size(), 2u);
+    EXPECT_EQ(state->benchmarks().front().id, "a");  // the oldest first
+    EXPECT_EQ(state->benchmarks().back().document, "{\"speed\":1}");
+    state->keep({"b", 20, "{\"speed\":3}"});
+    state->keep({"a", 10, ""});
+  }
+  const auto state = open();
+  ASSERT_EQ(state->benchmarks().size(), 1u);
+  EXPECT_EQ(state->benchmarks().front().document, "{\"speed\":3}");
+}
+
 TEST_F(StateFile, IsForItsOwnerOnly) {
   const auto state = open();
   struct stat found{};

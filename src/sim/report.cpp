@@ -1,5 +1,6 @@
 #include "sim/report.h"
 
+#include "base/svg.h"
 #include "base/text.h"
 
 #include <nlohmann/json.hpp>
@@ -12,8 +13,6 @@ namespace {
 
 constexpr double width = 840, height = 460, left = 60, top = 20, right = 200, bottom = 50;
 constexpr std::size_t plotted_points = 200;
-constexpr std::array<std::string_view, 10> colors = {"#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f",
-                                                     "#edc948", "#b07aa1", "#ff9da7", "#9c755f", "#79706e"};
 
 double share(const std::vector<double>& sorted, double part) {
   if (sorted.empty()) return 0;
@@ -41,12 +40,6 @@ std::vector<double> latencies(const SimResult& result, const Trace& trace) {
       values.push_back(result.requests[i].ended_s - trace.arrivals[i].at_s);
   }
   return values;
-}
-
-std::string point(double x, double y) { return cat(fixed(x, 1), ",", fixed(y, 1), " "); }
-
-std::string label(double x, double y, std::string_view text) {
-  return cat("<text x=\"", fixed(x, 1), "\" y=\"", fixed(y, 1), "\">", text, "</text>\n");
 }
 
 }  // namespace
@@ -127,32 +120,27 @@ std::string plot_svg(std::span<const SimResult> results, const Trace& trace) {
     return left + part * (width - left - right);
   };
   const auto y_of = [&](double part) { return height - bottom - part * (height - top - bottom); };
-  std::string svg = cat("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"", fixed(width, 0), "\" height=\"",
-                        fixed(height, 0), "\" font-family=\"sans-serif\" font-size=\"12\">\n",
-                        "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n");
+  SvgPage page(width, height);
   for (double tick = shortest; tick <= longest; tick *= 10) {
-    svg += cat("<line x1=\"", fixed(x_of(tick), 1), "\" y1=\"", fixed(top, 0), "\" x2=\"",
-               fixed(x_of(tick), 1), "\" y2=\"", fixed(height - bottom, 0), "\" stroke=\"#ddd\"/>\n");
-    svg += label(x_of(tick) - 10, height - bottom + 18, cat(fixed(tick, tick < 1 ? 1 : 0), " s"));
+    page.line({x_of(tick), top}, {x_of(tick), height - bottom}, "#ddd");
+    page.label(x_of(tick) - 10, height - bottom + 18, cat(fixed(tick, tick < 1 ? 1 : 0), " s"));
   }
   for (const double part : {0.0, 0.25, 0.5, 0.75, 1.0}) {
-    svg += label(14, y_of(part) + 4, cat(fixed(100 * part, 0), " %"));
+    page.label(14, y_of(part) + 4, cat(fixed(100 * part, 0), " %"));
   }
-  svg += label(left, height - 10, "Share of requests that were done within a time");
+  page.label(left, height - 10, "Share of requests that were done within a time");
   for (std::size_t i = 0; i < results.size(); ++i) {
-    const std::string_view color = colors[i % colors.size()];
-    svg += cat("<polyline fill=\"none\" stroke-width=\"2\" stroke=\"", color, "\" points=\"");
+    std::vector<std::pair<double, double>> points;
     for (std::size_t p = 0; p <= plotted_points; ++p) {
       const double part = static_cast<double>(p) / static_cast<double>(plotted_points);
-      svg += point(x_of(std::min(longest, share(sorted[i], part))), y_of(part));
+      points.emplace_back(x_of(std::min(longest, share(sorted[i], part))), y_of(part));
     }
-    svg += "\"/>\n";
+    page.polyline(points, SvgPage::color(i));
     const double y = top + 18 * static_cast<double>(i + 1);
-    svg += cat("<rect x=\"", fixed(width - right + 14, 0), "\" y=\"", fixed(y - 9, 0),
-               "\" width=\"12\" height=\"9\" fill=\"", color, "\"/>\n");
-    svg += label(width - right + 32, y, results[i].strategy);
+    page.box({.x = width - right + 14, .y = y - 9, .width = 12, .height = 9}, SvgPage::color(i));
+    page.label(width - right + 32, y, results[i].strategy);
   }
-  return cat(svg, "</svg>\n");
+  return page.svg();
 }
 
 }  // namespace rbee::sim
