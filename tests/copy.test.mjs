@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { FarHive } from './support/far_hive.mjs';
 import { chatBody, post } from './support/openai.mjs';
 import { LyingHub, modelOf, sha256 } from './support/lying_hub.mjs';
-import { answers, demoFile, Rbee } from './support/rbee.mjs';
+import { answers, demoFile, Rbee, until } from './support/rbee.mjs';
 
 const [{ question, answer }] = answers;
 
@@ -101,6 +101,39 @@ describe('a model goes from hive to hive', () => {
     assert.equal(refused.json().error.code, 'bad_model_file');
     const again = await system.json(['model', 'copy', 'other', '--from', own, '--to', 'two']);
     assert.equal(again.model.sha256, sha256(wrong));
+  });
+
+  const download = (file) => ['model', 'download', file, '--hive', 'two'];
+
+  test('`model download` of a path sends the file to a hive of another machine', async () => {
+    const bytes = modelOf(20 << 20, 5);
+    const file = path.join(system.home, 'sent.gguf');
+    writeFileSync(file, bytes);
+    const { model } = await system.json(download(file));
+    assert.equal(model.name, 'sent');
+    assert.equal(model.sha256, sha256(bytes));
+    assert.ok(model.path.startsWith(two.home), model.path);
+    assert.deepEqual(readFileSync(model.path), bytes);
+    assert.ok((await models()).some(({ id, hives }) => id === model.id && hives.includes('two')));
+    writeFileSync(file, 'no model');
+    assert.equal((await system.run([...download(file), '--json'])).json().error.code, 'bad_model_file');
+  });
+
+  test('one that is cut by a hive that dies goes on with what is there', async () => {
+    const bytes = modelOf(96 << 20, 6);
+    const file = path.join(system.home, 'cut.gguf');
+    writeFileSync(file, bytes);
+    const part = path.join(two.home, 'models/downloads', `${sha256(bytes).slice(0, 32)}.upload`);
+    const sending = system.run([...download(file), '--json']);
+    await until('some of it is there', () => existsSync(part) && statSync(part).size > 0);
+    await two.end('SIGKILL');
+    const before = statSync(part).size;
+    assert.ok(before < bytes.length, 'it was cut in its middle');
+    await two.start(two.address);
+    const sent = await sending;
+    assert.equal(sent.code, 0, sent.stdout);
+    assert.match(sent.stderr, /Trying again; \S+ \S+ are there/);
+    assert.deepEqual(readFileSync(sent.json().model.path), bytes);
   });
 
   test('nobody without a ticket gets a file', async () => {

@@ -22,8 +22,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Of one unit-test binary or one file of end-to-end tests: many times what any takes; a hang ends there.
+# Of one unit-test binary or one file of end-to-end tests: many times what any takes; a hang ends there. One
+# of tests/slow may be meant to last ten minutes.
 LONGEST_S = 300
+LONGEST_SLOW_S = 900
 # The machine the project is made for has two cores, and engines want one each.
 AT_ONCE = 2
 # What ThreadSanitizer has something to say about: layers with more than one thread.
@@ -49,6 +51,7 @@ class Job:
     command: list[str]
     read: object  # (Job, return code, output) -> Outcome
     environment: dict[str, str] = field(default_factory=dict)
+    longest_s: int = LONGEST_S
 
 
 def run(job: Job) -> Outcome:
@@ -58,9 +61,9 @@ def run(job: Job) -> Outcome:
                                stderr=subprocess.STDOUT, start_new_session=True)
     late = ""
     try:
-        output, _ = process.communicate(timeout=LONGEST_S)
+        output, _ = process.communicate(timeout=job.longest_s)
     except subprocess.TimeoutExpired:
-        late = f"ended after {LONGEST_S} s"
+        late = f"ended after {job.longest_s} s"
         # SIGTERM first, so that the programs it started end what they started.
         signal_group(process, signal.SIGTERM)
         try:
@@ -155,7 +158,8 @@ def end_to_end_jobs(preset: str, folder: str = "tests") -> list[Job]:
     program = os.environ.get("RBEE_PROGRAM", "") if preset == "release" else ""
     environment = {"RBEE_PROGRAM": program or str(ROOT / "build" / preset / "rbee")}
     node = ["node", "--test", "--test-reporter=tap"]
-    return [Job(f"{preset}/{f.name}", [*node, str(f)], read_tap, environment)
+    longest_s = LONGEST_SLOW_S if folder == "tests/slow" else LONGEST_S
+    return [Job(f"{preset}/{f.name}", [*node, str(f)], read_tap, environment, longest_s)
             for f in sorted((ROOT / folder).glob("*.test.mjs"))]
 
 

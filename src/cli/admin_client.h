@@ -34,6 +34,8 @@ class AdminClient {
 
   [[nodiscard]] net::Loop& loop() { return loop_; }
   [[nodiscard]] const std::string& url() const { return url_; }
+  // By its address: a path means the same to it.
+  [[nodiscard]] bool is_on_this_machine() const { return keeper_.is_unix() || net::is_loopback(keeper_); }
   [[nodiscard]] net::Headers headers() const;
   // As ClientExchange::send, to this keeper.
   net::Task<Result<net::ClientExchange>> open(net::ClientRequest request, Milliseconds connect_within,

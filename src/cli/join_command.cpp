@@ -138,6 +138,8 @@ Result<void> run_hive_join(const Context& context) {
                            .hive_name = *name,
                            .addresses = {address->endpoint.text()},
                            .asking = asked->status == 202};
+  if (address->host != address->endpoint.address)
+    keeper.name = cat(address->host, ":", address->endpoint.port);
   const Result<Json> answer = parse_json(asked->body);
   const std::string known_as = answer ? get_string(*answer, "hive").value_or("") : std::string();
   if (!keeper.asking && !known_as.empty()) keeper.hive_name = known_as;

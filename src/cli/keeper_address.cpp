@@ -3,39 +3,19 @@
 #include "base/text.h"
 #include "cli/home_lock.h"
 #include "keeper/keeper.h"
+#include "net/look_up.h"
 #include "net/tls.h"
 
-#include <netdb.h>
-#include <sys/socket.h>
-#include <array>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace rbee::cli {
 namespace {
 
 constexpr std::string_view secure_scheme = "https://";
 constexpr std::string_view plain_scheme = "http://";
-
-struct FreeAddresses {
-  void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
-};
-
-// The first numeric address of a name; empty where nobody knows it.
-std::string look_up(const std::string& name) {
-  addrinfo wanted{};
-  wanted.ai_family = AF_UNSPEC;
-  wanted.ai_socktype = SOCK_STREAM;
-  addrinfo* first = nullptr;
-  if (::getaddrinfo(name.c_str(), nullptr, &wanted, &first) != 0) return {};
-  const std::unique_ptr<addrinfo, FreeAddresses> list(first);
-  std::array<char, NI_MAXHOST> text{};
-  const int failed =
-      ::getnameinfo(first->ai_addr, first->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST);
-  return failed == 0 ? std::string(text.data()) : std::string();
-}
 
 bool is_host_name(std::string_view text) {
   return !text.empty() && text.find_first_not_of(
@@ -78,10 +58,11 @@ Result<KeeperAddress> parse_keeper_address(std::string_view text, std::string_vi
   std::string numeric(rest);
   const std::string name = name_in(rest);
   if (!name.empty()) {
-    const std::string found = look_up(name);
-    if (found.empty())
+    const std::vector<std::string> addresses = net::look_up(name);
+    if (addresses.empty())
       return Error{ErrorCode::unreachable, cat(given_by, ": nobody knows the name '", name, "'."),
                    "Write the keeper's address as numbers, like 192.168.1.5:7833."};
+    const std::string& found = addresses.front();
     const bool v6 = found.find(':') != std::string::npos;
     numeric = cat(v6 ? cat("[", found, "]") : found, rest.substr(name.size()));
   }

@@ -6,6 +6,7 @@
 #include "cli/line_input.h"
 #include "cli/model_source.h"
 #include "cli/progress.h"
+#include "cli/send_model.h"
 #include "domain/model_name.h"
 #include "model/hub.h"
 
@@ -106,6 +107,15 @@ Result<Json> add_path(AdminClient& client, const std::string& hive, const std::s
   return client.post(hive_target(hive, "/models"), Json{{"name", name}, {"path", absolute}});
 }
 
+// The file as it lies here: a hive of this machine uses it where it is, another one is sent it.
+Result<Json> bring_path(const Context& context, AdminClient& client, const std::string& hive,
+                        const model::Source& source) {
+  const Result<bool> shared = shares_our_files(client, hive);
+  if (!shared) return shared.error();
+  if (*shared) return add_path(client, hive, source.name, source.location);
+  return send_model(context, client, hive, source.name, source.location);
+}
+
 void say_known(const Context& context, const Json& answer, const std::string& hive) {
   const Json& model = get_array(answer, "model");
   const std::string id = get_string(model, "id").value_or("");
@@ -197,7 +207,7 @@ Result<void> run_model_download(const Context& context, AdminClient& client) {
   }
   if (!plan->warning.empty()) context.out.note(cat("warning: ", plan->warning));
   const Result<Json> answer = source->kind == model::SourceKind::path
-                                  ? add_path(client, plan->hive, source->name, source->location)
+                                  ? bring_path(context, client, plan->hive, *source)
                                   : fetch_model(context, client, plan->hive, options.model, "", plan->quant);
   if (!answer) return answer.error();
   say_known(context, *answer, plan->hive);

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "net/look_up.h"
 
 #include <nlohmann/json.hpp>
 
@@ -107,9 +108,36 @@ net::Task<void> Dialler::lend_one(std::shared_ptr<Dialler> self, KnownKeeper kee
   self->failed_ = outcome != Outcome::lent;
 }
 
+// A keeper that was named may have got another address: its name leads there.
+net::Task<void> Dialler::look_up(std::string name) {
+  const std::size_t colon = name.rfind(':');
+  std::string host = name.substr(0, colon);
+  net::Task<std::vector<std::string>> looking = net::look_up_within(loop_, std::move(host), looks_up_within);
+  const std::vector<std::string> found = co_await looking;
+  if (found.empty()) co_return;  // no name server answers now: what it said before still holds
+  looked_up_.clear();
+  for (const std::string& address : found) {
+    if (looked_up_.size() >= most_link_addresses) break;
+    const bool v6 = address.find(':') != std::string::npos;
+    looked_up_.push_back(cat(v6 ? cat("[", address, "]") : address, name.substr(colon)));
+  }
+}
+
 // To the first of its addresses that answers with its key.
-net::Task<Result<net::Stream>> Dialler::connect(KnownKeeper keeper) {
+net::Task<Result<net::Stream>> Dialler::connect(KnownKeeper keeper, bool spare) {
   Result<net::Stream> stream = Error{ErrorCode::unreachable, "The keeper has no address."};
+  // A spare one goes where the last one went.
+  if (!spare && keeper.name.find(':') != std::string::npos) {
+    net::Task<void> looking = look_up(keeper.name);
+    co_await looking;
+  }
+  if (!keeper.name.empty()) {
+    std::vector<std::string> all = looked_up_;
+    for (std::string& known : keeper.addresses) {
+      if (std::ranges::find(all, known) == all.end()) all.push_back(std::move(known));
+    }
+    keeper.addresses = std::move(all);
+  }
   for (const std::string& address : keeper.addresses) {
     const Result<net::Endpoint> endpoint = net::parse_endpoint(address, 0);
     if (!endpoint) continue;
@@ -125,7 +153,7 @@ net::Task<Result<net::Stream>> Dialler::connect(KnownKeeper keeper) {
 }
 
 net::Task<Dialler::Outcome> Dialler::dial(KnownKeeper keeper, bool spare) {
-  net::Task<Result<net::Stream>> connecting = connect(keeper);
+  net::Task<Result<net::Stream>> connecting = connect(keeper, spare);
   Result<net::Stream> stream = co_await connecting;
   if (!stream) {
     if (stream.error().code == ErrorCode::wrong_key) tell_once(stream.error().message);

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace rbee::hive {
 
@@ -47,6 +48,9 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
   // How often it looks whether the keeper still follows it.
   static constexpr Milliseconds looks_every{1'000};
   static constexpr Milliseconds dials_within{10'000};
+  // A name server of the house answers in milliseconds; where none does, the addresses that are known are
+  // tried.
+  static constexpr Milliseconds looks_up_within{3'000};
 
   struct Inside {
     std::function<std::optional<KnownKeeper>()> keeper;  // none: there is nobody to go to
@@ -77,7 +81,8 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
   net::Task<Milliseconds> turn(KnownKeeper keeper);
   static net::Task<void> lend_one(std::shared_ptr<Dialler> self, KnownKeeper keeper);
   net::Task<Outcome> dial(KnownKeeper keeper, bool spare);
-  net::Task<Result<net::Stream>> connect(KnownKeeper keeper);
+  net::Task<Result<net::Stream>> connect(KnownKeeper keeper, bool spare);
+  net::Task<void> look_up(std::string name);
   void serve(net::Stream stream, std::string rest);
   void tell_once(std::string what);
 
@@ -90,10 +95,11 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
   Backoff backoff_;
   bool stopped_ = false;
   bool lending_ = false;
-  bool failed_ = false;  // the last one that was to be lent was not
-  int spare_ = 0;        // lie ready
-  int on_way_ = 0;       // are being dialled
-  std::string told_;     // what was logged last
+  bool failed_ = false;                 // the last one that was to be lent was not
+  int spare_ = 0;                       // lie ready
+  int on_way_ = 0;                      // are being dialled
+  std::string told_;                    // what was logged last
+  std::vector<std::string> looked_up_;  // where the keeper's name led last
 };
 
 }  // namespace rbee::hive

@@ -56,21 +56,23 @@ Result<KnownKeeper> admit(const PairRequest& request, const std::optional<TokenR
     const std::int64_t minutes = (now_unix_ms - token->expires_unix_ms) / 60'000;
     return refused(cat("The token expired ", minutes, " minutes ago."));
   }
-  return KnownKeeper{request.key_print, request.hive_name, request.addresses, false};
+  return KnownKeeper{request.key_print, request.hive_name, request.addresses, false, {}};
 }
 
 std::string keeper_text(const KnownKeeper& keeper) {
   return dump_json_indented(Json{{"key", keeper.key_print},
                                  {"hive", keeper.hive_name},
                                  {"addresses", keeper.addresses},
-                                 {"asking", keeper.asking}});
+                                 {"asking", keeper.asking},
+                                 {"name", keeper.name}});
 }
 
 Result<KnownKeeper> parse_keeper(std::string_view text) {
   const Result<Json> json = parse_json(text);
   if (!json) return damaged("its keeper", json.error().message);
   KnownKeeper keeper{get_string(*json, "key").value_or(""), get_string(*json, "hive").value_or(""),
-                     texts(*json, "addresses"), get_bool(*json, "asking").value_or(false)};
+                     texts(*json, "addresses"), get_bool(*json, "asking").value_or(false),
+                     get_string(*json, "name").value_or("")};
   if (keeper.key_print.size() != net::key_print_length) return damaged("its keeper", "it names no key.");
   return keeper;
 }

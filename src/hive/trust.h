@@ -19,6 +19,7 @@ struct KnownKeeper {
   std::string hive_name;               // what it calls this hive
   std::vector<std::string> addresses;  // where it may be dialled; may be empty
   bool asking = false;                 // this hive has asked to join and was not answered yet
+  std::string name = {};               // as its user typed it, with the port: looked up before it is dialled
 };
 
 // What is kept of a token: enough to know it again, not enough to use it.

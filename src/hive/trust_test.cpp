@@ -49,7 +49,7 @@ TEST(Trust, NothingThatIsKeptLetsAnybodyIn) {
 }
 
 TEST(Trust, IsReadAsItWasWritten) {
-  const KnownKeeper keeper{keeper_key, "gaming-pc", {"192.168.1.10:7833"}, true};
+  const KnownKeeper keeper{keeper_key, "gaming-pc", {"192.168.1.10:7833"}, true, "keeper.lan:7833"};
   const Result<KnownKeeper> read = parse_keeper(keeper_text(keeper));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->key_print, keeper.key_print);

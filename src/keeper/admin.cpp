@@ -25,6 +25,8 @@ namespace {
 constexpr Milliseconds hive_connects_within{2'000};
 // Checking a large GGUF or listing devices anew takes seconds; progress of longer work comes as events.
 constexpr Milliseconds hive_answers_within{60'000};
+// It reads all that was sent to it: 100 GB from a slow disk.
+constexpr Milliseconds hive_checks_within{15 * 60'000};
 // Of a list; more than any screen, and than any system has workers.
 constexpr std::size_t largest_limit = 100'000;
 
@@ -177,6 +179,13 @@ Result<Errand> errand_of(const Snapshot& snapshot, const Routed& routed, std::st
     case RouteId::download: return Errand{name, "/downloads"};
     case RouteId::download_cancel: return Errand{name, "/downloads/cancel"};
     case RouteId::import: return Errand{name, "/imports"};
+    case RouteId::upload: return Errand{name, "/uploads"};
+    case RouteId::upload_piece:
+      return Errand{
+          name, cat("/uploads/", net::percent_encode(routed.names.at(1)), "/",
+                    net::percent_encode(routed.names.at(2)), "/", net::percent_encode(routed.names.at(3)))};
+    case RouteId::upload_done:
+      return Errand{name, cat("/uploads/", net::percent_encode(routed.names.at(1)), "/done")};
     case RouteId::hive_drain: return Errand{name, "/drain"};
     case RouteId::hive_resume: return Errand{name, "/resume"};
     default: break;
@@ -197,6 +206,11 @@ net::Task<void> catch_up_unless(bool still_going, std::shared_ptr<Core> core, ne
   if (still_going) co_return;
   net::Task<void> catching_up = catch_up(std::move(core), loop, std::move(hive));
   co_await catching_up;
+}
+
+// Then who asked finds it in the keeper's lists.
+bool may_change_report(RouteId id) {
+  return id != RouteId::logs && id != RouteId::upload && id != RouteId::upload_piece;
 }
 
 net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange, Routed routed) {
@@ -224,9 +238,9 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
   }
   net::ClientRequest request{.method = exchange.head().method, .target = errand->target, .body = passed};
   if (!passed.empty()) request.headers.add("Content-Type", "application/json");
-  net::Task<Result<net::ClientExchange>> asking =
-      HiveConnections::ask(core->hives, exchange.loop(), errand->hive, std::move(request),
-                           hive_connects_within, hive_answers_within);
+  net::Task<Result<net::ClientExchange>> asking = HiveConnections::ask(
+      core->hives, exchange.loop(), errand->hive, std::move(request), hive_connects_within,
+      routed.id == RouteId::upload_done ? hive_checks_within : hive_answers_within);
   Result<net::ClientExchange> from = co_await asking;
   Error lost{
       ErrorCode::unreachable, cat("Hive '", errand->hive, "' went away before it had answered."), {}, {}};
@@ -243,7 +257,7 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
     hive->close();
   });
   RelayJob job{.api = Api::rbee, .when_lost = [lost] { return lost; }};
-  if (routed.id != RouteId::logs) {
+  if (may_change_report(routed.id)) {
     net::Loop* loop = &exchange.loop();
     std::function<void(std::string_view)> note = [](std::string_view) {};
     if (routed.id == RouteId::deploy) note = note_deployed(core, passed);
@@ -377,6 +391,9 @@ net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, 
     case RouteId::download:
     case RouteId::download_cancel:
     case RouteId::import:
+    case RouteId::upload:
+    case RouteId::upload_piece:
+    case RouteId::upload_done:
     case RouteId::logs: handling = pass_to_hive(core, exchange, std::move(routed)); break;
     case RouteId::fit: handling = answer_fit(core, exchange); break;
     case RouteId::benchmark: handling = answer_benchmark(core, exchange); break;

@@ -1,6 +1,7 @@
 // Hives that come to their keeper: one behind a router that lets nobody in, and one that has got another
 // address and says so itself.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { House } from '../support/house.mjs';
 import { begunStream, chatBody, post } from '../support/openai.mjs';
@@ -117,5 +118,42 @@ describe('hives that dial', () => {
     await until('it is asked at its new address', () => isAskedAt('192.168.1.151'));
     t.diagnostic(`asked at its new address ${Date.now() - began} ms after its start`);
     assert.equal(await ask('mac-studio'), answer);
+  });
+
+  test('one that listens tells an address that changes while it runs, and is asked there', async (t) => {
+    const engines = mac.enginePids();
+    const began = Date.now();
+    mac.moveTo('192.168.1.152');
+    await until('it is asked at its new address', async () => {
+      const row = await hive('mac-studio');
+      return row.address === '192.168.1.152:7835' && row.state === 'up';
+    });
+    t.diagnostic(`asked at its new address ${Date.now() - began} ms after the change`);
+    assert.equal(await ask('mac-studio'), answer);
+    assert.deepEqual(mac.enginePids(), engines);
+    assert.equal((await keeper.json('hive info mac-studio')).dials, false);
+  });
+
+  test('one that joined by its keeper\'s name finds it where the name leads later', async (t) => {
+    // What a name server of the house would say.
+    const names = `${laptop.home}/hosts`;
+    const says = (address) => writeFileSync(names, `127.0.0.1 localhost\n${address} keeper.house\n`);
+    says(keeper.address);
+    laptop.mount(names, '/etc/hosts');
+    await keeper.does('hive remove laptop');
+    await until('it has heard it', async () => (await laptop.rbee('hive token')).code === 0);
+    const asked = await laptop.json('hive join keeper.house --name laptop');
+    assert.equal(asked.state, 'asking');
+    await until('it asks', async () => (await hive('laptop')).state === 'asking');
+    await keeper.does('hive approve laptop');
+    await until('it is let in', () => isUp('laptop'));
+    const engines = laptop.enginePids();
+    const began = Date.now();
+    keeper.moveTo('192.168.1.77');
+    keeper.sync('ip', 'route', 'replace', '10.0.0.0/24', 'via', '192.168.1.120');
+    says(keeper.address);
+    await until('it is back', async () => await isUp('laptop') && await ask('laptop') === answer);
+    t.diagnostic(`answered ${Date.now() - began} ms after the keeper's address changed`);
+    assert.deepEqual(laptop.enginePids(), engines);
   });
 });
