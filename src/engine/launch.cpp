@@ -9,10 +9,10 @@ namespace rbee::engine {
 namespace {
 
 // The engine has a thread for each open connection, and when they run out a healthy engine looks dead.
-// Slots, probes and clients that wait in its queue together stay far below this; 64 cost no memory worth
-// naming.
+// Slots, probes and the connections that a keeper keeps for its next requests (32 at most) together stay
+// below this; 64 cost no memory worth naming.
 constexpr int fewest_http_threads = 64;
-constexpr int spare_http_threads = 32;
+constexpr int spare_http_threads = 48;
 
 // -ngl counts from the last layer; no model has more, and with -fit off nothing is moved back.
 constexpr std::uint32_t all_layers = 999;

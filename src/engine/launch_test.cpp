@@ -69,7 +69,7 @@ TEST(Launch, AnEngineForEmbeddingsReadsEachInputInOneBatch) {
 TEST(Launch, HttpThreadsExceedTheSlots) {
   EngineSpec spec = spec_on(Backend::cpu, "CPU");
   spec.slots = 100;
-  EXPECT_THAT(join(engine_arguments(spec), " "), HasSubstr("--threads-http 132"));
+  EXPECT_THAT(join(engine_arguments(spec), " "), HasSubstr("--threads-http 148"));
 }
 
 TEST(Launch, EnvironmentIsCleaned) {

@@ -52,6 +52,7 @@ net::Task<void> pass_answer(net::Exchange& exchange, net::ClientExchange& engine
   const bool raw = net::can_pass_framing(exchange, engine);
   net::Headers headers = passed(engine.head().headers, raw);
   const int status = engine.head().status;
+  exchange.hold_head();
   net::Task<Result<void>> starting =
       raw ? exchange.start_raw(status, std::move(headers)) : exchange.start(status, std::move(headers));
   Result<void> passing_on = co_await starting;

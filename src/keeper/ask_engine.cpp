@@ -120,9 +120,8 @@ net::Task<Result<net::ClientExchange>> begin_request(Passage& passage, const Fle
                                                      net::ClientRequest request) {
   HiveConnections& hives = *passage.core->hives;
   if (hives.is_own(chosen.hive)) {
-    net::Endpoint socket{.unix_path = chosen.socket};
-    return net::ClientExchange::begin(passage.exchange.loop(), std::move(socket), std::move(request),
-                                      engine_connects_within);
+    return HiveConnections::begin_engine(passage.core->hives, passage.exchange.loop(), chosen.socket,
+                                         std::move(request), engine_connects_within);
   }
   request.target = cat("/engines/", net::percent_encode(chosen.id), request.target);
   return HiveConnections::begin(passage.core->hives, passage.exchange.loop(), chosen.hive, std::move(request),
@@ -139,8 +138,8 @@ net::Task<Attempt> ask_engine(Passage& passage, FleetEngine chosen) {
   if (!engine) co_return Attempt{.step = Step::lost};
   const Pointed<net::ClientExchange> pointed(passage.ride->engine, &*engine);
   std::optional<HiveConnections::Flight> flight;
-  if (!passage.core->hives->is_own(chosen.hive))
-    flight.emplace(passage.core->hives, passage.exchange.loop(), chosen.hive, *engine);
+  const bool is_own = passage.core->hives->is_own(chosen.hive);
+  if (!is_own) flight.emplace(passage.core->hives, passage.exchange.loop(), chosen.hive, *engine);
   Result<void> head = Result<void>{};
   if (!passage.ride->gone) head = co_await engine->read_head(longest_engine_silence);
   Attempt attempt{.step = Step::lost};
@@ -153,7 +152,10 @@ net::Task<Attempt> ask_engine(Passage& passage, FleetEngine chosen) {
   }
   const bool answered = attempt.step == Step::done && attempt.outcome != Outcome::client_gone;
   const bool again = attempt.step != Step::done && !passage.ride->gone;
-  if (answered) passage.core->hives->give_back(passage.exchange.loop(), chosen.hive, *engine);
+  if (answered && is_own)
+    passage.core->hives->give_back_engine(passage.exchange.loop(), chosen.socket, *engine);
+  else if (answered)
+    passage.core->hives->give_back(passage.exchange.loop(), chosen.hive, *engine);
   if (answered || again) co_return attempt;
   net::Task<Attempt> leaving = leave_engine(*engine);
   const Attempt left = co_await leaving;

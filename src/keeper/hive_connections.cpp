@@ -30,9 +30,11 @@ struct HiveConnections::Pool {
   explicit Pool(net::Loop& on) : loop(on) {}
   net::Loop& loop;
   std::map<std::string, std::list<Idle>> idle = {};
+  std::map<std::string, std::list<Idle>> engines = {};  // idle ones, by the engine's socket
   std::multimap<std::string, net::ClientExchange*> flights = {};
 
-  [[nodiscard]] net::Stream take(const std::string& hive, Instant now);
+  [[nodiscard]] static net::Stream take(std::map<std::string, std::list<Idle>>& from, const std::string& name,
+                                        Instant now, Milliseconds kept);
 };
 
 struct HiveConnections::Lent {
@@ -62,14 +64,15 @@ Error no_way(const std::string& hive) {
 
 }  // namespace
 
-net::Stream HiveConnections::Pool::take(const std::string& hive, Instant now) {
-  const auto found = idle.find(hive);
-  if (found == idle.end()) return {};
+net::Stream HiveConnections::Pool::take(std::map<std::string, std::list<Idle>>& from, const std::string& name,
+                                        Instant now, Milliseconds kept) {
+  const auto found = from.find(name);
+  if (found == from.end()) return {};
   while (!found->second.empty()) {
     Idle newest = std::move(found->second.back());
     found->second.pop_back();
     newest.stream.unwatch();
-    if (newest.stream.is_open() && now - newest.since < kept_for) return std::move(newest.stream);
+    if (newest.stream.is_open() && now - newest.since < kept) return std::move(newest.stream);
   }
   return {};
 }
@@ -171,7 +174,7 @@ HiveConnections::Pool& HiveConnections::pool_of(net::Loop& loop) {
 
 net::Task<Result<net::Stream>> HiveConnections::open(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                      std::string hive, Milliseconds within) {
-  net::Stream kept = self->pool_of(loop).take(hive, loop.clock().now());
+  net::Stream kept = Pool::take(self->pool_of(loop).idle, hive, loop.clock().now(), kept_for);
   if (kept.is_open()) co_return std::move(kept);
   const HiveWay way = self->way(hive);
   if (!way.is_known) co_return no_way(hive);
@@ -268,6 +271,41 @@ void HiveConnections::give_back(net::Loop& loop, const std::string& hive, net::C
   keep_idle(idle, std::move(*stream), loop.clock().now());
 }
 
+net::Task<Result<net::ClientExchange>> HiveConnections::begin_engine(std::shared_ptr<HiveConnections> self,
+                                                                     net::Loop& loop, std::string socket,
+                                                                     net::ClientRequest request,
+                                                                     Milliseconds within) {
+  net::Stream kept = Pool::take(self->pool_of(loop).engines, socket, loop.clock().now(), engine_kept_for);
+  net::Endpoint to{.unix_path = std::move(socket)};
+  if (!kept.is_open()) {
+    net::Task<Result<net::Stream>> connecting = net::Stream::connect(loop, to, within);
+    Result<net::Stream> connected = co_await connecting;
+    if (!connected) co_return connected.error();
+    kept = std::move(*connected);
+  }
+  net::Task<Result<net::ClientExchange>> beginning =
+      net::ClientExchange::begin_on(std::move(kept), std::move(to), std::move(request), within);
+  Result<net::ClientExchange> exchange = co_await beginning;
+  co_return std::move(exchange);
+}
+
+void HiveConnections::give_back_engine(net::Loop& loop, const std::string& socket,
+                                       net::ClientExchange& exchange) {
+  std::optional<net::Stream> stream = exchange.give_back();
+  if (!stream) return;
+  auto& engines = pool_of(loop).engines;
+  auto found = engines.find(socket);
+  if (found == engines.end()) {
+    // Those of engines that are gone are closed by now.
+    std::erase_if(engines, [](const auto& engine) {
+      return std::ranges::none_of(engine.second, [](const Idle& one) { return one.stream.is_open(); });
+    });
+    found = engines.try_emplace(socket).first;
+  }
+  if (found->second.size() >= most_kept_of_engine) found->second.pop_front();
+  keep_idle(found->second, std::move(*stream), loop.clock().now());
+}
+
 void HiveConnections::lend(const std::string& hive, net::Stream stream) {
   const auto detached = std::make_shared<net::Stream::Detached>(stream.detach());
   loops_.front()->post([lent = lent_, hive, detached, loop = loops_.front()]() mutable {
@@ -314,7 +352,10 @@ void HiveConnections::stop() {
     const std::scoped_lock lock(mutex_);
     ways_.clear();
   }
-  on_each_pool([](Pool& pool) { pool.idle.clear(); });
+  on_each_pool([](Pool& pool) {
+    pool.idle.clear();
+    pool.engines.clear();
+  });
   loops_.front()->post([lent = lent_]() mutable {
     lent->idle.clear();
     lent.reset();

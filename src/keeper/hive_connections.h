@@ -44,6 +44,10 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   // A hive keeps its end open for 75 s (ServerOptions): ours ends first, so no request meets a closed one.
   static constexpr Milliseconds kept_for{60'000};
 
+  // An engine closes after 5 s without a request, and after a hundred; it has a thread for each connection.
+  static constexpr std::size_t most_kept_of_engine = 8;
+  static constexpr Milliseconds engine_kept_for{3'000};
+
   // A hive that lends keeps spare ones and dials the next when one is taken: a round trip or two.
   static constexpr Milliseconds lent_within{5'000};
   // What a hive has not acknowledged for so long will not arrive: its address is another one by now.
@@ -65,13 +69,18 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   static net::Task<Result<net::ClientExchange>> begin(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                       std::string hive, net::ClientRequest request,
                                                       Milliseconds within);
-  // The same, and waits for the answer's head. Fails as read_head too.
+  // Of an engine of the own hive, by its unix socket: connects or takes a kept connection, and sends.
+  static net::Task<Result<net::ClientExchange>> begin_engine(std::shared_ptr<HiveConnections> self,
+                                                             net::Loop& loop, std::string socket,
+                                                             net::ClientRequest request, Milliseconds within);
+  // As begin(), and waits for the answer's head. Fails as read_head too.
   static net::Task<Result<net::ClientExchange>> ask(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                     std::string hive, net::ClientRequest request,
                                                     Milliseconds begun_within, Milliseconds head_within);
   // Keeps the connection of an answer that was read to its end, where the other end keeps it too. On the
   // loop that began it.
   void give_back(net::Loop& loop, const std::string& hive, net::ClientExchange& exchange);
+  void give_back_engine(net::Loop& loop, const std::string& socket, net::ClientExchange& exchange);
   // The whole exchange, its answer up to 16 MiB; `within` bounds all of it.
   static net::Task<Result<net::ClientResponse>> fetch(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                       std::string hive, net::ClientRequest request,

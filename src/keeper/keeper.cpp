@@ -149,8 +149,8 @@ net::Task<void> preload(std::shared_ptr<Core> core, net::Loop& loop, std::string
   ticket.done({});
 }
 
-// Once a second: engines that nobody needs go, models that are to be there come, and what was learned is
-// written now and then. Ends with the core.
+// Once a second: engines that nobody needs go, models that are to be there come, what was counted is written,
+// and what was learned now and then. Ends with the core.
 net::Task<void> care_for_models(std::weak_ptr<Core> weak, net::Loop& loop) {
   Milliseconds took{0};
   while (true) {
@@ -164,6 +164,7 @@ net::Task<void> care_for_models(std::weak_ptr<Core> weak, net::Loop& loop) {
     for (routing::Unload& unload : todo.unload)
       loop.spawn(ask_unload(core, loop, std::move(unload), "was idle for its keep_alive"));
     for (std::string& name : todo.preload) loop.spawn(preload(core, loop, std::move(name)));
+    core->state->write_counts();
     core->state->keep_speeds(core->speed_care.due(core->clock.now(), *core->placing), core->clock.unix_ms());
     took = core->clock.now() - begun;
   }

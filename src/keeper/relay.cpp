@@ -38,6 +38,7 @@ net::Task<Result<void>> start_once(net::Exchange& to, net::ClientExchange& from,
   if (job.on_first) job.on_first();
   net::Headers headers = answer_headers(from, job.added, raw);
   const int status = from.head().status;
+  to.hold_head();
   net::Task<Result<void>> starting =
       raw ? to.start_raw(status, std::move(headers)) : to.start(status, std::move(headers));
   const Result<void> started = co_await starting;

@@ -55,6 +55,7 @@ net::Task<Result<void>> write_line(net::Exchange& to, net::ClientExchange& from,
   if (!to.started()) {
     if (job.on_first) job.on_first();
     net::Headers headers = formed_headers(from, job, job.form->stream_type());
+    if (!line.empty()) to.hold_head();
     net::Task<Result<void>> starting = to.start(from.head().status, std::move(headers));
     Result<void> started = co_await starting;
     if (!started) co_return started;

@@ -284,7 +284,7 @@ struct State::Impl {
 };
 
 State::State(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-State::~State() = default;
+State::~State() { write_counts(); }
 
 Result<std::unique_ptr<State>> State::open(const std::filesystem::path& file, std::shared_ptr<Log> log) {
   if (Result<void> made = make_file(file); !made) return made.error();
@@ -380,7 +380,11 @@ void State::count(const ModelCount& more) {
   sum.requests += more.requests;
   sum.prompt_tokens += more.prompt_tokens;
   sum.tokens += more.tokens;
-  impl_->schedule();
+}
+
+void State::write_counts() {
+  const std::scoped_lock lock(impl_->mutex);
+  if (!impl_->queued_counts.empty()) impl_->schedule();
 }
 
 void State::keep_speeds(std::vector<routing::KnownSpeed> speeds, std::int64_t now_ms) {
@@ -411,6 +415,7 @@ std::vector<KnownHive> State::known_hives() const {
 }
 
 std::vector<ModelCount> State::counts() {
+  write_counts();
   std::promise<std::vector<ModelCount>> read;
   std::future<std::vector<ModelCount>> result = read.get_future();
   Impl* impl = impl_.get();

@@ -66,7 +66,10 @@ class State {
   net::Task<Result<std::string>> backup(net::Loop& loop);
 
   void saw_hive(const HiveReport& report, const std::string& address, std::int64_t now_ms);
+  // Adds up; is written with write_counts() and at the end: a transaction for each request costs as much as
+  // relaying it.
   void count(const ModelCount& more);
+  void write_counts();
   // In the place of what was kept of the same workers and models. What nobody has kept for long is forgotten.
   void keep_speeds(std::vector<routing::KnownSpeed> speeds, std::int64_t now_ms);
   // Replaces what has its id. An empty document: it is forgotten.

@@ -5,20 +5,12 @@
 namespace rbee::keeper {
 namespace {
 
-std::uint64_t last_number(std::string_view text, std::string_view key) {
-  const std::size_t at = text.rfind(key);
+template <class T>
+T number(std::string_view text, std::string_view key) {
+  const std::size_t at = text.find(key);
   if (at == std::string_view::npos) return 0;
   const std::string_view rest = text.substr(at + key.size());
-  std::uint64_t value = 0;
-  std::from_chars(rest.data(), rest.data() + rest.size(), value);
-  return value;
-}
-
-double last_time(std::string_view text, std::string_view key) {
-  const std::size_t at = text.rfind(key);
-  if (at == std::string_view::npos) return 0;
-  const std::string_view rest = text.substr(at + key.size());
-  double value = 0;
+  T value = 0;
   std::from_chars(rest.data(), rest.data() + rest.size(), value);
   return value;
 }
@@ -44,12 +36,16 @@ void UsageReader::pass(std::string_view bytes) {
 }
 
 Usage UsageReader::usage() const {
-  const std::uint64_t cached = last_number(tail_, R"("cache_n":)");
-  return {.prompt_tokens = last_number(tail_, R"("prompt_n":)") + cached,
+  // One search through all that is kept; the figures stand close behind it.
+  const std::size_t at = tail_.rfind(R"("timings":)");
+  if (at == std::string::npos) return {};
+  const std::string_view timings = std::string_view(tail_).substr(at);
+  const auto cached = number<std::uint64_t>(timings, R"("cache_n":)");
+  return {.prompt_tokens = number<std::uint64_t>(timings, R"("prompt_n":)") + cached,
           .cached_tokens = cached,
-          .tokens = last_number(tail_, R"("predicted_n":)"),
-          .prompt_ms = last_time(tail_, R"("prompt_ms":)"),
-          .tokens_ms = last_time(tail_, R"("predicted_ms":)")};
+          .tokens = number<std::uint64_t>(timings, R"("predicted_n":)"),
+          .prompt_ms = number<double>(timings, R"("prompt_ms":)"),
+          .tokens_ms = number<double>(timings, R"("predicted_ms":)")};
 }
 
 }  // namespace rbee::keeper

@@ -79,6 +79,28 @@ Task<Result<void>> Exchange::respond_error(Error error, int retry_after_s) {
   co_return written;
 }
 
+void Exchange::hold_head() { impl_.holds_head = true; }
+
+Task<Result<void>> Exchange::Impl::send_head(std::string answer_head) {
+  stream.expire_after(options.write_silence);
+  held_head = std::move(answer_head);
+  if (holds_head) co_return Result<void>{};
+  const Result<void> written = co_await send({});
+  co_return written;
+}
+
+// Not a coroutine where nothing is held: each chunk of a stream comes this way.
+Task<Result<void>> Exchange::Impl::send(std::string_view bytes) {
+  if (held_head.empty()) return stream.write(bytes);
+  return send_held(bytes);
+}
+
+Task<Result<void>> Exchange::Impl::send_held(std::string_view bytes) {
+  const std::string first = std::exchange(held_head, {});
+  const Result<void> written = co_await stream.write(first, bytes);
+  co_return written;
+}
+
 Task<Result<void>> Exchange::start(int status, Headers headers) {
   impl_.answer_started = true;
   impl_.chunked_answer = impl_.head.minor_version == 1;
@@ -87,29 +109,32 @@ Task<Result<void>> Exchange::start(int status, Headers headers) {
   else
     impl_.keep_alive = false;
   add_own_fields(headers, impl_);
-  const std::string head = format_response_head(status, headers);
-  impl_.stream.expire_after(impl_.options.write_silence);
-  const Result<void> written = co_await impl_.stream.write(head);
+  std::string head = format_response_head(status, headers);
+  Task<Result<void>> sending = impl_.send_head(std::move(head));
+  const Result<void> written = co_await sending;
   co_return written;
 }
 
 Task<Result<void>> Exchange::write(std::string_view data) {
   if (data.empty()) co_return Result<void>{};  // an empty chunk would end the body
   if (!impl_.chunked_answer) {
-    const Result<void> plain = co_await impl_.stream.write(data);
+    const Result<void> plain = co_await impl_.send(data);
     co_return plain;
   }
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, data.size(), 16).ptr;
   std::string chunk(digits, end);
   chunk.append("\r\n").append(data).append("\r\n");
-  const Result<void> written = co_await impl_.stream.write(chunk);
+  const Result<void> written = co_await impl_.send(chunk);
   co_return written;
 }
 
 Task<Result<void>> Exchange::finish() {
   if (impl_.chunked_answer) {
-    const Result<void> written = co_await impl_.stream.write("0\r\n\r\n");
+    const Result<void> written = co_await impl_.send("0\r\n\r\n");
+    if (!written) co_return written;
+  } else if (!impl_.held_head.empty()) {
+    const Result<void> written = co_await impl_.send({});
     if (!written) co_return written;
   }
   impl_.answer_done = true;
@@ -120,14 +145,14 @@ Task<Result<void>> Exchange::start_raw(int status, Headers headers) {
   impl_.answer_started = true;
   impl_.chunked_answer = headers.find("Transfer-Encoding").has_value();
   add_own_fields(headers, impl_);
-  const std::string head = format_response_head(status, headers);
-  impl_.stream.expire_after(impl_.options.write_silence);
-  const Result<void> written = co_await impl_.stream.write(head);
+  std::string head = format_response_head(status, headers);
+  Task<Result<void>> sending = impl_.send_head(std::move(head));
+  const Result<void> written = co_await sending;
   co_return written;
 }
 
 Task<Result<void>> Exchange::write_raw(std::string_view bytes, bool last) {
-  const Result<void> written = co_await impl_.stream.write(bytes);
+  const Result<void> written = co_await impl_.send(bytes);
   if (written && last) impl_.answer_done = true;
   co_return written;
 }

@@ -25,6 +25,8 @@ struct Exchange::Impl {
   bool answer_started = false;
   bool answer_done = false;
   bool chunked_answer = false;
+  bool holds_head = false;
+  std::string held_head;  // goes out with the first piece
   bool keep_alive = true;
   bool aborted = false;
   Headers added = {};  // to whatever is answered
@@ -45,6 +47,9 @@ struct Exchange::Impl {
   // Makes the connection ready for the next request; false when it must be closed.
   Task<bool> finish_request();
   void reset();
+  Task<Result<void>> send_head(std::string answer_head);
+  Task<Result<void>> send(std::string_view bytes);
+  Task<Result<void>> send_held(std::string_view bytes);
   [[nodiscard]] std::string error_text(const Error& error) const;
 };
 

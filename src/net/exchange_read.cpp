@@ -190,7 +190,8 @@ void Exchange::Impl::reset() {
   head = {};
   framing = {};
   body = {};
-  body_done = answer_started = answer_done = chunked_answer = false;
+  body_done = answer_started = answer_done = chunked_answer = holds_head = false;
+  held_head = {};
   gone = {};
   added = {};
 }

@@ -60,6 +60,8 @@ class Exchange {
   // In the form that the server's options give, with Retry-After where `retry_after_s` is not 0.
   Task<Result<void>> respond_error(Error error, int retry_after_s = 0);
 
+  // The head of what is started next goes out with its first piece, in one system call and one packet.
+  void hold_head();
   // A streamed answer: start, write any number of times, finish. Each write is one chunk (none for HTTP/1.0).
   Task<Result<void>> start(int status, Headers headers);
   Task<Result<void>> write(std::string_view data);
