@@ -50,11 +50,11 @@ test-all:  ## test and test-machines, again with AddressSanitizer, UBSan and Thr
 	  { [ -f build/$$preset/build.ninja ] || cmake --preset $$preset; } && cmake --build --preset $$preset || exit 1; done
 	@tools/run_tests.py --all
 
-bench:  ## what rbee costs, its plans, downloads, routing, scripts beside Lua; ends with 1 on a miss
+bench:  ## what rbee costs, its plans, downloads, routing and what it learns, scripts beside Lua; ends with 1 on a miss
 	@tools/setup bench
 	@$(MAKE) --no-print-directory build engines
 	@cmake --build --preset release --target rhai_bench
-	@status=0; for part in run hives keeper_back resume fit_zoo download routing rhai/beside_lua; do bench/$$part || status=1; done; exit $$status
+	@status=0; for part in run hives keeper_back resume learning fit_zoo download routing rhai/beside_lua; do bench/$$part || status=1; done; exit $$status
 
 lint:  ## format, include rules, tidy, and clang-tidy on what changed
 	@tools/setup
