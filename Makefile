@@ -50,11 +50,14 @@ test-all:  ## test and test-machines, again with AddressSanitizer, UBSan and Thr
 	  { [ -f build/$$preset/build.ninja ] || cmake --preset $$preset; } && cmake --build --preset $$preset || exit 1; done
 	@tools/run_tests.py --all
 
-bench:  ## what rbee costs, beside nginx too, its plans, downloads, routing, scripts beside Lua; ends with 1 on a miss
+# In the order of what users meet; each part can be run by itself.
+BENCHES := run proxies links speed resume learning routing rhai/beside_lua fit_zoo download hives keeper_back
+
+bench:  ## what rbee costs, beside nginx too, how well it routes, learns and plans; ends with 1 on a miss
 	@tools/setup bench
 	@$(MAKE) --no-print-directory build engines
 	@cmake --build --preset release --target rhai_bench fake_engine load
-	@status=0; for part in run speed links hives keeper_back resume fit_zoo download routing rhai/beside_lua; do bench/$$part || status=1; done; exit $$status
+	@status=0; for part in $(BENCHES); do bench/$$part || status=1; done; exit $$status
 
 lint:  ## format, include rules, tidy, and clang-tidy on what changed
 	@tools/setup

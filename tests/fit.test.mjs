@@ -61,14 +61,16 @@ describe('fit of what nobody holds', () => {
     assert.match(result.json().error.message, /gives no ranges/);
   });
 
-  test('the speed is the bandwidth over what a token reads', async () => {
+  test('the speed is by what a token reads and by the layers, and says so', async () => {
     const machine = await system.admin(`hives/${hive.name}/machine`);
     const { bandwidth_bytes_s: bandwidth } = machine.devices.find(({ kind }) => kind === 'cpu');
     const answer = await system.json(['model', 'fit', 'rbee-demo']);
     const { table: [{ hives: [place] }], rules_of_thumb: rules } = answer;
     assert.deepEqual(rules.map(({ params, Q4 }) => [params, Q4]), [['7B', 4], ['13B', 7], ['70B', 35]]);
     if (!bandwidth) return assert.equal(place.speed, null);
-    const read = bandwidth / place.speed;
+    const [, us, layers] = /, (\d+) us for each of (\d+) layers/.exec(place.speed_source);
+    assert.ok(Number(layers) >= 1);
+    const read = bandwidth * (1 / place.speed - layers * us / 1e6);
     // The demo model has 1.1 MB of weights; its embeddings are not read whole.
     assert.ok(read > 0.3 * MiB && read < 1.5 * MiB, `${read} bytes for a token`);
   });
@@ -108,7 +110,8 @@ describe('a device that holds a part of a model', () => {
     const part = await placeOn(await deploy('v-part', (total - (weights + cache) / 2) / 2 ** 30));
     assert.equal(part.fits, 'part', JSON.stringify(part));
     assert.ok(part.layers >= 1 && part.layers < part.of_layers);
-    assert.equal(part.speed, null, 'nobody knows how fast a software device reads');
+    assert.match(part.speed_source, /^software: .*; CPU: /, 'each part at the figures of where it is');
+    assert.ok(part.speed > 0 && part.speed > whole.speed, 'a software device is slower than its CPU');
     assert.equal(await chat(system, model, question, { worker: 'v-part' }), answer);
     const { engines: [engine] } = await system.worker('v-part');
     const { workers } = await system.json(['worker', 'list']);

@@ -1,34 +1,15 @@
 // A keeper that is killed and comes back, hives in processes of their own: nothing of theirs ends, and it
 // goes on with what runs. And its state as a backup, taken while it runs.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { FarHive } from './support/far_hive.mjs';
+import { Keeper } from './support/keeper.mjs';
 import { chatBody, post } from './support/openai.mjs';
-import { answers, demoFile, makeHome, program, Rbee, removeHome, root, until } from './support/rbee.mjs';
+import { answers, demoFile, makeHome, removeHome, until } from './support/rbee.mjs';
 
 const [{ question, answer }] = answers;
-
-// `rbee keeper` alone.
-class Keeper extends Rbee {
-  async begin(port = 0) {
-    this.ended = null;
-    this.said = '';
-    const env = { ...process.env, RBEE_HOME: this.home };
-    const args = ['keeper', '--listen', `127.0.0.1:${port}`, '--json'];
-    this.child = spawn(program, args, { env, cwd: root, stdio: ['ignore', 'pipe', 'ignore'] });
-    this.child.on('exit', (code, signal) => (this.ended = { code, signal }));
-    this.child.stdout.on('data', (bytes) => (this.said += bytes));
-    await until('the keeper listens', () => this.said.includes('\n'));
-    this.address = JSON.parse(this.said).address;
-  }
-  async kill() {
-    this.child.kill('SIGKILL');
-    await until('it has ended', () => this.ended);
-  }
-}
 
 describe('a keeper that is killed and comes back', () => {
   let keeper, hive;

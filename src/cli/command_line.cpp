@@ -442,6 +442,9 @@ class Grammar {
     explain.add_option("--config", o_.config, "With --fleet: a rbee.toml (this home's)")->type_name("FILE");
     explain.add_option("--script", o_.script, "With --fleet: a routing.rhai (this home's)")
         ->type_name("FILE");
+    command(route, Command::route_suggest, "suggest",
+            "Rules that the measured speeds support, where they would gain; no file is changed",
+            "route suggest");
     CLI::App& simulate =
         command(root_, Command::simulate, "simulate", "Strategies side by side, in virtual time",
                 "simulate --fleet fleet.json --rate 2 --duration 1h");

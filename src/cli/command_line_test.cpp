@@ -57,6 +57,7 @@ const std::vector<std::pair<std::string, Command>> all_commands = {
     {"logs", Command::logs},
     {"route check", Command::route_check},
     {"route explain -m M", Command::route_explain},
+    {"route suggest", Command::route_suggest},
     {"simulate --fleet F", Command::simulate},
 };
 

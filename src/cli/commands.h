@@ -65,6 +65,7 @@ struct Context {
 
 // Those that ask a keeper.
 [[nodiscard]] Result<void> run_route_explain_live(const Context& context, AdminClient& client);
+[[nodiscard]] Result<void> run_route_suggest(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_status(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_hive_list(const Context& context, AdminClient& client);
 [[nodiscard]] Result<void> run_hive_add(const Context& context, AdminClient& client);

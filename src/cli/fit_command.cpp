@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <map>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -107,7 +109,20 @@ std::string speed_text(const Json& place) {
   if (!speed) return "unknown";
   const auto text = [](double tokens) { return fixed(tokens, tokens < 10 ? 1 : 0); };
   const std::optional<double> whole = get_number(place, "speed_if_whole");
-  return cat("about ", text(*speed), " tokens/s", whole ? cat(", ", text(*whole), " if whole") : "");
+  return cat("~", text(*speed), " tokens/s", whole ? cat(", ~", text(*whole), " if whole") : "");
+}
+
+// What the estimates of a worker are made of; the same for all of its quantizations but for the layers.
+void note_sources(const Context& context, const Json& answer) {
+  std::map<std::string, std::string> sources;
+  for (const Json& row : get_array(answer, "table")) {
+    for (const Json& place : get_array(row, "hives")) {
+      if (const auto source = get_string(place, "speed_source"))
+        sources.emplace(get_string(place, "worker").value_or(""), *source);
+    }
+  }
+  for (const auto& [worker, source] : sources)
+    context.out.note(cat("Speeds of ", worker, " are estimates (~): ", source, "."));
 }
 
 Table places_table(const Json& answer) {
@@ -273,6 +288,7 @@ Result<void> run_model_fit(const Context& context, AdminClient& client) {
   (*answer)["rules_of_thumb"] = rules_json();
   context.out.document(*answer);
   context.out.table(places_table(*answer));
+  note_sources(context, *answer);
   bool estimated = false;
   bool placed = false;
   for (const Json& row : get_array(*answer, "table")) {

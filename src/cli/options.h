@@ -69,6 +69,7 @@ enum class Command {
   doctor,
   route_check,
   route_explain,
+  route_suggest,
   simulate,
   rhai,
   rhai_run,

@@ -8,6 +8,7 @@
 #include "cli/script_check.h"
 #include "cli/script_file.h"
 #include "routing/fleet_json.h"
+#include "routing/fleet_speeds.h"
 #include "routing/router.h"
 #include "sim/report.h"
 #include "sim/rivals.h"
@@ -164,6 +165,9 @@ routing::Explanation explanation_from(const Json& json) {
     row.why = get_string(one, "why").value_or("");
     row.weight = get_number(one, "weight").value_or(0);
     row.model_file = get_string(one, "model_file").value_or("");
+    row.speed = get_number(one, "speed").value_or(0);
+    row.prompt_speed = get_number(one, "prompt_speed").value_or(0);
+    row.speed_from = routing::speed_from_of(get_string(one, "speed_from").value_or(""));
     const Json& seconds = get_array(one, "expected_seconds");
     row.cost = {.wait = get_number(seconds, "wait").value_or(0),
                 .load = get_number(seconds, "load").value_or(0),

@@ -100,6 +100,7 @@ KeeperCommand keeper_command(Command command) {
     case Command::chat: return run_chat;
     case Command::logs: return run_logs;
     case Command::route_explain: return run_route_explain_live;
+    case Command::route_suggest: return run_route_suggest;
     default: return nullptr;
   }
 }

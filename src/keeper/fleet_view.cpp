@@ -115,9 +115,8 @@ FleetWorker FleetView::as_routing_sees(const WorkerReport& worker, const HiveVie
     if (device.id != worker.device_id) continue;
     seen.unified = device.memory == DeviceMemory::unified;
     seen.kind = device.kind;
-    const DevicePower own = power_of(device, worker.backend, report.machine);
-    seen.bandwidth_bytes_s = own.bandwidth;
-    seen.flops = own.flops;
+    seen.bandwidth_bytes_s = static_cast<double>(device.bandwidth_bytes_s.value_or(0));
+    seen.flops = power_of(device, worker.backend, report.machine).flops;
   }
   const std::uint64_t memory = report.machine.cpu.memory_bytes;
   if (seen.unified && !worker.vram && memory > 0) {

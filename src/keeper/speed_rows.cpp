@@ -1,5 +1,7 @@
 #include "keeper/speed_rows.h"
 
+#include "routing/fleet_speeds.h"
+
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include <algorithm>
@@ -10,7 +12,6 @@ namespace {
 
 using routing::KnownSpeed;
 using routing::occupancies;
-using routing::SpeedFrom;
 
 constexpr auto tables = R"(
   CREATE TABLE speed(worker TEXT NOT NULL, model TEXT NOT NULL, basis TEXT NOT NULL, source TEXT NOT NULL,
@@ -22,13 +23,6 @@ constexpr auto tables = R"(
                           seconds REAL NOT NULL, answers REAL NOT NULL,
                           PRIMARY KEY(worker, model, together));
 )";
-
-SpeedFrom source_of(const std::string& name) {
-  for (const SpeedFrom from : {SpeedFrom::measured, SpeedFrom::learned}) {
-    if (speed_from_name(from) == name) return from;
-  }
-  return SpeedFrom::estimate;
-}
 
 bool is_amount(double value) { return value > 0 && std::isfinite(value); }
 bool is_count(double value) { return value >= 0 && std::isfinite(value); }
@@ -70,7 +64,7 @@ std::vector<KnownSpeed> read_speeds(SQLite::Database& db) {
     KnownSpeed speed{.worker = rows.getColumn(0).getString(),
                      .model_id = rows.getColumn(1).getString(),
                      .basis = rows.getColumn(2).getString(),
-                     .from = source_of(rows.getColumn(3).getString()),
+                     .from = routing::speed_from_of(rows.getColumn(3).getString()),
                      .measured_ms = rows.getColumn(10).getInt64()};
     speed.speed.prompt = rows.getColumn(4).getDouble();
     speed.counts.prompt = rows.getColumn(5).getDouble();

@@ -31,6 +31,13 @@ KnownSpeed speed_of(const FleetWorker& worker, const ModelFile& file, std::span<
           .speed = engine_speed(assumed_speed(worker, file), {}, worker)};
 }
 
+SpeedFrom speed_from_of(std::string_view name) {
+  for (const SpeedFrom from : {SpeedFrom::measured, SpeedFrom::learned}) {
+    if (speed_from_name(from) == name) return from;
+  }
+  return SpeedFrom::estimate;
+}
+
 void put_speeds(Fleet& fleet, std::span<const KnownSpeed> known, Estimates estimates) {
   for (FleetWorker& worker : fleet.workers) {
     worker.speeds.resize(worker.models.size());

@@ -5,6 +5,7 @@
 #include "routing/believed_speed.h"
 
 #include <span>
+#include <string_view>
 
 namespace rbee::routing {
 
@@ -12,6 +13,9 @@ namespace rbee::routing {
 // names.
 [[nodiscard]] KnownSpeed speed_of(const FleetWorker& worker, const ModelFile& file,
                                   std::span<const KnownSpeed> known);
+
+// By speed_from_name(); what has no such name is an estimate.
+[[nodiscard]] SpeedFrom speed_from_of(std::string_view name);
 
 // Puts them into the `speeds` of all models; estimates too, or only what was measured or learned.
 enum class Estimates { left_out, included };
