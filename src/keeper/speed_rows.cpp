@@ -107,13 +107,13 @@ void write_speed(SQLite::Database& db, const KnownSpeed& speed, std::int64_t now
   }
 }
 
-void forget_old_speeds(SQLite::Database& db, std::int64_t now_ms) {
+void forget_old_speeds(SQLite::Database& db, std::int64_t now_ms, std::int64_t most_kept) {
   SQLite::Statement old(db, "DELETE FROM speed WHERE kept_ms < ?");
   old.bind(1, now_ms - speeds_kept_ms);
   old.exec();
   SQLite::Statement most(db, R"(DELETE FROM speed WHERE rowid IN
       (SELECT rowid FROM speed ORDER BY kept_ms DESC, worker, model LIMIT -1 OFFSET ?))");
-  most.bind(1, most_speeds);
+  most.bind(1, most_kept);
   most.exec();
   db.exec(R"(DELETE FROM speed_step WHERE NOT EXISTS
       (SELECT 1 FROM speed WHERE speed.worker = speed_step.worker AND speed.model = speed_step.model))");

@@ -24,6 +24,6 @@ inline constexpr std::int64_t most_speeds = 20'000;
 // Rows that make no sense are left out.
 [[nodiscard]] std::vector<routing::KnownSpeed> read_speeds(SQLite::Database& db);
 void write_speed(SQLite::Database& db, const routing::KnownSpeed& speed, std::int64_t now_ms);
-void forget_old_speeds(SQLite::Database& db, std::int64_t now_ms);
+void forget_old_speeds(SQLite::Database& db, std::int64_t now_ms, std::int64_t most = most_speeds);
 
 }  // namespace rbee::keeper

@@ -159,12 +159,16 @@ TEST_F(StateFile, SpeedsOfWhatWasGoneForLongAreForgotten) {
   EXPECT_EQ(db.execAndGet("SELECT count(*) FROM speed_step WHERE worker = 'gone'").getInt(), 0);
 }
 
-TEST_F(StateFile, SpeedsHaveAnEnd) {
-  std::vector<routing::KnownSpeed> many;
-  for (std::int64_t i = 0; i <= most_speeds; ++i) many.push_back(learned(cat("w", i), 5));
-  open()->keep_speeds({learned("new", 5)}, 2000);
-  open()->keep_speeds(std::move(many), 1000);
-  EXPECT_EQ(open()->speeds().size(), static_cast<std::size_t>(most_speeds));
+TEST_F(StateFile, SpeedsHaveAnEndAndThoseThatWereNotThereForLongestGo) {
+  open()->keep_speeds({learned("w1", 5), learned("w2", 5)}, 1000);
+  open()->keep_speeds({learned("w3", 5), learned("w4", 5)}, 2000);
+  for (const std::int64_t most : {4, 3, 2}) {
+    SQLite::Database db(file_.string(), SQLite::OPEN_READWRITE);
+    forget_old_speeds(db, 2000, most);
+    const std::vector<routing::KnownSpeed> left = read_speeds(db);
+    ASSERT_EQ(left.size(), static_cast<std::size_t>(most));
+    EXPECT_EQ(left.back().worker, "w4");
+  }
 }
 
 TEST_F(StateFile, RowsOfSpeedsThatMakeNoSenseAreLeftOut) {

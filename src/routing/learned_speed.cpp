@@ -83,6 +83,11 @@ EngineSpeed LearnedSpeed::applied(EngineSpeed first) const {
 void LearnedSpeed::take_prompt(double tokens, double seconds, const EngineSpeed& believed) {
   if (tokens < enough_prompt_tokens) {
     const double rest = seconds - tokens / believed.prompt;
+    // No prompt is read sooner than its tokens allow: where all are short, only that shows a belief too slow.
+    if (rest < 0) {
+      move(prompt_, pace(counts_.prompt) * news(tokens / seconds / believed.prompt));
+      ++counts_.prompt;
+    }
     const double most = most_at_once * (believed.start_s + tokens / believed.prompt) + start_step_s;
     const double said = std::clamp(rest, 0.0, std::min(most, longest_start_s));
     start_s_ += pace(counts_.start) * (said - believed.start_s);

@@ -103,6 +103,13 @@ TEST(LearnedSpeed, ShortPromptsTellOfWhatEachPromptTakes) {
   EXPECT_NEAR(lesson.believed().prompt, 600, 1) << "they say nothing of the speed";
 }
 
+TEST(LearnedSpeed, ShortPromptsThatAreReadSoonerThanBelievedTellOfTheSpeedToo) {
+  Lesson lesson = wrong_by(1.0 / 3);
+  for (int i = 0; i < 50; ++i) lesson.answers(1, 60);
+  const EngineSpeed now = lesson.believed();
+  EXPECT_NEAR((now.start_s + 60 / now.prompt) / (60 / lesson.truth.prompt), 1, 0.15);
+}
+
 TEST(LearnedSpeed, CompanyIsNeverBelievedToMakeATokenComeSooner) {
   Lesson lesson{.first = {600, 90, 0}, .truth = {600, std::vector<double>{30, 60, 60, 60}, 0}};
   for (int i = 0; i < 20; ++i) {
