@@ -30,8 +30,8 @@ namespace {
 // The hive only takes the errand down: it answers before the load begins.
 constexpr Milliseconds hive_answers_within{10'000};
 constexpr Milliseconds between_cares{1'000};
-// For each ms that such a look takes: of 10,000 workers a copy is made for it. Models stay for minutes.
-constexpr int rest_per_care = 200;
+// For each ms that such a look at 10,000 workers takes. Models stay for minutes.
+constexpr int rest_per_care = 500;
 
 net::Task<void> turn_away(std::shared_ptr<Core> core, net::Exchange& exchange, Error error) {
   core->metrics.refused(info(error.code).name);
@@ -159,8 +159,9 @@ net::Task<void> care_for_models(std::weak_ptr<Core> weak, net::Loop& loop) {
     const std::shared_ptr<Core> core = weak.lock();
     if (!core) co_return;
     const Instant begun = core->clock.now();
-    const Fleet fleet = core->placing->fleet();
-    ModelCare::ToDo todo = core->care.look(core->clock.now(), fleet, *core->models);
+    ModelCare::ToDo todo;
+    core->placing->look_at_fleet(
+        [&](const Fleet& fleet) { todo = core->care.look(begun, fleet, *core->models); });
     for (routing::Unload& unload : todo.unload)
       loop.spawn(ask_unload(core, loop, std::move(unload), "was idle for its keep_alive"));
     for (std::string& name : todo.preload) loop.spawn(preload(core, loop, std::move(name)));

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -53,7 +54,7 @@ class ModelCare {
   [[nodiscard]] bool wants_preload(Instant now, const std::string& name, const Fleet& fleet);
 
   mutable std::mutex mutex_;
-  std::map<std::string, Engine, std::less<>> engines_;
+  std::unordered_map<std::string, Engine> engines_;
   std::map<std::string, Preload, std::less<>> preloads_;
 };
 

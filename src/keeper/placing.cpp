@@ -258,9 +258,9 @@ bool Placing::is_up(const std::string& hive) const {
   return view != nullptr && view->reported && view->state == HiveState::up;
 }
 
-Fleet Placing::fleet() const {
+void Placing::look_at_fleet(const std::function<void(const Fleet&)>& look) const {
   const std::scoped_lock lock(mutex_);
-  return scheduler_->fleet();
+  look(scheduler_->fleet());
 }
 
 std::vector<ModelFile> Placing::models() const {
