@@ -96,17 +96,6 @@ async function measure(kind) {
   return { prompt: median(prompts), company, added: Math.max(0, median(added)) };
 }
 
-// An engine with that slowdown has these speeds in company, with the least squares of 1 / speed.
-function slowdownOf(company) {
-  const [alone] = company;
-  let over = 0, under = 0;
-  company.forEach((speed, i) => {
-    over += i * (alone / speed - 1);
-    under += i * i;
-  });
-  return Math.max(0, over / under);
-}
-
 const geometric = (a, b) => Math.sqrt(a * b);
 const between = (a, b) => ({
   prompt: geometric(a.prompt, b.prompt), added: (a.added + b.added) / 2,
@@ -142,7 +131,7 @@ async function simulate(kind, { prompt, company }, rows, real) {
   const trace = path.join(system.home, 'trace.csv');
   const model = {
     name: kind.model, params: 25e6, bytes: 50e6, need_memory: 1, loaded: true, prompt_speed: prompt,
-    speed: company[0], batch_slowdown: slowdownOf(company), cache_tokens: 0,
+    speed: company[0], in_company: company, cache_tokens: 0,
   };
   const worker = { name: 'w', backend: 'CPU', vram: 0, memory: 8, slots, models: [model] };
   writeFileSync(fleet, JSON.stringify({ workers: [worker] }));
