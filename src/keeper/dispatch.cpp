@@ -51,12 +51,11 @@ void account(const Passage& passage, const Attempt& attempt, const std::string& 
   core.state->count({lower(passage.call.model), 1, usage.prompt_tokens, usage.tokens});
 }
 
-// Clients choose names: only those of models that are there become labels.
-std::string model_label(const Core& core, const std::string& model) {
-  for (const ModelFile& file : core.placing->models()) {
-    if (answers_to(file, model)) return lower(model);
-  }
-  return "";
+// Clients choose names: only those of models that are there become labels. A refusal that is not of a name
+// speaks of a model that somebody has.
+std::string model_label(const Passage& passage, const Error& refusal) {
+  const bool is_of_name = refusal.code == ErrorCode::unknown_model || refusal.code == ErrorCode::unknown_name;
+  return is_of_name ? "" : lower(passage.call.model);
 }
 
 // Whether an engine with more context is on its way for it. Where there is no room for an answer beside the
@@ -159,6 +158,7 @@ net::Task<bool> take_refusal_of_all(Passage& passage, Placing::Ticket& ticket, r
     co_return false;
   }
   ended.outcome = Outcome::refused;
+  if (passage.model_label.empty()) passage.model_label = model_label(passage, no.error);
   tell_of_refusal(passage, no.error);
   const int retry_after_s = passage.woke ? retry_after_wake_s : no.retry_after_s;
   net::Task<void> refusing = refuse_or_end(passage, std::move(no.error), retry_after_s);
@@ -231,6 +231,7 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     const FleetEngine chosen = *send.engine;
     ended.worker = chosen.worker;
     ended.predicted_s = send.predicted.own();
+    passage.model_label = lower(passage.call.model);
     passage.core->metrics.placed(passage.model_label, chosen.worker, send.waited_s);
     net::Task<Attempt> trying = try_engine(passage, chosen);
     const Attempt attempt = co_await trying;
@@ -255,7 +256,6 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
 net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call call) {
   const std::shared_ptr<Ride> ride = std::make_shared<Ride>();
   Passage passage{core, exchange, std::move(call), core->random.id(), ride, core->clock.now_us()};
-  passage.model_label = model_label(*core, passage.call.model);
   Placing::Ticket ticket(core->placing, exchange.loop());
   const Pointed<Placing::Ticket> pointed(ride->ticket, &ticket);
   exchange.on_disconnect([ride] { ride->client_left(); });

@@ -73,7 +73,7 @@ struct Passage {
   std::string id;
   std::shared_ptr<Ride> ride;
   std::int64_t begun_us = 0;
-  std::string model_label = {};            // for metrics
+  std::string model_label = {};            // for metrics; empty until somebody is known to have it
   bool woke = false;                       // a machine was woken for it: once is enough
   bool grown = false;                      // an engine was asked to start anew for it: once is enough
   std::optional<StreamSoFar> so_far = {};  // where its stream can be taken up

@@ -263,6 +263,11 @@ void Placing::look_at_fleet(const std::function<void(const Fleet&)>& look) const
   look(scheduler_->fleet());
 }
 
+Fleet Placing::fleet() const {
+  const std::scoped_lock lock(mutex_);
+  return scheduler_->fleet();
+}
+
 std::vector<ModelFile> Placing::models() const {
   const std::scoped_lock lock(mutex_);
   return view_.models();

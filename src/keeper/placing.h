@@ -86,6 +86,8 @@ class Placing {
   [[nodiscard]] bool is_up(const std::string& hive) const;
   // Without a copy, which of ten thousand workers takes longer than a look: `look` holds up every placement.
   void look_at_fleet(const std::function<void(const Fleet&)>& look) const;
+  // A copy, for those who ask seldom.
+  [[nodiscard]] Fleet fleet() const;
   [[nodiscard]] std::vector<ModelFile> models() const;
   [[nodiscard]] std::optional<WorkerReport> worker(const std::string& name) const;
   // Requests that are on that worker's device, or wait for a model of its hive, but for `own` of a benchmark.

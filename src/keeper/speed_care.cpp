@@ -8,9 +8,11 @@ namespace {
 
 std::vector<routing::KnownSpeed> those_in_service(const Placing& placing) {
   std::set<std::pair<std::string, std::string>> there;
-  for (const FleetWorker& worker : placing.fleet().workers) {
-    for (const ModelFile& file : worker.models) there.emplace(worker.report.name, file.id);
-  }
+  placing.look_at_fleet([&](const Fleet& fleet) {
+    for (const FleetWorker& worker : fleet.workers) {
+      for (const ModelFile& file : worker.models) there.emplace(worker.report.name, file.id);
+    }
+  });
   std::vector<routing::KnownSpeed> speeds = placing.known_speeds();
   std::erase_if(speeds, [&](const routing::KnownSpeed& speed) {
     return speed.from == routing::SpeedFrom::estimate || !there.contains({speed.worker, speed.model_id});
