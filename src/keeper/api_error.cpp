@@ -95,6 +95,16 @@ std::optional<std::string> engine_error_body(Api api, int status, std::string_vi
   return anthropic_body(status, message);
 }
 
+std::optional<Error> engine_error_in(std::string_view events) {
+  constexpr std::string_view beginning = "event: error\ndata: ";
+  const std::size_t at = events.find(beginning);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view rest = events.substr(at + beginning.size());
+  const Result<Json> json = parse_json(rest.substr(0, rest.find('\n')));
+  if (!json || !json->is_object() || json->contains("error")) return std::nullopt;
+  return Error{ErrorCode::engine_failed, get_string(*json, "message").value_or("The engine failed."), {}, {}};
+}
+
 bool worth_retrying(const Error& error) {
   switch (error.code) {
     case ErrorCode::queue_full:

@@ -21,6 +21,8 @@ enum class Api { openai, responses, anthropic, ollama, rbee };
 [[nodiscard]] std::string error_event(Api api, const Error& error);
 // An engine's own refusal, in that API's form; nothing where it is in that form already, or is no JSON.
 [[nodiscard]] std::optional<std::string> engine_error_body(Api api, int status, std::string_view body);
+// An engine breaks off a stream of Anthropic's with an event that is not in that API's form: what it says.
+[[nodiscard]] std::optional<Error> engine_error_in(std::string_view events);
 // Whether asking again may help: clients retry a 503 by themselves where they are not told otherwise.
 [[nodiscard]] bool worth_retrying(const Error& error);
 

@@ -77,7 +77,7 @@ net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, st
   attempt.relayed = co_await relaying;
   switch (attempt.relayed.end) {
     case RelayEnd::whole:
-      attempt.outcome = engine.head().status < 400 ? Outcome::ok : Outcome::engine_error;
+      attempt.outcome = attempt.relayed.failure ? Outcome::engine_error : Outcome::ok;
       break;
     case RelayEnd::lost_before: attempt.step = Step::lost; break;
     case RelayEnd::lost_after:

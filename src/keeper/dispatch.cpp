@@ -236,13 +236,15 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     net::Task<Attempt> trying = try_engine(passage, chosen);
     const Attempt attempt = co_await trying;
     if (attempt.step == Step::grows) {
-      ticket.give_back(routing::Returned::lost);
+      ticket.give_back(routing::Returned::leaving);
       continue;
     }
     ended.outcome = attempt.outcome;
     ended.tokens = attempt.relayed.usage.tokens;
     if (attempt.step == Step::done) {
-      ticket.done(attempt.relayed.usage.spent());
+      routing::Spent spent = attempt.relayed.usage.spent();
+      spent.answered = attempt.outcome == Outcome::ok;
+      ticket.done(spent);
       break;
     }
     passage.core->metrics.placed_again();

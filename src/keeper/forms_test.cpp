@@ -4,6 +4,7 @@
 #include "keeper/api_error.h"
 #include "keeper/header_filter.h"
 #include "keeper/host_check.h"
+#include "keeper/responses_request.h"
 #include "keeper/routes.h"
 #include "keeper/usage.h"
 
@@ -32,6 +33,45 @@ TEST(ApiError, EachApiHasItsForm) {
   EXPECT_EQ(
       error_body(Api::rbee, error),
       R"({"error":{"code":"unknown_model","message":"There is no model 'x'.","hint":"Did you mean 'y'?"}})");
+}
+
+TEST(ApiError, AnEnginesRefusalIsInTheFormOfTheApi) {
+  const std::string_view own =
+      R"({"error":{"code":400,"message":"Too long.","type":"exceed_context_size_error"}})";
+  EXPECT_EQ(engine_error_body(Api::openai, 400, own), std::nullopt);
+  EXPECT_EQ(engine_error_body(Api::ollama, 400, own), R"({"error":"Too long."})");
+  EXPECT_EQ(engine_error_body(Api::anthropic, 400, own),
+            R"({"type":"error","error":{"type":"invalid_request_error","message":"Too long."}})");
+  EXPECT_EQ(engine_error_body(Api::anthropic, 500, "<html>"), std::nullopt);
+}
+
+TEST(ApiError, AnEnginesErrorInAStreamIsFoundWhateverStandsBeforeIt) {
+  const std::string_view events =
+      "event: ping\ndata: {}\n\n"
+      "event: error\ndata: {\"code\":500,\"message\":\"Full.\"}\n\n";
+  const std::optional<Error> error = engine_error_in(events);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->message, "Full.");
+  EXPECT_FALSE(engine_error_in("event: ping\ndata: {\"x\":\"event: error\"}\n\n"));
+}
+
+TEST(ApiError, AStreamOfResponsesIsToldByItsOwnEvent) {
+  EXPECT_EQ(error_event(Api::responses, {ErrorCode::worker_lost, "Gone.", "Again.", {}}),
+            "event: error\ndata: "
+            R"({"type":"error","code":"worker_lost","message":"Gone. Again.","param":null})"
+            "\n\n");
+  EXPECT_EQ(error_event(Api::ollama, {ErrorCode::worker_lost, "Gone.", "Again.", {}}),
+            "{\"error\":\"Gone. Again.\"}\n");
+}
+
+TEST(ResponsesRequest, SaysTheFormatOfItsAnswerAsAnEngineReadsIt) {
+  EXPECT_EQ(
+      with_response_format(
+          R"({"input":"x","text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object"}}}})"),
+      R"({"input":"x","text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object"}}},)"
+      R"("response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}})");
+  EXPECT_EQ(with_response_format(R"({"input":"json_ x"})"), std::nullopt);
+  EXPECT_EQ(with_response_format(R"({"text":{"format":{"type":"text"}},"x":"json_"})"), std::nullopt);
 }
 
 TEST(ApiError, AStreamIsToldInOneEvent) {

@@ -9,6 +9,7 @@
 #include "keeper/ollama_answer.h"
 #include "keeper/ollama_request.h"
 #include "keeper/request_head.h"
+#include "keeper/responses_request.h"
 
 #include <nlohmann/json.hpp>
 
@@ -52,11 +53,12 @@ bool wants_trace(const net::RequestHead& head) {
          yes(net::query_value(head.query, "explain"));
 }
 
-// What a client asks of an engine. Those of Ollama's API are put into an engine's words.
+// What a client asks of an engine. What no engine would understand is put into its words.
 struct Asked {
   RequestHead head = {};
   std::string target = {};
-  std::string_view body = {};  // the client's own, or `request`'s
+  std::string_view body = {};  // the client's own, or that of one of these
+  std::optional<std::string> mended = {};
   std::optional<OllamaRequest> request = {};
 };
 
@@ -99,6 +101,10 @@ Result<void> read_asked(Asked& asked, const net::RequestHead& head, std::string_
     if (Result<void> translated = translate(asked, *ask); !translated) return translated.error();
     asked.body = asked.request->body;
   }
+  if (head.path == "/v1/responses") {
+    asked.mended = with_response_format(body);
+    if (asked.mended) asked.body = *asked.mended;
+  }
   if (asked.target.size() <= longest_target) return {};
   return Error{
       ErrorCode::bad_request, cat("The request's target is longer than ", longest_target, " bytes."), {}, {}};
@@ -117,7 +123,8 @@ bool is_loaded(const Core& core, const std::string& model) {
   const std::vector<ModelFile> models = core.placing->models();
   return std::ranges::any_of(fleet.engines, [&](const FleetEngine& engine) {
     const auto file = std::ranges::find(models, engine.model_id, &ModelFile::id);
-    return file != models.end() && answers_to(*file, model);
+    const bool stays = engine.state == EngineState::ready || engine.state == EngineState::starting;
+    return stays && file != models.end() && answers_to(*file, model);
   });
 }
 

@@ -31,6 +31,33 @@ net::Headers answer_headers(const net::ClientExchange& from, const net::Headers&
   return headers;
 }
 
+// An engine writes each event whole; of one that does not, the tail is waited for, so that nothing of an
+// event is with the client when the engine is lost.
+class EventTail {
+ public:
+  // A larger event passes as it comes.
+  static constexpr std::size_t most_held_bytes = 1u << 20;
+  // `chunked`: what passes are whole chunks, with their framing.
+  explicit EventTail(bool chunked) : end_(chunked ? "\n\n\r\n" : "\n\n") {}
+  [[nodiscard]] bool is_whole(std::string_view bytes) const { return bytes.ends_with(end_); }
+  // What may go out now; valid until the next call.
+  [[nodiscard]] std::string_view pass(std::string_view bytes, bool last) {
+    if (held_.empty() && is_whole(bytes)) return bytes;
+    joined_ = std::exchange(held_, {});
+    joined_ += bytes;
+    const std::size_t end = joined_.rfind(end_);
+    const std::size_t whole = end == std::string::npos ? 0 : end + end_.size();
+    if (last || joined_.size() - whole > most_held_bytes) return joined_;
+    held_ = joined_.substr(whole);
+    return std::string_view(joined_).substr(0, whole);
+  }
+
+ private:
+  std::string_view end_;
+  std::string held_;
+  std::string joined_;
+};
+
 // The answer's head goes out with its first piece.
 net::Task<Result<void>> start_once(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
                                    bool raw) {
@@ -114,6 +141,7 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
   // A body of a known length cannot have an event more.
   relayed.wire = {.events = is_event_stream(from) && (chunked || !raw), .raw = raw};
   StreamSoFar* const so_far = relayed.wire.events ? job.so_far : nullptr;
+  EventTail tail(raw && chunked);
   bool last = false;
   while (!last) {
     net::Task<Result<net::ClientExchange::Raw>> reading = net::next_piece(from, raw, longest_engine_silence);
@@ -127,22 +155,31 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
       break;
     }
     last = piece->last;
+    std::string_view bytes = piece->bytes;
+    if (relayed.wire.events) bytes = tail.pass(bytes, last);
+    if (bytes.empty() && !last) continue;
     if (job.before_piece) {
-      net::Task<void> preparing = job.before_piece(piece->bytes);
+      net::Task<void> preparing = job.before_piece(bytes);
       co_await preparing;
     }
+    if (job.api == Api::anthropic && relayed.wire.events) relayed.failure = engine_error_in(bytes);
     net::Task<Result<void>> starting = start_once(to, from, job, raw);
     const Result<void> started = co_await starting;
     if (!started) {
       relayed.end = RelayEnd::client_gone;
       break;
     }
-    usage.pass(piece->bytes);
-    relayed.bytes += piece->bytes.size();
+    if (relayed.failure) {
+      net::Task<void> ending = end_lost(to, job.api, *relayed.failure, relayed.wire);
+      co_await ending;
+      break;
+    }
+    usage.pass(bytes);
+    relayed.bytes += bytes.size();
     ++relayed.chunks;
-    relayed.wire.whole = !raw || !chunked || piece->bytes.ends_with("\r\n");
-    if (so_far != nullptr) so_far->add(piece->bytes, raw);
-    net::Task<Result<void>> passing = net::pass_piece(to, piece->bytes, last, raw);
+    relayed.wire.whole = tail.is_whole(bytes);
+    if (so_far != nullptr) so_far->add(bytes, raw);
+    net::Task<Result<void>> passing = net::pass_piece(to, bytes, last, raw);
     const Result<void> passed = co_await passing;
     if (!passed) {
       relayed.end = RelayEnd::client_gone;

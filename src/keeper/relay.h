@@ -32,7 +32,9 @@ struct Wire {
 struct Relayed {
   RelayEnd end = RelayEnd::whole;
   Wire wire = {};
-  std::optional<Error> failure = {};  // of relay_rest: the new stream is no continuation
+  // Of relay_rest: the new stream is no continuation. Of a whole answer: the engine broke it off by its own
+  // words.
+  std::optional<Error> failure = {};
   std::uint64_t bytes = 0;
   std::uint64_t chunks = 0;
   Usage usage = {};

@@ -1,6 +1,7 @@
 #include "keeper/request_head.h"
 
 #include "base/text.h"
+#include "keeper/request_limits.h"
 
 #include <simdjson.h>
 
@@ -113,6 +114,7 @@ Result<RequestHead> read_request_head(std::string_view body) {
   PromptPrinter printer;
   int models = 0;
   for (const auto& [key, value] : object) {
+    if (Result<void> checked = check_field(key, value); !checked) return checked.error();
     if (key == "model") {
       std::string_view text;
       if (value.get(text)) return bad_model("The field 'model' is no text.");
@@ -128,6 +130,7 @@ Result<RequestHead> read_request_head(std::string_view body) {
       std::string_view text;
       if (!value.get(text) && text.size() <= longest_user) head.user = text;
     } else if (key == "messages" || key == "prompt" || key == "input" || key == "system") {
+      if (Result<void> checked = check_pictures(value); !checked) return checked.error();
       print_prompt(value, printer);
       head.has_images = head.has_images || has_image(value);
     } else if (key == "tools") {

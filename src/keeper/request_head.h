@@ -39,7 +39,8 @@ inline constexpr int largest_n = 1024;
 // "5m", "300", "1h30m", "-1": as Ollama reads it; nothing where it is none.
 [[nodiscard]] std::optional<KeepAliveWish> parse_keep_alive(std::string_view text);
 
-// Fails with bad_json (no JSON, no object, no UTF-8), or bad_request (no `model`, two of it, no text in it).
+// Fails with bad_json (no JSON, no object, no UTF-8), or bad_request (no `model`, two of it, no text in it,
+// or what would hurt an engine: request_limits.h).
 [[nodiscard]] Result<RequestHead> read_request_head(std::string_view body);
 
 }  // namespace rbee::keeper

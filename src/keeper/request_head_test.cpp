@@ -1,6 +1,7 @@
 #include "keeper/request_head.h"
 
 #include "base/text.h"
+#include "keeper/request_limits.h"
 
 #include <gtest/gtest.h>
 
@@ -33,7 +34,8 @@ TEST(RequestHead, BrokenJsonIsFoundWhereverItBreaks) {
   }
 }
 
-TEST(RequestHead, TextThatIsNoUtf8IsRefused) {
+TEST(RequestHead, TextThatIsNoUtf8OrBeginsWithAByteOrderMarkIsRefused) {
+  EXPECT_EQ(check("\xef\xbb\xbf{\"model\":\"a\"}"), "bad_json");
   EXPECT_EQ(check("{\"model\":\"a\",\"x\":\"\xff\"}"), "bad_json");
   EXPECT_EQ(check("{\"model\":\"a\",\"x\":\"\xe2\x82\"}"), "bad_json");
 }
@@ -68,6 +70,72 @@ TEST(RequestHead, ToolsAndImagesAreSeenInEveryForm) {
     ASSERT_TRUE(image);
     EXPECT_TRUE(image->has_images) << type;
   }
+}
+
+std::string with(std::string_view more) { return check(cat(R"({"model":"a",)", more, "}")); }
+
+TEST(RequestHead, NumbersThatWouldHurtAnEngineAreRefusedAtTheirLimits) {
+  EXPECT_EQ(with(R"("max_tokens":2147483647)"), "a n=1");
+  EXPECT_EQ(with(R"("max_tokens":2147483648)"), "bad_request");
+  EXPECT_EQ(with(R"("n_predict":18446744073709551615)"), "bad_request");
+  EXPECT_EQ(with(R"("max_tokens":-1)"), "a n=1");
+  EXPECT_EQ(with(R"("max_completion_tokens":1e300)"), "bad_request");
+  EXPECT_EQ(with(R"("n_discard":-1)"), "bad_request");
+  EXPECT_EQ(with(R"("n_discard":0)"), "a n=1");
+  EXPECT_EQ(with(R"("n_probs":128)"), "a n=1");
+  EXPECT_EQ(with(R"("n_probs":129)"), "bad_request");
+  EXPECT_EQ(with(R"("top_logprobs":1000000)"), "bad_request");
+  EXPECT_EQ(with(R"("logprobs":true)"), "a n=1");
+  EXPECT_EQ(with(R"("id_slot":-1)"), "a n=1");
+  EXPECT_EQ(with(R"("id_slot":0)"), "bad_request");
+  EXPECT_EQ(with(R"("max_tokens":1e999)"), "bad_json");
+  EXPECT_EQ(with(R"("temperature":NaN)"), "bad_json");
+}
+
+TEST(RequestHead, GrammarsAndSchemasHaveASizeAndADepth) {
+  const auto grammar = [](std::size_t size) { return cat(R"("grammar":")", std::string(size, 'x'), "\""); };
+  EXPECT_EQ(with(grammar(largest_grammar_bytes)), "a n=1");
+  EXPECT_EQ(with(grammar(largest_grammar_bytes + 1)), "bad_request");
+  const auto nested = [](int depth) {
+    std::string text = "1";
+    for (int i = 0; i < depth; ++i) text = cat(R"({"a":)", text, "}");
+    return text;
+  };
+  for (const char* key : {"json_schema", "response_format", "tools", "format"}) {
+    EXPECT_EQ(with(cat("\"", key, "\":", nested(deepest_schema))), "a n=1") << key;
+    EXPECT_EQ(with(cat("\"", key, "\":", nested(deepest_schema + 1))), "bad_request") << key;
+    EXPECT_EQ(with(cat("\"", key, R"(":{"a":")", std::string(largest_schema_bytes, 'x'), "\"}")),
+              "bad_request")
+        << key;
+  }
+}
+
+// An engine would fetch it, from wherever its machine reaches.
+TEST(RequestHead, APictureComesWithTheRequestOrNotAtAll) {
+  const auto picture = [](std::string_view part) {
+    return with(cat(R"("messages":[{"role":"user","content":[)", part, "]}]"));
+  };
+  EXPECT_EQ(picture(R"({"type":"image_url","image_url":{"url":"data:image/png;base64,iVBO"}})"), "a n=1");
+  EXPECT_EQ(picture(R"({"type":"image","source":{"type":"base64","data":"iVBO"}})"), "a n=1");
+  for (const char* url :
+       {"http://10.0.0.1/", "https://x/", "file:///etc/passwd", "HTTP://x/", "gopher://x"}) {
+    EXPECT_EQ(picture(cat(R"({"type":"image_url","image_url":{"url":")", url, R"("}})")), "bad_request")
+        << url;
+    EXPECT_EQ(picture(cat(R"({"type":"image_url","image_url":")", url, R"("})")), "bad_request") << url;
+    EXPECT_EQ(picture(cat(R"({"type":"image","source":{"type":"url","url":")", url, R"("}})")),
+              "bad_request");
+    EXPECT_EQ(picture(cat(R"({"type":"tool_result","content":[{"type":"image","source":{"url":")", url,
+                          R"("}}]})")),
+              "bad_request");
+    EXPECT_EQ(with(cat(R"("input":[{"content":[{"type":"input_image","image_url":")", url, R"("}]}])")),
+              "bad_request");
+  }
+  EXPECT_EQ(with(R"("messages":[{"role":"user","content":"see http://10.0.0.1/"}])"), "a n=1");
+}
+
+TEST(RequestHead, WhatIsOddButNoHarmIsTheEnginesToJudge) {
+  EXPECT_EQ(with(R"("seed":-0,"temperature":-0.0)"), "a n=1");
+  EXPECT_EQ(with(R"("temperature":1,"temperature":2)"), "a n=1");
 }
 
 TEST(RequestHead, OllamasOwnWishesAreRead) {

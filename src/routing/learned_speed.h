@@ -34,6 +34,7 @@ struct Spent {
   double prompt_seconds = 0;
   double output_tokens = 0;
   double output_seconds = 0;
+  bool answered = false;  // whole, and no refusal; vectors too, of which no tokens are told
 };
 
 // The company that an answer had, as far as it could be followed.

@@ -78,7 +78,7 @@ Actions Router::on_request(Instant now, Request request) {
   deadlines_.emplace(entry.deadline, id);
   if (!place(now, entry, actions)) unbound_.insert(id);
   if (!unbound_.empty()) settle(now, actions);
-  wake_when_due(actions);
+  wake_when_due(now, actions);
   return actions;
 }
 
@@ -121,11 +121,12 @@ Actions Router::on_done(Instant now, std::uint64_t request, const Spent& spent) 
     if (const double read = spent.prompt_tokens + spent.cached_tokens; is_amount(read))
       course.prompt_tokens = read;
   }
+  if (index != nowhere && spent.answered) note_answer(now, engines_[index], at->second);
   release(now, at->second, spent);
   entries_.erase(at);
   if (index != nowhere) serve_freed(now, index, actions);
   if (!unbound_.empty() || !refusals_.empty()) settle(now, actions);
-  wake_when_due(actions);
+  wake_when_due(now, actions);
   return actions;
 }
 
@@ -136,6 +137,33 @@ void Router::on_first_token(Instant now, std::uint64_t request) {
   Seen* seen = seen_.at(at->second.seen_at, request);
   if (seen != nullptr && seen->course.first_token_s == 0)
     seen->course.first_token_s = seconds(now) - seen->course.arrived_s;
+}
+
+void Router::shut_out(Instant now, Engine& engine, Returned why) {
+  std::optional<Instant> until;
+  switch (why) {
+    case Returned::lost: until = engine.breaker.lost(now); break;
+    case Returned::not_ready: until = now + settings_.limits.not_ready_for; break;
+    case Returned::leaving: until = now + settings_.limits.suspect_for; break;
+    case Returned::failed: return;
+  }
+  engine.suspect_until = std::max(engine.suspect_until, until);
+  ++suspects_;
+}
+
+// A request got its answer. Those that said before that they cannot were at fault themselves.
+void Router::note_answer(Instant now, Engine& engine, const Entry& entry) {
+  engine.breaker.answered();
+  for (const std::string& key : entry.refused_by) {
+    const auto other = std::ranges::find(engines_, key, &Engine::key);
+    if (other == engines_.end()) continue;
+    const std::optional<Instant> until = other->breaker.refused(now);
+    if (!until) continue;
+    other->suspect_until = std::max(other->suspect_until, until);
+    ++suspects_;
+    unbind_all(*other);
+    mark_free(static_cast<Index>(other - engines_.begin()));
+  }
 }
 
 Actions Router::on_returned(Instant now, std::uint64_t request, Returned why) {
@@ -150,11 +178,8 @@ Actions Router::on_returned(Instant now, std::uint64_t request, Returned why) {
   release(now, entry, {});
   if (index != nowhere) {
     Engine& engine = engines_[index];
-    if (why != Returned::failed) {
-      const Instant until = now + (lost ? settings_.limits.suspect_for : settings_.limits.not_ready_for);
-      engine.suspect_until = std::max(engine.suspect_until.value_or(until), until);
-      ++suspects_;
-    }
+    shut_out(now, engine, why);
+    if (why == Returned::failed) entry.refused_by.push_back(engine.key);
     last_worker = fleet_.workers[engine.worker].report.name;
     if (lost) entry.request.lost.push_back(engine.key);
     unbind_all(engine);
@@ -180,7 +205,7 @@ Actions Router::on_returned(Instant now, std::uint64_t request, Returned why) {
     unbound_.insert(request);
   }
   settle(now, actions);
-  wake_when_due(actions);
+  wake_when_due(now, actions);
   return actions;
 }
 
@@ -192,7 +217,7 @@ Actions Router::on_cancel(Instant now, std::uint64_t request) {
   if (at->second.running) return on_done(now, request, {});
   forget(at->second);
   settle(now, actions);
-  wake_when_due(actions);
+  wake_when_due(now, actions);
   return actions;
 }
 
@@ -215,7 +240,7 @@ Actions Router::on_fleet(Instant now, Fleet fleet) {
     });
   });
   settle(now, actions);
-  wake_when_due(actions);
+  wake_when_due(now, actions);
   return actions;
 }
 
@@ -231,16 +256,22 @@ Actions Router::on_load_refused(Instant now, const std::string& worker, const st
   if (const auto before = refusals_.find(pair); before != refusals_.end()) let_stay(pair, before->second);
   refusals_[pair] = std::move(refusal);
   settle(now, actions);
-  wake_when_due(actions);
+  wake_when_due(now, actions);
   return actions;
 }
 
 Actions Router::on_timer(Instant now) {
   Actions actions;
   wake_.reset();
+  const bool some_come_back = suspects_ > 0;
   count_loading(now);
+  if (some_come_back) {
+    for (Index i = 0; i < engines_.size(); ++i) {
+      if (!engines_[i].queue.empty()) serve_freed(now, i, actions);
+    }
+  }
   settle(now, actions);
-  wake_when_due(actions);
+  wake_when_due(now, actions);
   return actions;
 }
 
@@ -337,13 +368,13 @@ void Router::forget_old(Instant now) {
   suspects_ = 0;
   for (Index i = 0; i < engines_.size(); ++i) {
     Engine& engine = engines_[i];
-    if (!engine.suspect_until) continue;
-    if (*engine.suspect_until <= now) {
-      engine.suspect_until.reset();
-      mark_free(i);
-    } else {
-      ++suspects_;
-    }
+    const bool suspect = engine.suspect_until && *engine.suspect_until > now;
+    const int most = engine.breaker.most(now, engine.load.slots());
+    const bool comes_back = suspect || engine.breaker.next_change(now, engine.load.slots()).has_value();
+    if (comes_back) ++suspects_;
+    engine.most_at_once = comes_back ? most : std::numeric_limits<int>::max();
+    if (!suspect) engine.suspect_until.reset();
+    mark_free(i);
   }
 }
 
@@ -361,7 +392,7 @@ void Router::drop_late(Instant now, Actions& actions) {
 }
 
 // Only an earlier time than the one already asked for is news; a timer that fires too early asks again.
-void Router::wake_when_due(Actions& actions) {
+void Router::wake_when_due(Instant now, Actions& actions) {
   if (waiting_ == 0) return;
   Instant next = Instant::max();
   for (const auto& [at, id] : deadlines_) {
@@ -372,6 +403,8 @@ void Router::wake_when_due(Actions& actions) {
   if (suspects_ > 0) {
     for (const Engine& engine : engines_) {
       if (engine.suspect_until) next = std::min(next, *engine.suspect_until);
+      if (const std::optional<Instant> more = engine.breaker.next_change(now, engine.load.slots()))
+        next = std::min(next, *more);
     }
   }
   for (const auto& [pair, until] : asked_) next = std::min(next, until);

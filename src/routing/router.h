@@ -169,8 +169,11 @@ class Router final : public Scheduler {
   void refuse(Entry& entry, Error error, int retry_after_s, Actions& actions);
   void forget(Entry& entry);
   void drop_late(Instant now, Actions& actions);
+  void take_breaker(Instant now, Engine& engine, const Engine& before);
+  void shut_out(Instant now, Engine& engine, Returned why);
+  void note_answer(Instant now, Engine& engine, const Entry& entry);
   void forget_old(Instant now);
-  void wake_when_due(Actions& actions);
+  void wake_when_due(Instant now, Actions& actions);
   [[nodiscard]] Instant deadline_of(const Entry& entry) const;
   void count_loading(Instant now);
   void learn(Engine& engine, const Entry& entry, const Spent& spent, const Company& company);

@@ -145,8 +145,7 @@ double Router::behind_s(const Engine& engine, EngineLoad::Ahead ahead, Size size
 
 Router::Rated Router::rate(const Entry& entry, Index index, double now_s, Pressure pressed) {
   Engine& engine = engines_[index];
-  if (!engine.queue.empty() ||
-      engine.load.free_slots() < std::min(entry.request.slots, engine.load.slots())) {
+  if (!engine.queue.empty() || engine.free_slots() < std::min(entry.request.slots, engine.load.slots())) {
     const double unread = size_on(entry, engine).unread;
     const EngineLoad::Ahead ahead = before_in_queue(entry, unread, engine);
     Rated rated = rate_queued(entry, index, ahead, now_s, pressed);
@@ -246,7 +245,7 @@ Router::Rated Router::choose_simply(Entry& entry, double now_s) {
     const Engine& engine = engines_[index];
     const int slots = std::clamp(entry.request.slots, 1, std::max(engine.load.slots(), 1));
     const bool can = can_take(entry, index);
-    const bool now = can && engine.load.free_slots() >= slots && engine.queue.empty();
+    const bool now = can && engine.free_slots() >= slots && engine.queue.empty();
     if (seen.candidates.size() < SeenRing::most_candidates) {
       const Estimate cost = can ? rate(entry, index, now_s, {}).cost : Estimate{};
       const auto place = static_cast<std::uint32_t>(engine.fleet);
@@ -391,7 +390,7 @@ Router::Entry* Router::steal_for(Index index, double now_s) {
       Entry& entry = *queue[place];
       ahead = {static_cast<int>(place), unread};
       unread += entry.unread;
-      if (!can_take(entry, index) || entry.request.slots > engine.load.free_slots()) continue;
+      if (!can_take(entry, index) || entry.request.slots > engine.free_slots()) continue;
       Lane& lane = lane_of(*entry.line, entry.request, entry.rule);
       if (!(lane.weight[index] > 0)) continue;
       const double here =
@@ -410,12 +409,12 @@ Router::Entry* Router::steal_for(Index index, double now_s) {
 void Router::serve_freed(Instant now, Index index, Actions& actions) {
   const double now_s = seconds(now);
   Engine& engine = engines_[index];
-  while (engine.takes() && engine.load.free_slots() > 0) {
+  while (engine.takes() && engine.free_slots() > 0) {
     Entry* next = nullptr;
     if (!engine.queue.empty()) {
       next = engine.queue.front();
       // One for many slots would starve if others took each slot that becomes free.
-      if (std::min(next->request.slots, engine.load.slots()) > engine.load.free_slots()) return;
+      if (std::min(next->request.slots, engine.load.slots()) > engine.free_slots()) return;
     } else if (!queued_.empty()) {
       next = steal_for(index, now_s);
     }

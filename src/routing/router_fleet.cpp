@@ -82,7 +82,11 @@ void Router::index_fleet(Instant now, std::vector<Engine> before) {
   workers_.clear();
   for (std::size_t w = 0; w < fleet_.workers.size(); ++w) workers_[fleet_.workers[w].report.name] = w;
   std::map<std::string, Engine*> known;
-  for (Engine& engine : before) known.emplace(engine.key, &engine);
+  std::map<std::string, Engine*> starts;  // the last start of each engine
+  for (Engine& engine : before) {
+    known.emplace(engine.key, &engine);
+    starts.emplace(engine.key.substr(0, engine.key.rfind('/')), &engine);
+  }
   engines_.clear();
   for (std::size_t e = 0; e < fleet_.engines.size(); ++e) {
     FleetEngine& shown = fleet_.engines[e];
@@ -110,6 +114,8 @@ void Router::index_fleet(Instant now, std::vector<Engine> before) {
       // One that was ready when it was first seen may have been so for long.
       engine.ready_since = seen_fleet_ == nullptr ? Instant::min() : now;
     }
+    if (const auto start = starts.find(engine.key.substr(0, engine.key.rfind('/'))); start != starts.end())
+      take_breaker(now, engine, *start->second);
     if (!engine.in_service) engine.ready_since = now;
     asked_.erase({shown.worker, shown.model_id});
     engines_.push_back(std::move(engine));
@@ -136,6 +142,18 @@ void Router::index_fleet(Instant now, std::vector<Engine> before) {
   seen_fleet_ = std::make_shared<SeenFleet>(SeenFleet{fleet_, settings_.policy});
 }
 
+// What an engine failed before it was started anew counts on.
+void Router::take_breaker(Instant now, Engine& engine, const Engine& before) {
+  engine.breaker = before.breaker;
+  const bool was_away = !before.in_service || engine.key != before.key;
+  if (engine.in_service && was_away) engine.breaker.returned(now);
+  const int slots = engine.load.slots();
+  const bool comes_back = engine.breaker.next_change(now, slots).has_value();
+  if (!comes_back) return;
+  engine.most_at_once = engine.breaker.most(now, slots);
+  ++suspects_;
+}
+
 // The same start of the same engine: what it does and what it remembers goes on.
 void Router::adopt(Engine& engine, Engine& before) {
   const EngineSpeed speed = engine.load.speed();
@@ -153,7 +171,7 @@ void Router::adopt(Engine& engine, Engine& before) {
 
 void Router::mark_free(Index index) {
   const Engine& engine = engines_[index];
-  const bool takes = engine.takes() && engine.queue.empty() && engine.load.free_slots() > 0;
+  const bool takes = engine.takes() && engine.queue.empty() && engine.free_slots() > 0;
   set_bit(free_, index, takes);
   set_bit(idle_, index, takes && engine.load.busy() == 0);
 }

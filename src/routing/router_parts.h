@@ -1,9 +1,11 @@
 // The parts of Router that its sources share; nobody else includes this.
 #pragma once
 
+#include "routing/breaker.h"
 #include "routing/router.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace rbee::routing {
 
@@ -35,11 +37,15 @@ struct Router::Engine {
   std::vector<Entry*> queue = {};  // who waits for it, the first to go first
   double queued_unread = 0;        // tokens of their prompts
   std::optional<Instant> suspect_until = {};
+  Breaker breaker = {};
+  int most_at_once = std::numeric_limits<int>::max();  // the breaker's word, as of the last event
   Instant ready_since = Instant::min();
   bool yielding = false;  // takes nothing more, so that another model gets its memory
   std::uint64_t last_use = 0;
 
   [[nodiscard]] bool takes() const { return in_service && !suspect_until && !yielding; }
+  // One that comes back slowly does not use all that it has.
+  [[nodiscard]] int free_slots() const { return std::min(load.slots(), most_at_once) - load.busy(); }
 };
 
 // Who of the engines may serve the requests of one line under one rule.
@@ -92,8 +98,9 @@ struct Router::Entry {
   int rule = no_rule;
   double output = 0;
   int attempts = 0;
-  Instant since;     // arrived, or came back
-  Instant deadline;  // but for the time of loads
+  std::vector<std::string> refused_by = {};  // engines that said that they cannot
+  Instant since;                             // arrived, or came back
+  Instant deadline;                          // but for the time of loads
   Milliseconds loading_before{0};
   double arrived_s = 0;
   double fair_s = 0;

@@ -64,6 +64,7 @@ enum class Returned {
   lost,       // the engine went away: never to this start of it again
   not_ready,  // it was still loading: later perhaps
   failed,     // it said that it cannot: not to it again, but others may ask it
+  leaving,    // it gives way to a new start of itself, which is another one
 };
 
 struct Limits {
@@ -74,7 +75,8 @@ struct Limits {
   // 40 GB from a slow disk take some seven minutes; far beyond that, a load will not end.
   Milliseconds longest_load{30 * 60'000};
   int most_attempts = 3;
-  // An engine that failed a request gets no other for so long: by then its hive has told what became of it.
+  // An engine that leaves gets no request for so long: by then its hive has told of its next start. How long
+  // one that lost a request gets no other is its breaker's to say (breaker.h).
   Milliseconds suspect_for{2'000};
   Milliseconds not_ready_for{200};
   // A load that was asked for shows in the hive's report by then, or the asking was lost.

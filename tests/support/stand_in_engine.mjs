@@ -46,6 +46,60 @@ const answers = {
     const msg = 'slot launch_slot_: id  0 | task 1 | processing task, is_child = 0\n';
     console.log(JSON.stringify({ type: 'log', time: 1, level: 'info', msg }));
   },
+  // Says that it cannot.
+  fail(answer) {
+    answer.writeHead(500, { 'content-type': 'application/json' });
+    const error = { code: 500, message: 'Nothing works today.', type: 'server_error' };
+    answer.end(JSON.stringify({ error }));
+  },
+  // No HTTP at all.
+  garbage(answer) {
+    answer.socket.end('\0\x01\x02 this is no HTTP\r\n\r\n');
+  },
+  // A head beyond every limit.
+  bighead(answer) {
+    answer.socket.end(`HTTP/1.1 200 OK\r\nx-big: ${'x'.repeat(100_000)}\r\n\r\n`);
+  },
+  // Two lengths, by which the next answer could be smuggled in.
+  smuggle(answer) {
+    answer.socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}');
+  },
+  // Words that come when nobody would expect them any more.
+  late(answer) {
+    setTimeout(() => answers.whole(answer), 1500);
+  },
+  // One event, and half of the next.
+  midevent(answer) {
+    answer.writeHead(200, { 'content-type': 'text/event-stream' });
+    answer.write(event('one'));
+    answer.write(event('two').slice(0, 20), () => setImmediate(() => answer.socket.destroy()));
+  },
+  // Chunks that are none behind an event.
+  badchunk(answer) {
+    answer.socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n'
+      + 'Transfer-Encoding: chunked\r\n\r\n');
+    answer.socket.write(`${event('one').length.toString(16)}\r\n${event('one')}\r\n`);
+    setTimeout(() => answer.socket.end('fffffffffffffffff\r\n'), 50);
+  },
+  // An error of its own in the middle, as it writes it for Anthropic's clients, and for all others.
+  breaks(answer) {
+    answer.writeHead(200, { 'content-type': 'text/event-stream' });
+    answer.write(event('one'));
+    const error = { code: 500, message: 'Context size has been exceeded.', type: 'server_error' };
+    const anthropic = answer.req.url.startsWith('/v1/messages');
+    setImmediate(() => answer.end(anthropic ? `event: error\ndata: ${JSON.stringify(error)}\n\n`
+      : `data: ${JSON.stringify({ error })}\n\n`));
+  },
+  // A call of a tool in three pieces.
+  call(answer) {
+    answer.writeHead(200, { 'content-type': 'text/event-stream' });
+    const choices = (call) => [{ index: 0, delta: { tool_calls: [call] } }];
+    const piece = (call) => `data: ${JSON.stringify({ choices: choices(call) })}\n\n`;
+    answer.write(piece({ index: 0, id: 'c', type: 'function', function: { name: 'count', arguments: '' } }));
+    answer.write(piece({ index: 0, function: { arguments: '{"of":' } }));
+    answer.write(piece({ index: 0, function: { arguments: '"bees"}' } }));
+    answer.end('data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}\n\ndata: [DONE]\n\n');
+  },
   // Closes without a word.
   drop(answer) {
     answer.socket.destroy();
@@ -76,7 +130,8 @@ const server = http.createServer((request, answer) => {
   request.on('data', (bytes) => (body += bytes));
   request.on('end', () => {
     saw({ path: request.url, headers: request.headers, body });
-    const wish = JSON.parse(body).messages.at(-1).content;
+    const { messages, input, content } = JSON.parse(body);
+    const wish = messages?.at(-1).content ?? input ?? content;
     (answers[wish] ?? answers.whole)(answer);
   });
   return undefined;
