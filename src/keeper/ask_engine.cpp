@@ -117,23 +117,33 @@ net::Task<Attempt> pass_on(Passage& passage, Kept kept, std::string worker) {
 }
 
 net::Task<Result<net::ClientExchange>> begin_request(Passage& passage, const FleetEngine& chosen,
-                                                     net::ClientRequest request) {
+                                                     net::ClientRequest request, bool& kept) {
   HiveConnections& hives = *passage.core->hives;
   if (hives.is_own(chosen.hive)) {
     return HiveConnections::begin_engine(passage.core->hives, passage.exchange.loop(), chosen.socket,
-                                         std::move(request), engine_connects_within);
+                                         std::move(request), engine_connects_within, kept);
   }
+  kept = false;
   request.target = cat("/engines/", net::percent_encode(chosen.id), request.target);
   return HiveConnections::begin(passage.core->hives, passage.exchange.loop(), chosen.hive, std::move(request),
                                 engine_connects_within);
 }
 
+namespace {
+
+net::ClientRequest request_of(const Passage& passage) {
+  return {.method = passage.call.method,
+          .target = passage.call.target,
+          .headers = passage.call.headers,
+          .body = passage.take_up ? passage.take_up->body : passage.call.body};
+}
+
+}  // namespace
+
 net::Task<Attempt> ask_engine(Passage& passage, FleetEngine chosen) {
-  net::ClientRequest request{.method = passage.call.method,
-                             .target = passage.call.target,
-                             .headers = passage.call.headers,
-                             .body = passage.take_up ? passage.take_up->body : passage.call.body};
-  net::Task<Result<net::ClientExchange>> beginning = begin_request(passage, chosen, std::move(request));
+  bool kept = true;
+  net::ClientRequest request = request_of(passage);
+  net::Task<Result<net::ClientExchange>> beginning = begin_request(passage, chosen, std::move(request), kept);
   Result<net::ClientExchange> engine = co_await beginning;
   if (!engine) co_return Attempt{.step = Step::lost};
   const Pointed<net::ClientExchange> pointed(passage.ride->engine, &*engine);
@@ -142,6 +152,14 @@ net::Task<Attempt> ask_engine(Passage& passage, FleetEngine chosen) {
   if (!is_own) flight.emplace(passage.core->hives, passage.exchange.loop(), chosen.hive, *engine);
   Result<void> head = Result<void>{};
   if (!passage.ride->gone) head = co_await engine->read_head(longest_engine_silence);
+  if (!head && kept && !passage.ride->gone && head.error().code == ErrorCode::unreachable) {
+    kept = false;
+    request = request_of(passage);
+    beginning = begin_request(passage, chosen, std::move(request), kept);
+    engine = co_await beginning;
+    if (!engine) co_return Attempt{.step = Step::lost};
+    if (!passage.ride->gone) head = co_await engine->read_head(longest_engine_silence);
+  }
   Attempt attempt{.step = Step::lost};
   const bool there = head && !engine->head().headers.find(lost_field);
   if (there && !passage.ride->gone) {

@@ -274,23 +274,26 @@ void HiveConnections::give_back(net::Loop& loop, const std::string& hive, net::C
 net::Task<Result<net::ClientExchange>> HiveConnections::begin_engine(std::shared_ptr<HiveConnections> self,
                                                                      net::Loop& loop, std::string socket,
                                                                      net::ClientRequest request,
-                                                                     Milliseconds within) {
-  net::Stream kept = Pool::take(self->pool_of(loop).engines, socket, loop.clock().now(), engine_kept_for);
+                                                                     Milliseconds within, bool& kept) {
+  net::Stream stream;
+  if (kept) stream = Pool::take(self->pool_of(loop).engines, socket, loop.clock().now(), engine_kept_for);
   net::Endpoint to{.unix_path = std::move(socket)};
-  if (!kept.is_open()) {
+  kept = stream.is_open();
+  if (!kept) {
     net::Task<Result<net::Stream>> connecting = net::Stream::connect(loop, to, within);
     Result<net::Stream> connected = co_await connecting;
     if (!connected) co_return connected.error();
-    kept = std::move(*connected);
+    stream = std::move(*connected);
   }
   net::Task<Result<net::ClientExchange>> beginning =
-      net::ClientExchange::begin_on(std::move(kept), std::move(to), std::move(request), within);
+      net::ClientExchange::begin_on(std::move(stream), std::move(to), std::move(request), within);
   Result<net::ClientExchange> exchange = co_await beginning;
   co_return std::move(exchange);
 }
 
 void HiveConnections::give_back_engine(net::Loop& loop, const std::string& socket,
                                        net::ClientExchange& exchange) {
+  if (exchange.framing().kind != net::Framing::length) return;
   std::optional<net::Stream> stream = exchange.give_back();
   if (!stream) return;
   auto& engines = pool_of(loop).engines;

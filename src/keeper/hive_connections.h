@@ -69,10 +69,13 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   static net::Task<Result<net::ClientExchange>> begin(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                       std::string hive, net::ClientRequest request,
                                                       Milliseconds within);
-  // Of an engine of the own hive, by its unix socket: connects or takes a kept connection, and sends.
+  // Of an engine of the own hive, by its unix socket: connects, or takes a kept connection where `kept`
+  // allows it and says afterwards whether it did, and sends. A kept one may be at its end without anybody
+  // knowing yet: who gets no byte of an answer asks once more, on a new one.
   static net::Task<Result<net::ClientExchange>> begin_engine(std::shared_ptr<HiveConnections> self,
                                                              net::Loop& loop, std::string socket,
-                                                             net::ClientRequest request, Milliseconds within);
+                                                             net::ClientRequest request, Milliseconds within,
+                                                             bool& kept);
   // As begin(), and waits for the answer's head. Fails as read_head too.
   static net::Task<Result<net::ClientExchange>> ask(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                     std::string hive, net::ClientRequest request,
@@ -80,6 +83,7 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   // Keeps the connection of an answer that was read to its end, where the other end keeps it too. On the
   // loop that began it.
   void give_back(net::Loop& loop, const std::string& hive, net::ClientExchange& exchange);
+  // Only after answers that came whole: behind a streamed one an engine closes, whatever its head says.
   void give_back_engine(net::Loop& loop, const std::string& socket, net::ClientExchange& exchange);
   // The whole exchange, its answer up to 16 MiB; `within` bounds all of it.
   static net::Task<Result<net::ClientResponse>> fetch(std::shared_ptr<HiveConnections> self, net::Loop& loop,

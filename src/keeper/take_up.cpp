@@ -13,7 +13,8 @@ net::Task<std::string> ask_template(Passage& passage, FleetEngine chosen, bool c
                              .target = "/apply-template",
                              .headers = {{"Content-Type", "application/json"}},
                              .body = question};
-  net::Task<Result<net::ClientExchange>> beginning = begin_request(passage, chosen, std::move(request));
+  bool kept = false;
+  net::Task<Result<net::ClientExchange>> beginning = begin_request(passage, chosen, std::move(request), kept);
   Result<net::ClientExchange> engine = co_await beginning;
   if (!engine) co_return "";
   const Result<void> head = co_await engine->read_head(engine_connects_within);

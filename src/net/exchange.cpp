@@ -8,7 +8,8 @@
 namespace rbee::net {
 namespace {
 
-void add_own_fields(Headers& headers, const Exchange::Impl& impl) {
+void add_own_fields(Headers& headers, Exchange::Impl& impl) {
+  if (impl.closing) impl.keep_alive = false;
   if (!impl.keep_alive)
     headers.add("Connection", "close");
   else if (impl.head.minor_version == 0)
@@ -29,6 +30,9 @@ bool Exchange::is_from_this_machine() const {
 void Exchange::add_to_answer(std::string name, std::string value) {
   impl_.added.add(std::move(name), std::move(value));
 }
+std::string Exchange::client_address() const { return impl_.stream.peer_address(); }
+int Exchange::status() const { return impl_.status; }
+std::uint64_t Exchange::bytes_out() const { return impl_.bytes_out; }
 bool Exchange::started() const { return impl_.answer_started; }
 
 Task<Result<std::string_view>> Exchange::read_body() {
@@ -49,6 +53,7 @@ Task<Result<std::string_view>> Exchange::read_body() {
 
 Task<Result<void>> Exchange::respond(int status, Headers headers, std::string body) {
   impl_.answer_started = true;
+  impl_.status = status;
   // A body that was not read stands between this answer and the next request: the server decides then.
   const bool large_body_left = !impl_.body_done && impl_.framing.kind != Framing::length;
   if (large_body_left) impl_.keep_alive = false;
@@ -57,6 +62,7 @@ Task<Result<void>> Exchange::respond(int status, Headers headers, std::string bo
   const std::string head = format_response_head(status, headers);
   impl_.stream.expire_after(impl_.options.write_silence);
   const std::string_view content = impl_.head.method == "HEAD" ? std::string_view{} : std::string_view(body);
+  impl_.bytes_out += head.size() + content.size();
   const Result<void> written = co_await impl_.stream.write(head, content);
   if (written) impl_.answer_done = true;
   co_return written;
@@ -103,6 +109,7 @@ Task<Result<void>> Exchange::Impl::send_held(std::string_view bytes) {
 
 Task<Result<void>> Exchange::start(int status, Headers headers) {
   impl_.answer_started = true;
+  impl_.status = status;
   impl_.chunked_answer = impl_.head.minor_version == 1;
   if (impl_.chunked_answer)
     headers.add("Transfer-Encoding", "chunked");
@@ -110,6 +117,7 @@ Task<Result<void>> Exchange::start(int status, Headers headers) {
     impl_.keep_alive = false;
   add_own_fields(headers, impl_);
   std::string head = format_response_head(status, headers);
+  impl_.bytes_out += head.size();
   Task<Result<void>> sending = impl_.send_head(std::move(head));
   const Result<void> written = co_await sending;
   co_return written;
@@ -117,6 +125,7 @@ Task<Result<void>> Exchange::start(int status, Headers headers) {
 
 Task<Result<void>> Exchange::write(std::string_view data) {
   if (data.empty()) co_return Result<void>{};  // an empty chunk would end the body
+  impl_.bytes_out += data.size();
   if (!impl_.chunked_answer) {
     const Result<void> plain = co_await impl_.send(data);
     co_return plain;
@@ -143,15 +152,18 @@ Task<Result<void>> Exchange::finish() {
 
 Task<Result<void>> Exchange::start_raw(int status, Headers headers) {
   impl_.answer_started = true;
+  impl_.status = status;
   impl_.chunked_answer = headers.find("Transfer-Encoding").has_value();
   add_own_fields(headers, impl_);
   std::string head = format_response_head(status, headers);
+  impl_.bytes_out += head.size();
   Task<Result<void>> sending = impl_.send_head(std::move(head));
   const Result<void> written = co_await sending;
   co_return written;
 }
 
 Task<Result<void>> Exchange::write_raw(std::string_view bytes, bool last) {
+  impl_.bytes_out += bytes.size();
   const Result<void> written = co_await impl_.send(bytes);
   if (written && last) impl_.answer_done = true;
   co_return written;
@@ -161,6 +173,7 @@ Task<Result<Stream>> Exchange::hand_over(Headers headers) {
   if (!impl_.unread().empty() || !impl_.body_done)
     co_return Error{ErrorCode::bad_request, "The client did not wait for its 101.", {}, {}};
   impl_.answer_started = true;
+  impl_.status = 101;
   headers.add("Connection", "Upgrade");
   const std::string head = format_response_head(101, headers);
   impl_.stream.expire_after(impl_.options.write_silence);

@@ -7,12 +7,13 @@
 namespace rbee::net {
 
 struct Exchange::Impl {
-  Impl(Loop& on, Stream connected, const ServerOptions& with)
-      : loop(on), stream(std::move(connected)), options(with) {}
+  Impl(Loop& on, Stream connected, const ServerOptions& with, const std::atomic<bool>& ending)
+      : loop(on), stream(std::move(connected)), options(with), closing(ending) {}
 
   Loop& loop;
   Stream stream;
   const ServerOptions& options;
+  const std::atomic<bool>& closing;  // the server accepts no more: this connection's next answer is its last
 
   ReadBuffer buffer;
 
@@ -29,6 +30,9 @@ struct Exchange::Impl {
   std::string held_head;  // goes out with the first piece
   bool keep_alive = true;
   bool aborted = false;
+  bool waits = false;  // for a request of which nothing has come yet
+  int status = 0;
+  std::uint64_t bytes_out = 0;
   Headers added = {};  // to whatever is answered
   std::optional<bool> from_this_machine = {};
   std::function<void()> gone;  // also called by the server's stop
@@ -40,7 +44,9 @@ struct Exchange::Impl {
   Task<Result<bool>> fill();
   // The next request's head, parsed; false when the client has no more. An error has been answered already.
   Task<bool> read_head();
-  Task<void> refuse(int status, Error error);
+  Task<void> refuse(int with_status, Error error);
+  // Before closing on a client that still sends: a reset would take the answer from it.
+  Task<void> linger();
   Task<Result<void>> read_length_body();
   Task<Result<void>> read_chunked_body();
   Task<Result<void>> read_whole_body();

@@ -13,6 +13,9 @@ constexpr std::size_t read_bytes = 16384;
 // What is thrown away of a body that no handler read, to keep the connection: more costs more than a new one.
 constexpr std::size_t most_discarded_bytes = 262144;
 
+// A client that was told so stops within a round trip; one that sends on for longer is no client.
+constexpr Milliseconds lingers_for{1'000};
+
 Error too_large(std::uint64_t limit) {
   return Error{ErrorCode::body_too_large,
                cat("The request's body is larger than ", limit / (1u << 20), " MiB."),
@@ -80,7 +83,9 @@ Task<bool> Exchange::Impl::read_head() {
     }
     const Milliseconds left = deadline - loop.clock().now();
     stream.expire_after(std::max(begun ? left : options.idle_keep_alive, Milliseconds{1}));
+    waits = !begun;
     const Result<bool> more = co_await fill();
+    waits = false;
     if (!more && more.error().code == ErrorCode::timed_out && begun) {
       Error error{ErrorCode::request_timeout,
                   cat("The request's head did not come within ", options.head_within.count() / 1000, " s."),
@@ -116,14 +121,30 @@ Task<bool> Exchange::Impl::read_head() {
 }
 
 // Before there is a request to answer: in any case the connection's end.
-Task<void> Exchange::Impl::refuse(int status, Error error) {
+Task<void> Exchange::Impl::refuse(int with_status, Error error) {
   const std::string text = error_text(error);
-  const Headers headers{
+  Headers headers{
       {"Content-Type", "application/json"}, {"Content-Length", cat(text.size())}, {"Connection", "close"}};
-  const std::string out = format_response_head(status, headers);
+  if (with_status == 429 || with_status == 503) headers.add("Retry-After", "1");
+  const std::string out = format_response_head(with_status, headers);
   stream.expire_after(options.write_silence);
-  const Result<void> ignored = co_await stream.write(out, text);
-  static_cast<void>(ignored);
+  const Result<void> written = co_await stream.write(out, text);
+  if (!written) co_return;
+  Task<void> lingering = linger();
+  co_await lingering;
+}
+
+Task<void> Exchange::Impl::linger() {
+  stream.shut_down_sending();
+  const Instant end = loop.clock().now() + lingers_for;
+  while (true) {
+    const Milliseconds left = end - loop.clock().now();
+    if (left <= Milliseconds{0}) co_return;
+    stream.expire_after(left);
+    buffer.consume(unread().size());
+    const Result<bool> more = co_await fill();
+    if (!more || !*more) co_return;
+  }
 }
 
 Task<Result<void>> Exchange::Impl::read_length_body() {
@@ -194,6 +215,8 @@ void Exchange::Impl::reset() {
   held_head = {};
   gone = {};
   added = {};
+  status = 0;
+  bytes_out = 0;
 }
 
 std::string Exchange::Impl::error_text(const Error& error) const {

@@ -7,11 +7,20 @@
 #include "net/http.h"
 #include "net/stream.h"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
 namespace rbee::net {
+
+// What a server counts, for whoever shows it. Shared by several servers of one process.
+struct ServerCounts {
+  std::atomic<std::size_t> open{0};
+  std::atomic<std::uint64_t> refused{0};            // too many of all
+  std::atomic<std::uint64_t> refused_of_client{0};  // too many of that address
+};
 
 struct ServerOptions {
   // Speaks TLS where there is one; a client's key is known to handlers by Exchange::peer_key().
@@ -27,8 +36,15 @@ struct ServerOptions {
   Milliseconds body_silence{30'000};     // without a single byte
   Milliseconds idle_keep_alive{75'000};  // as nginx
   Milliseconds write_silence{120'000};   // a client that reads nothing
-  std::size_t most_connections = 4096;   // beyond: 503 and close
-  Milliseconds lost_after{0};            // Stream::lose_after of each connection; 0: as the system has it
+  // Beyond: 503 and close. Each holds some 6 KiB and a descriptor, and one more of its engine's.
+  std::size_t most_connections = 16384;
+  // Of one address (of IPv6, one /64, which is what one household has): beyond, 429 and close. 0: no limit.
+  std::size_t most_connections_per_client = 0;
+  std::shared_ptr<ServerCounts> counts = std::make_shared<ServerCounts>();
+  // A socket that listens already, inherited from the process before this one; -1: none. Becomes the
+  // server's.
+  int listening = -1;
+  Milliseconds lost_after{0};  // Stream::lose_after of each connection; 0: as the system has it
   // Writes an error in the form of the API of that path; by default {"error": {"code", "message", "hint"}}.
   std::function<std::string(std::string_view path, const Error& error)> error_body = {};
 };
@@ -48,6 +64,11 @@ class Exchange {
   [[nodiscard]] bool is_secure() const;
   // The client's end of the connection is on this machine: a unix socket, or a loopback address.
   [[nodiscard]] bool is_from_this_machine() const;
+  // Numeric, without its port: "192.168.1.5"; "unix" for a socket of this machine.
+  [[nodiscard]] std::string client_address() const;
+  // Of the answer so far: its status (0 before it began), and the bytes of its head and body.
+  [[nodiscard]] int status() const;
+  [[nodiscard]] std::uint64_t bytes_out() const;
   // A field that the head of whatever is answered gets as well.
   void add_to_answer(std::string name, std::string value);
   // The whole body, kept until the exchange ends. Fails with body_too_large, request_timeout, bad_request
@@ -102,6 +123,14 @@ class HttpServer {
   // still run, or have ended.
   ~HttpServer();
   [[nodiscard]] Endpoint endpoint() const;  // with the port that port 0 became
+  // The socket that it listens on, for a process that takes over; -1: none.
+  [[nodiscard]] int listening() const;
+  // What becomes of kept connections that wait for a request when no more are accepted. A successor's server
+  // would not know of a request that is on its way on one: such a connection is served once more.
+  enum class Kept { closed, served_once_more };
+  // Accepts no more, and says in each answer from now on that its connection closes behind it. Requests that
+  // run go on. Safe from every thread.
+  void stop_accepting(Kept kept);
   // Serves a connection that was made elsewhere, as one that it accepted. On the stream's loop, which is one
   // of the server's. `got`: what was read of it already.
   // `taken` is called once: when the first request on it begins, or it has ended without one.

@@ -173,6 +173,136 @@ TEST_F(ServerTest, ConnectionsOverTheLimitAreTurnedAway) {
   EXPECT_TRUE(raw("").starts_with("HTTP/1.1 503 "));
 }
 
+// One that is open while another comes, and one that comes when it has gone.
+Task<std::vector<std::string>> three_clients(Loop& loop, Endpoint to) {
+  const std::string request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+  std::vector<std::string> answers;
+  char buffer[4096];
+  for (int round = 0; round < 2; ++round) {
+    Task<Result<Stream>> connecting = Stream::connect(loop, to, a_minute);
+    Result<Stream> first = co_await connecting;
+    EXPECT_TRUE(first);
+    for (Stream* one : {&*first}) {
+      const Result<void> sent = co_await one->write(request);
+      EXPECT_TRUE(sent);
+      const Result<std::size_t> got = co_await one->read_some(buffer, sizeof buffer);
+      answers.emplace_back(buffer, got ? *got : 0);
+    }
+    connecting = Stream::connect(loop, to, a_minute);
+    Result<Stream> second = co_await connecting;
+    const Result<std::size_t> got = co_await second->read_some(buffer, sizeof buffer);
+    answers.emplace_back(buffer, got ? *got : 0);
+    second->close();
+    first->close();
+    // Both must have been seen to go.
+    Task<void> resting = sleep_for(loop, Milliseconds{20});
+    co_await resting;
+  }
+  co_return answers;
+}
+
+TEST_F(ServerTest, AClientWithTooManyConnectionsIsToldSoUntilItHasFewer) {
+  listen(echo, {.most_connections_per_client = 1}, false);
+  const std::vector<std::string> got = loop_.block_on(three_clients(loop_, server_->endpoint()));
+  ASSERT_EQ(got.size(), 4u);
+  for (const std::size_t let_in : {0u, 2u})
+    EXPECT_TRUE(got[let_in].starts_with("HTTP/1.1 200 ")) << got[let_in];
+  for (const std::size_t turned_away : {1u, 3u}) {
+    EXPECT_TRUE(got[turned_away].starts_with("HTTP/1.1 429 ")) << got[turned_away];
+    EXPECT_NE(got[turned_away].find("Retry-After"), std::string::npos);
+  }
+}
+
+// A kept connection over the end of accepting: what it is answered before and behind.
+Task<std::vector<std::string>> over_the_end(Loop& loop, HttpServer& server, HttpServer::Kept kept) {
+  Task<Result<Stream>> connecting = Stream::connect(loop, server.endpoint(), a_minute);
+  Result<Stream> stream = co_await connecting;
+  std::vector<std::string> answers;
+  char buffer[4096];
+  for (int round = 0; round < 3; ++round) {
+    const Result<void> sent = co_await stream->write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    const Result<std::size_t> got = co_await stream->read_some(buffer, sizeof buffer);
+    answers.emplace_back(buffer, sent && got ? *got : 0);
+    if (answers.back().empty()) break;
+    if (round == 0) server.stop_accepting(kept);
+    Task<void> resting = sleep_for(loop, Milliseconds{5});
+    co_await resting;
+  }
+  co_return answers;
+}
+
+TEST_F(ServerTest, AKeptConnectionIsServedOnceMoreWhereAnotherServerAccepts) {
+  listen(echo);
+  const std::vector<std::string> got =
+      loop_.block_on(over_the_end(loop_, *server_, HttpServer::Kept::served_once_more));
+  EXPECT_EQ(got[0].find("Connection: close"), std::string::npos);
+  EXPECT_TRUE(got[1].starts_with("HTTP/1.1 200 ")) << got[1];
+  EXPECT_NE(got[1].find("Connection: close"), std::string::npos);
+  ASSERT_EQ(got.size(), 3u);
+  EXPECT_EQ(got[2], "");
+}
+
+TEST_F(ServerTest, AKeptConnectionIsClosedWhereNobodyComesAfter) {
+  listen(echo);
+  const std::vector<std::string> got =
+      loop_.block_on(over_the_end(loop_, *server_, HttpServer::Kept::closed));
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_EQ(got[1], "");
+}
+
+Task<std::string> connect_and_ask(Loop& loop, Endpoint to, HttpServer& old, std::function<void()> then) {
+  old.stop_accepting(HttpServer::Kept::served_once_more);
+  Task<void> resting = sleep_for(loop, Milliseconds{5});
+  co_await resting;
+  // Nobody accepts at this moment: it waits in the socket, which both share.
+  Task<Result<Stream>> connecting = Stream::connect(loop, to, a_minute);
+  Result<Stream> stream = co_await connecting;
+  EXPECT_TRUE(stream);
+  const Result<void> sent = co_await stream->write("GET /next HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(sent);
+  then();
+  char buffer[4096];
+  const Result<std::size_t> got = co_await stream->read_some(buffer, sizeof buffer);
+  co_return std::string(buffer, got ? *got : 0);
+}
+
+TEST_F(ServerTest, ASocketGoesOnToAnotherServerWithWhatWaitsInIt) {
+  for (const bool on_unix : {false, true}) {
+    listen(echo, {}, on_unix);
+    const std::unique_ptr<HttpServer> old = std::move(server_);
+    const int inherited = ::dup(old->listening());
+    const auto take_over = [&] {
+      auto next = HttpServer::listen({&loop_}, old->endpoint(), echo, {.listening = inherited});
+      ASSERT_TRUE(next) << next.error().message;
+      server_ = std::move(*next);
+    };
+    const std::string got = loop_.block_on(connect_and_ask(loop_, old->endpoint(), *old, take_over));
+    EXPECT_TRUE(got.starts_with("HTTP/1.1 200 ")) << got;
+    EXPECT_NE(got.find("/next"), std::string::npos);
+    EXPECT_EQ(server_->endpoint().port, old->endpoint().port);
+    old->stop();
+    EXPECT_EQ(ask("GET", "/again").status, 200) << "the old server took the socket's file with it";
+  }
+}
+
+Task<std::string> send_too_much(Loop& loop, Endpoint to) {
+  Task<Result<Stream>> connecting = Stream::connect(loop, to, a_minute);
+  Result<Stream> stream = co_await connecting;
+  const std::string body(8u << 20, 'x');
+  const Result<void> sent =
+      co_await stream->write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8388608\r\n\r\n", body);
+  EXPECT_TRUE(sent);
+  char buffer[4096];
+  const Result<std::size_t> got = co_await stream->read_some(buffer, sizeof buffer);
+  co_return std::string(buffer, got ? *got : 0);
+}
+
+TEST_F(ServerTest, AClientThatStillSendsIsNotResetBeforeItHasReadItsRefusal) {
+  listen(echo, {.largest_body_bytes = 1u << 20}, false);
+  const std::string got = loop_.block_on(send_too_much(loop_, server_->endpoint()));
+  EXPECT_TRUE(got.starts_with("HTTP/1.1 413 ")) << got;
+}
+
 TEST_F(ServerTest, AStreamIsChunkedOrEndsWithTheConnection) {
   listen(stream_three);
   EXPECT_EQ(ask("GET", "/").body, "one,two,three");

@@ -258,6 +258,24 @@ void Stream::close() {
   if (impl_) impl_->close();
 }
 
+std::string Stream::peer_address() const {
+  if (!impl_ || impl_->closed) return {};
+  error_code failure;
+  const auto peer = impl_->socket.remote_endpoint(failure);
+  if (failure) return {};
+  const void* bytes = peer.data();
+  if (peer.protocol().family() == AF_UNIX) return "unix";
+  if (peer.protocol().family() == AF_INET) {
+    const auto* address = static_cast<const sockaddr_in*>(bytes);
+    return asio::ip::address_v4(ntohl(address->sin_addr.s_addr)).to_string();
+  }
+  asio::ip::address_v6::bytes_type raw{};
+  std::memcpy(raw.data(), &static_cast<const sockaddr_in6*>(bytes)->sin6_addr, raw.size());
+  const asio::ip::address_v6 address(raw);
+  if (address.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, address).to_string();
+  return address.to_string();
+}
+
 bool Stream::is_from_this_machine() const {
   if (!impl_ || impl_->closed) return false;
   error_code failure;

@@ -52,6 +52,8 @@ class Stream {
   [[nodiscard]] bool is_secure() const;
   // As TlsContext::public_client() says.
   [[nodiscard]] bool is_certified() const;
+  // Numeric, without its port; "unix" for a unix socket; empty where it is closed. A system call.
+  [[nodiscard]] std::string peer_address() const;
   // Over a unix socket, or from a loopback address. A system call.
   [[nodiscard]] bool is_from_this_machine() const;
 
