@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace SQLite {
+namespace SQLite {  // NOLINT(readability-identifier-naming): the name is SQLiteCpp's
 class Database;
 }
 
