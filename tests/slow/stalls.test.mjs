@@ -13,18 +13,24 @@ const names = ['one', 'two'];
 // A heartbeat comes every 400 ms at least: after a stall of 1.5 s a tenth of a second is left until it is
 // gone. A stall that this machine made longer by as much says nothing of rbee.
 const longestDelay = 50;
-// For how long all threads of a process wanted to run and had no processor, in ms.
-function waited(pid) {
-  let ns = 0;
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    try {
-      ns += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[1]);
-    } catch {
-      // It has ended.
+// For how long each thread of these processes wanted to run and had no processor, in ns.
+function waited(...pids) {
+  const tasks = new Map();
+  for (const pid of pids) {
+    for (const task of readdirSync(`/proc/${pid}/task`)) {
+      try {
+        const [, ns] = readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ');
+        tasks.set(task, Number(ns));
+      } catch {
+        // It has ended.
+      }
     }
   }
-  return ns / 1e6;
+  return tasks;
 }
+// In ms, of those that still run.
+const waitedSince = (before, ...pids) =>
+  [...waited(...pids)].reduce((sum, [task, ns]) => sum + ns - (before.get(task) ?? 0), 0) / 1e6;
 const rest = (ms) => new Promise((resume) => setTimeout(resume, ms));
 
 describe('a hive that stalls', () => {
@@ -57,17 +63,18 @@ describe('a hive that stalls', () => {
     const timesGone = () => system.stderr.split('does not answer any more').length - 1;
     for (; Date.now() - began < lasts; ++stalls) {
       const name = names[stalls % names.length];
+      // From here on: the heartbeat before the stall may be late as well.
+      const before = waited(system.pid, hive.child.pid);
       const asked = post(system, '/v1/chat/completions', chatBody(name, question));
       // At another moment of the load and between two heartbeats each time.
       await rest((stalls * 37) % 400);
-      const waitedBefore = waited(system.pid) + waited(hive.child.pid);
       const stopped = Date.now();
       hive.signal('SIGSTOP');
       await rest(1500);
       hive.signal('SIGCONT');
       const stalled = Date.now() - stopped;
       await rest(100);
-      const delay = stalled - 1500 + waited(system.pid) + waited(hive.child.pid) - waitedBefore;
+      const delay = stalled - 1500 + waitedSince(before, system.pid, hive.child.pid);
       const got = await asked;
       const text = await got.text();
       if (timesGone() > gone && delay > longestDelay) {
