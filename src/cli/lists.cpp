@@ -60,13 +60,19 @@ std::string seen_text(const Json& hive) {
   return ago ? cat(duration_text(static_cast<double>(*ago) / 1000), " ago") : "";
 }
 
-// "llama-3.1-70b-q4_k_m (55% on the device, about 3.1 tokens/s by estimate)".
+// "118 tokens/s learned"; what nobody has measured is marked: "~3.1 tokens/s".
+std::string speed_text(double tokens_s, const std::string& from) {
+  const std::string speed = cat(fixed(tokens_s, tokens_s < 10 ? 1 : 0), " tokens/s");
+  return from == "measured" || from == "learned" ? cat(speed, " ", from) : cat("~", speed);
+}
+
+// "llama-3.1-70b-q4_k_m (55% on the device, ~3.1 tokens/s)".
 std::string loaded_text(const Json& model) {
   std::vector<std::string> notes;
   const double offload = get_number(model, "offload").value_or(1);
   if (offload < 1) notes.push_back(cat(fixed(offload * 100, 0), "% on the device"));
-  if (const auto speed = get_number(model, "expected_speed"))
-    notes.push_back(cat("about ", fixed(*speed, *speed < 10 ? 1 : 0), " tokens/s by estimate"));
+  if (const auto speed = get_number(model, "speed"))
+    notes.push_back(speed_text(*speed, text_of(model, "speed_from")));
   const std::string name = text_of(model, "name");
   return notes.empty() ? name : cat(name, " (", join(notes, ", "), ")");
 }

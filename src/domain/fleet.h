@@ -25,8 +25,13 @@ struct FleetEngine {
   std::uint32_t context = 0;  // what one request may use
   bool pinned = false;        // its model is to stay: it gives way to no other
   int busy = 0;               // requests that the keeper has given it and that it has not let go
-  // Tokens a second of one request, by the bandwidths of where its layers are; 0: not known.
+  // Tokens a second of one request, and of a prompt, by what its hive knows of model and devices; 0: not
+  // known.
   double expected_speed = 0;
+  double expected_prompt_speed = 0;
+  // What its speed rests on: the device, the backend, the engine's version, the share of layers, the file.
+  // What was learned of another basis does not hold of this one.
+  std::string basis = {};
 };
 
 // How a worker runs a model, measured. What is not known is 0.
@@ -51,6 +56,8 @@ struct FleetWorker {
   DeviceKind kind = DeviceKind::discrete;
   double bandwidth_bytes_s = 0;       // of the memory that it reads; 0: not known
   double host_bandwidth_bytes_s = 0;  // of its machine's memory; 0: not known
+  double flops = 0;                   // that a prompt gets of it, a second; 0: not known
+  double host_flops = 0;              // of its machine's CPU
 };
 
 struct Fleet {

@@ -27,6 +27,8 @@ struct ModelFile {
   // The file beside a vision model that turns images into what it reads; empty where it has none.
   std::string projector = {};
   std::uint64_t projector_bytes = 0;
+  std::uint32_t layers = 0;       // 0: not known
+  std::uint64_t token_bytes = 0;  // of weights that a token reads: of experts those in use; 0: not known
 };
 
 // A model on its way to a hive.
@@ -58,9 +60,12 @@ struct EngineReport {
   int slots = 0;
   std::uint32_t context = 0;  // what one request may use, tokens
   double offload = 1;         // the share of its layers that is where it belongs; the rest is on the host
-  std::optional<double> expected_speed = {};  // tokens a second of one request, by bandwidths alone
-  std::uint64_t memory_bytes = 0;             // taken, by its own log; 0 while not known
+  // Tokens a second of one request, and of a prompt, by estimate_speed() (speed_estimate.h).
+  std::optional<double> expected_speed = {};
+  std::optional<double> expected_prompt_speed = {};
+  std::uint64_t memory_bytes = 0;  // taken, by its own log; 0 while not known
   double load_seconds = 0;
+  std::string version = {};  // of its engine pack; empty while not known
 };
 
 // suspect: its hive is (hive_state.h); only a keeper says so.

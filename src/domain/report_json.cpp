@@ -17,6 +17,8 @@ Json list_json(const std::vector<T>& values) {
   return list;
 }
 
+Json number_or_null(const std::optional<double>& number) { return number ? Json(*number) : Json(nullptr); }
+
 Result<EngineReport> engine_from_json(const Json& json) {
   EngineReport engine;
   FieldReader fields(json, "an engine");
@@ -31,8 +33,10 @@ Result<EngineReport> engine_from_json(const Json& json) {
   fields.read("context", engine.context);
   fields.read("memory_bytes", engine.memory_bytes);
   fields.read("load_seconds", engine.load_seconds);
+  fields.read("version", engine.version);
   engine.offload = get_number(json, "offload").value_or(1);
   engine.expected_speed = get_number(json, "expected_speed");
+  engine.expected_prompt_speed = get_number(json, "expected_prompt_speed");
   if (fields.error()) return *fields.error();
   return engine;
 }
@@ -98,7 +102,9 @@ Json to_json(const ModelFile& file) {
               {"context_train", file.context_train},
               {"sha256", file.sha256},
               {"projector", file.projector},
-              {"projector_bytes", file.projector_bytes}};
+              {"projector_bytes", file.projector_bytes},
+              {"layers", file.layers},
+              {"token_bytes", file.token_bytes}};
 }
 
 Json to_json(const DownloadReport& download) {
@@ -126,8 +132,10 @@ Json to_json(const EngineReport& engine) {
               {"context", engine.context},
               {"memory_bytes", engine.memory_bytes},
               {"load_seconds", engine.load_seconds},
+              {"version", engine.version},
               {"offload", engine.offload},
-              {"expected_speed", engine.expected_speed ? Json(*engine.expected_speed) : Json(nullptr)}};
+              {"expected_speed", number_or_null(engine.expected_speed)},
+              {"expected_prompt_speed", number_or_null(engine.expected_prompt_speed)}};
 }
 
 Json to_json(const WorkerReport& worker) {
@@ -173,6 +181,8 @@ Result<ModelFile> model_file_from_json(const Json& json) {
   fields.read("sha256", file.sha256);
   fields.read("projector", file.projector);
   fields.read("projector_bytes", file.projector_bytes);
+  fields.read("layers", file.layers);
+  fields.read("token_bytes", file.token_bytes);
   if (fields.error()) return *fields.error();
   return file;
 }

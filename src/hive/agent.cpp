@@ -357,7 +357,9 @@ HiveReport Agent::report() const {
     for (std::string& warning : figures_->warnings()) report.machine.warnings.push_back(std::move(warning));
   }
   for (EngineReport& engine : report.engines) {
-    if (runner_) engine.socket = runner_->socket_of(engine.id);
+    if (!runner_) continue;
+    engine.socket = runner_->socket_of(engine.id);
+    engine.version = runner_->version_of(engine.id);
   }
   return report;
 }

@@ -59,6 +59,7 @@ net::Task<void> ask_slots(net::Loop& loop, std::string socket, Milliseconds with
 struct RunningEngine {
   std::uint64_t incarnation = 0;
   std::string socket = {};
+  std::string version = {};  // of its pack
   std::optional<engine::ChildId> child = {};
   std::optional<engine::ProcessId> process = {};
   bool ended_early = false;  // was told to end while it was being prepared
@@ -150,6 +151,11 @@ std::string EngineRunner::socket_of(const std::string& engine) const {
   return at == impl_->running.end() ? std::string() : at->second.socket;
 }
 
+std::string EngineRunner::version_of(const std::string& engine) const {
+  const auto at = impl_->running.find(engine);
+  return at == impl_->running.end() ? std::string() : at->second.version;
+}
+
 void EngineRunner::Impl::pump() {
   // What is carried out may call back at once; one turn does it all.
   if (pumping) return;
@@ -217,6 +223,7 @@ void EngineRunner::Impl::launch(const std::string& id, std::uint64_t incarnation
   if (engine->ended_early)
     return gone(id, incarnation, event::StartFailed{"it was told to end before it began."});
   if (!prepared) return gone(id, incarnation, event::StartFailed{prepared.error().message});
+  engine->version = prepared->version;
   engine::EngineSpec spec = engine_spec(*load, *prepared, options.usable_cpus);
   spec.socket = engine->socket;
   engine::ChildRequest request;

@@ -60,6 +60,8 @@ class EngineRunner {
   [[nodiscard]] std::string new_engine_id(std::string_view model_id);
   // Empty while it has none.
   [[nodiscard]] std::string socket_of(const std::string& engine) const;
+  // Of the pack that it runs from; the same.
+  [[nodiscard]] std::string version_of(const std::string& engine) const;
 
  private:
   struct Impl;

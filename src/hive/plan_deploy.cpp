@@ -193,10 +193,7 @@ std::string pool_of(const Device& device) {
 }
 
 bool describe_devices(WorkerSpec& worker, const Machine& machine) {
-  worker.host_bandwidth = 0;
-  for (const Device& one : machine.devices) {
-    if (one.kind == DeviceKind::cpu) worker.host_bandwidth = one.bandwidth_bytes_s.value_or(0);
-  }
+  worker.host_power = host_power(machine);
   const auto find = [&machine](std::string_view id) {
     return std::find_if(machine.devices.begin(), machine.devices.end(),
                         [&](const Device& one) { return one.id == id; });
@@ -206,14 +203,14 @@ bool describe_devices(WorkerSpec& worker, const Machine& machine) {
   worker.device = first->name;
   worker.vram = first->vram;
   worker.pool = pool_of(*first);
-  worker.device_bandwidth = first->bandwidth_bytes_s.value_or(0);
+  worker.device_power = power_of(*first, worker.backend, machine);
   for (WorkerDevice& other : worker.others) {
     const auto device = find(other.id);
     if (device == machine.devices.end()) return false;
     other.name = device->name;
     other.vram = device->vram;
     other.pool = pool_of(*device);
-    other.bandwidth = device->bandwidth_bytes_s.value_or(0);
+    other.power = power_of(*device, worker.backend, machine);
   }
   return true;
 }

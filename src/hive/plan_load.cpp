@@ -59,10 +59,9 @@ model::Room room_of(const WorkerSpec& worker, const Ledger& ledger, RoomOf which
                    .device = bytes_of(worker.pool),
                    .host = bytes_of(ram_pool),
                    .is_one = worker.backend != Backend::cpu && worker.pool == ram_pool,
-                   .device_bandwidth = worker.device_bandwidth,
-                   .host_bandwidth = worker.host_bandwidth};
-  for (const WorkerDevice& other : worker.others)
-    room.others.push_back({bytes_of(other.pool), other.bandwidth});
+                   .device_power = worker.device_power,
+                   .host_power = worker.host_power};
+  for (const WorkerDevice& other : worker.others) room.others.push_back({bytes_of(other.pool), other.power});
   if (const std::string limit = limit_pool_of(worker); !limit.empty()) {
     std::uint64_t& limited = worker.backend == Backend::cpu ? room.host : room.device;
     limited = std::min(limited, bytes_of(limit));
@@ -105,8 +104,11 @@ Load plan_load(const model::GgufHeader& header, const ModelFile& file, const Wor
             .may_offload = settings.may_offload,
             .args = settings.args,
             .layers = fit.fits == model::Fits::part ? fit.layers : fit.of_layers,
-            .of_layers = fit.of_layers,
-            .expected_speed = fit.speed};
+            .of_layers = fit.of_layers};
+  if (fit.estimate) {
+    load.expected_speed = fit.estimate->speed;
+    load.expected_prompt_speed = fit.estimate->prompt_speed;
+  }
   if (!fit.split.empty()) {
     load.others = worker.others;
     load.split = fit.split;

@@ -56,7 +56,7 @@ Result<Prepared> prepare_engine(const ProbeSettings& probe, Backend backend,
                                 const std::vector<std::string>& device_ids) {
   const auto pack = engine::find_pack(probe.engines_folder, backend, probe.server_on_path);
   if (!pack) return pack.error();
-  Prepared prepared{.server = pack->server.string()};
+  Prepared prepared{.server = pack->server.string(), .version = pack->version};
   // CUDA takes UUIDs; a device without one is the only one of its board.
   const bool have_uuids = std::all_of(device_ids.begin(), device_ids.end(), [](const std::string& id) {
     return id.starts_with("GPU-") || id.starts_with("MIG-");

@@ -16,6 +16,7 @@ namespace rbee::hive {
 
 struct Prepared {
   std::string server;
+  std::string version = {};     // of the pack
   std::string visible_id = {};  // of EngineSpec
   std::string ordinals = {};
 };

@@ -393,6 +393,7 @@ std::vector<EngineReport> Supervisor::engine_reports() const {
                        .context = engine.load.context,
                        .offload = offload_of(engine.load),
                        .expected_speed = engine.load.expected_speed,
+                       .expected_prompt_speed = engine.load.expected_prompt_speed,
                        .memory_bytes = engine.memory_bytes,
                        .load_seconds = engine.life.load_seconds()});
   }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "domain/report.h"
+#include "domain/speed_estimate.h"
 #include "engine/launch.h"
 #include "hive/engine_life.h"
 #include "hive/ledger.h"
@@ -27,7 +28,7 @@ struct WorkerDevice {
   std::string name = {};  // for people
   std::optional<double> vram = {};
   std::string pool = {};
-  std::uint64_t bandwidth = 0;  // bytes a second; 0: not known
+  DevicePower power = {};
   friend bool operator==(const WorkerDevice&, const WorkerDevice&) = default;
 };
 
@@ -38,9 +39,9 @@ struct WorkerSpec {
   std::string device = {};  // its name, for people
   std::optional<double> vram = {};
   std::string pool = {};  // where its models lie
-  // Bytes a second that are read from there, and from the host's memory; 0: not known.
-  std::uint64_t device_bandwidth = 0;
-  std::uint64_t host_bandwidth = 0;
+  // What its device does, and the host beside it.
+  DevicePower device_power = {};
+  DevicePower host_power = {};
   int slots = 0;              // 0: the default
   std::uint32_t context = 0;  // 0: the model's own
   // The most that its models may take of its device (--vram), in bytes; 0: all there is.
@@ -80,7 +81,9 @@ struct Load {
   // What the header alone says that the engine's log will tell of, before any correction.
   std::uint64_t estimated_device = 0;
   std::uint64_t estimated_host = 0;
-  std::optional<double> expected_speed = {};  // tokens a second, from bandwidths alone
+  // Tokens a second of an answer and of a prompt, by estimate.
+  std::optional<double> expected_speed = {};
+  std::optional<double> expected_prompt_speed = {};
   // Part of the needs that the engine's log does not tell of: stays beside what is measured.
   std::vector<Need> unlogged = {};
 };

@@ -337,7 +337,8 @@ Result<Json> list(const Core& core, const Routed& routed, std::string_view query
     case RouteId::worker: return worker_json(snapshot, routed.names.front());
     case RouteId::models: return Json{{"models", models_json(snapshot)}};
     case RouteId::downloads: return Json{{"downloads", downloads_json(snapshot)}};
-    case RouteId::fleet: return routing::to_json(snapshot.fleet);
+    case RouteId::fleet: return fleet_json(snapshot, query);
+    case RouteId::requests: return requests_json(core.placing->recent());
     case RouteId::benchmarks: return benchmarks_json(core, query);
     case RouteId::explain: return explain(core, query);
     case RouteId::trace: return trace_of(core, routed.names.front());

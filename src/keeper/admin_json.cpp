@@ -1,6 +1,9 @@
 #include "keeper/admin_json.h"
 
 #include "base/text.h"
+#include "net/http.h"
+#include "routing/fleet_json.h"
+#include "routing/fleet_speeds.h"
 
 #include <nlohmann/json.hpp>
 
@@ -12,6 +15,22 @@ namespace rbee::keeper {
 namespace {
 
 Json number_or_null(const std::optional<double>& number) { return number ? Json(*number) : Json(nullptr); }
+
+// Nobody believes more of it.
+double three_digits(double value) {
+  const double unit = std::pow(10, std::floor(std::log10(value)) - 2);
+  return unit < 1 ? std::round(value / unit) / std::round(1 / unit) : std::round(value / unit) * unit;
+}
+
+// What was learned or measured, else the estimate; of a file of which not even the size is known nothing.
+void add_speed(Json& row, const FleetWorker& worker, const ModelFile& file,
+               const std::vector<routing::KnownSpeed>& speeds) {
+  const routing::KnownSpeed known = routing::speed_of(worker, file, speeds);
+  if (known.from == routing::SpeedFrom::estimate && file.bytes == 0) return;
+  row["speed"] = three_digits(known.speed.alone());
+  row["prompt_speed"] = three_digits(known.speed.prompt);
+  row["speed_from"] = speed_from_name(known.from);
+}
 
 // A CPU has none; of another device it may be unknown.
 Json vram(const WorkerReport& worker) {
@@ -61,7 +80,10 @@ Json models_of(const Snapshot& snapshot, const FleetWorker& worker,
          {"offload", report == nullptr ? Json(nullptr) : Json(report->offload)},
          {"context", report == nullptr ? Json(nullptr) : Json(report->context)},
          {"speed", nullptr},
+         {"prompt_speed", nullptr},
+         {"speed_from", nullptr},
          {"expected_speed", report == nullptr ? Json(nullptr) : number_or_null(report->expected_speed)}});
+    add_speed(list.back(), worker, file, snapshot.speeds);
   }
   return list;
 }
@@ -193,6 +215,41 @@ Json models_json(const Snapshot& snapshot) {
                     {"id", id}});
   }
   return list;
+}
+
+Json fleet_json(const Snapshot& snapshot, std::string_view query) {
+  Fleet fleet = snapshot.fleet;
+  const bool all = net::query_value(query, "estimates") == "1";
+  routing::put_speeds(fleet, snapshot.speeds,
+                      all ? routing::Estimates::included : routing::Estimates::left_out);
+  return routing::to_json(fleet);
+}
+
+Json requests_json(const std::vector<std::pair<std::string, routing::RecentRequest>>& requests) {
+  Json list = Json::array();
+  for (const auto& [name, one] : requests) {
+    const routing::Seen::Course& course = one.course;
+    Json row{{"id", name},
+             {"model", one.model},
+             {"user", one.user},
+             {"worker", one.worker.empty() ? Json(nullptr) : Json(one.worker)},
+             {"arrived_s", course.arrived_s},
+             {"prompt_tokens", std::round(course.prompt_tokens)},
+             {"tokens", course.done ? Json(course.made) : Json(nullptr)},
+             {"ttft_s", course.first_token_s > 0 ? Json(course.first_token_s) : Json(nullptr)},
+             {"seconds", course.done ? Json(course.ended_s) : Json(nullptr)},
+             {"predicted", nullptr}};
+    if (course.sent) {
+      const routing::Estimate& predicted = course.predicted;
+      row["predicted"] = {{"wait", predicted.wait},
+                          {"load", predicted.load},
+                          {"prompt", predicted.prompt},
+                          {"generate", predicted.generate},
+                          {"output_tokens", course.output}};
+    }
+    list.push_back(std::move(row));
+  }
+  return {{"requests", std::move(list)}};
 }
 
 Result<Json> machine_json(const Snapshot& snapshot, const std::string& hive) {

@@ -19,6 +19,9 @@ struct WorkerFilter {
 [[nodiscard]] Result<Json> worker_json(const Snapshot& snapshot, const std::string& name);
 [[nodiscard]] Json downloads_json(const Snapshot& snapshot);
 [[nodiscard]] Json models_json(const Snapshot& snapshot);
+// By `?estimates=1`: with speeds that nobody has measured.
+[[nodiscard]] Json fleet_json(const Snapshot& snapshot, std::string_view query);
+[[nodiscard]] Json requests_json(const std::vector<std::pair<std::string, routing::RecentRequest>>& requests);
 // The machine of a hive, with its workers. Fails with unknown_name, or unreachable before its first report.
 [[nodiscard]] Result<Json> machine_json(const Snapshot& snapshot, const std::string& hive);
 // `version`: of this keeper; empty: any will do.

@@ -13,6 +13,7 @@
 #include "keeper/model_book.h"
 #include "keeper/model_care.h"
 #include "keeper/placing.h"
+#include "keeper/speed_care.h"
 #include "keeper/state.h"
 #include "keeper/template_checks.h"
 
@@ -29,6 +30,7 @@ struct Core {
   Metrics metrics = {};
   std::shared_ptr<ModelBook> models = {};
   ModelCare care = {};
+  SpeedCare speed_care = {};
   std::unique_ptr<Gate> gate = {};
   Asking asking = {};
   std::shared_ptr<Placing> placing = {};

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "domain/machine_figures.h"
+#include "domain/speed_estimate.h"
 
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,14 @@ namespace rbee::keeper {
 namespace {
 
 constexpr double gib = 1024.0 * 1024 * 1024;
+
+std::string basis_of(const EngineReport& engine, const HiveReport& report) {
+  const auto worker = std::ranges::find(report.workers, engine.worker, &WorkerReport::name);
+  const auto file = std::ranges::find(report.models, engine.model_id, &ModelFile::id);
+  if (worker == report.workers.end()) return {};
+  return cat(worker->device_id, ' ', backend_name(worker->backend), ' ', engine.version, ' ',
+             fixed(engine.offload * 100, 1), "% ", file == report.models.end() ? 0 : file->bytes);
+}
 
 }  // namespace
 
@@ -100,13 +109,16 @@ FleetWorker FleetView::as_routing_sees(const WorkerReport& worker, const HiveVie
     seen.report.state = WorkerState::suspect;
     seen.report.reason = cat("nothing is heard of hive '", view.name, "' now");
   }
+  const DevicePower host = host_power(report.machine);
+  seen.host_bandwidth_bytes_s = host.bandwidth;
+  seen.host_flops = host.flops;
   for (const Device& device : report.machine.devices) {
-    const double bandwidth = static_cast<double>(device.bandwidth_bytes_s.value_or(0));
-    if (device.kind == DeviceKind::cpu) seen.host_bandwidth_bytes_s = bandwidth;
     if (device.id != worker.device_id) continue;
     seen.unified = device.memory == DeviceMemory::unified;
     seen.kind = device.kind;
-    seen.bandwidth_bytes_s = bandwidth;
+    const DevicePower own = power_of(device, worker.backend, report.machine);
+    seen.bandwidth_bytes_s = own.bandwidth;
+    seen.flops = own.flops;
   }
   const std::uint64_t memory = report.machine.cpu.memory_bytes;
   if (seen.unified && !worker.vram && memory > 0) {
@@ -138,7 +150,9 @@ Fleet FleetView::fleet() const {
                                .slots = engine.slots,
                                .context = engine.context,
                                .busy = 0,
-                               .expected_speed = engine.expected_speed.value_or(0)});
+                               .expected_speed = engine.expected_speed.value_or(0),
+                               .expected_prompt_speed = engine.expected_prompt_speed.value_or(0),
+                               .basis = basis_of(engine, view.report)});
     }
   }
   std::ranges::sort(fleet.workers, {},

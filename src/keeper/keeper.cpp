@@ -147,7 +147,8 @@ net::Task<void> preload(std::shared_ptr<Core> core, net::Loop& loop, std::string
   ticket.done({});
 }
 
-// Once a second: engines that nobody needs go, models that are to be there come. Ends with the core.
+// Once a second: engines that nobody needs go, models that are to be there come, and what was learned is
+// written now and then. Ends with the core.
 net::Task<void> care_for_models(std::weak_ptr<Core> weak, net::Loop& loop) {
   Milliseconds took{0};
   while (true) {
@@ -161,6 +162,7 @@ net::Task<void> care_for_models(std::weak_ptr<Core> weak, net::Loop& loop) {
     for (routing::Unload& unload : todo.unload)
       loop.spawn(ask_unload(core, loop, std::move(unload), "was idle for its keep_alive"));
     for (std::string& name : todo.preload) loop.spawn(preload(core, loop, std::move(name)));
+    core->state->keep_speeds(core->speed_care.due(core->clock.now(), *core->placing), core->clock.unix_ms());
     took = core->clock.now() - begun;
   }
 }
@@ -378,6 +380,7 @@ Result<void> Keeper::start() {
   core.models = std::make_shared<ModelBook>(options.models);
   core.placing = std::make_shared<Placing>(
       core.clock, std::make_unique<routing::Router>(core.options.routing), impl_->effects(), core.models);
+  core.placing->recall(core.state->speeds());
   core.placing->set_script(options.script);
   const Result<net::TlsIdentity> own = impl_->open_ways();
   if (!own) return own.error();
@@ -395,6 +398,8 @@ Result<void> Keeper::start() {
 void Keeper::stop() {
   if (std::exchange(impl_->stopped, true)) return;
   if (impl_->core->placing) impl_->core->placing->stop();
+  if (impl_->core->placing && impl_->core->state)
+    impl_->core->state->keep_speeds(impl_->core->placing->take_speed_news(), impl_->core->clock.unix_ms());
   if (impl_->core->links) impl_->core->links->stop();
   if (impl_->server) impl_->server->stop();
   if (impl_->local_server) impl_->local_server->stop();

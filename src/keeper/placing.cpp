@@ -166,6 +166,41 @@ void Placing::on_timer() {
   });
 }
 
+void Placing::measured(const std::string& worker, const std::string& model_id,
+                       const routing::MeasuredSpeed& measured) {
+  tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
+    return scheduler.on_measured(now, worker, model_id, measured);
+  });
+}
+
+void Placing::recall(const std::vector<routing::KnownSpeed>& speeds) {
+  const std::scoped_lock lock(mutex_);
+  scheduler_->recall(speeds);
+}
+
+std::vector<routing::KnownSpeed> Placing::take_speed_news() {
+  const std::scoped_lock lock(mutex_);
+  return scheduler_->take_speed_news();
+}
+
+std::vector<routing::KnownSpeed> Placing::known_speeds() const {
+  const std::scoped_lock lock(mutex_);
+  return scheduler_->known_speeds();
+}
+
+std::vector<std::pair<std::string, routing::RecentRequest>> Placing::recent() const {
+  std::vector<routing::RecentRequest> requests;
+  std::map<std::uint64_t, std::string> names;
+  {
+    const std::scoped_lock lock(mutex_);
+    requests = scheduler_->recent();
+    for (const auto& [name, id] : names_) names.emplace(id, name);
+  }
+  std::vector<std::pair<std::string, routing::RecentRequest>> all;
+  for (routing::RecentRequest& one : requests) all.emplace_back(names[one.request], std::move(one));
+  return all;
+}
+
 void Placing::on_settings(routing::RouterSettings settings) {
   tell(nullptr, [&](routing::Scheduler& scheduler, Instant now) {
     return scheduler.on_settings(now, std::move(settings));
@@ -219,8 +254,13 @@ std::optional<routing::Explanation> Placing::explain_past(const std::string& nam
 
 Snapshot Placing::snapshot() const {
   const std::scoped_lock lock(mutex_);
-  return {view_.hives(),         scheduler_->fleet(),   view_.models(),
-          scheduler_->running(), scheduler_->waiting(), scheduler_->waiting_by_model()};
+  return {view_.hives(),
+          scheduler_->fleet(),
+          view_.models(),
+          scheduler_->running(),
+          scheduler_->waiting(),
+          scheduler_->waiting_by_model(),
+          scheduler_->known_speeds()};
 }
 
 bool Placing::is_up(const std::string& hive) const {

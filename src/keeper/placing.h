@@ -38,6 +38,7 @@ struct Snapshot {
   std::size_t running = 0;
   std::size_t waiting = 0;
   std::vector<std::pair<std::string, std::size_t>> waiting_by_model = {};
+  std::vector<routing::KnownSpeed> speeds = {};  // by worker and model
 };
 
 class Placing {
@@ -66,6 +67,16 @@ class Placing {
   void forget(const std::string& hive);
   void on_load_refused(const std::string& worker, const std::string& model_id, Error error);
   void on_timer();
+  // A benchmark of a model on a worker has ended: what was believed of them is replaced.
+  void measured(const std::string& worker, const std::string& model_id,
+                const routing::MeasuredSpeed& measured);
+  // Of an earlier life, before any report.
+  void recall(const std::vector<routing::KnownSpeed>& speeds);
+  // What changed since the last call, to be kept for another life.
+  [[nodiscard]] std::vector<routing::KnownSpeed> take_speed_news();
+  [[nodiscard]] std::vector<routing::KnownSpeed> known_speeds() const;
+  // The last requests, with what was predicted and what came; the names are those of Ticket::ask().
+  [[nodiscard]] std::vector<std::pair<std::string, routing::RecentRequest>> recent() const;
   void on_settings(routing::RouterSettings settings);
   // None: rules and strategy alone hold.
   void set_script(std::shared_ptr<const routing::ScriptPolicy> script);

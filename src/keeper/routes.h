@@ -59,6 +59,7 @@ enum class RouteId {
   benchmarks,
   fleet,
   explain,
+  requests,
   trace,
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "keeper/speed_rows.h"
 #include "net/loop.h"
 
 #include <SQLiteCpp/Backup.h>
@@ -39,9 +40,10 @@ constexpr auto tables = R"(
 )";
 
 // What brings a file of each version to the next; the first is from 1 to 2.
-constexpr std::array migrations = {
+const std::array migrations = {
     "ALTER TABLE hive ADD COLUMN key_print TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE hive ADD COLUMN mac_addresses TEXT NOT NULL DEFAULT ''",
+    speed_tables(),
     "CREATE TABLE benchmark(id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, document TEXT NOT NULL)",
 };
 static_assert(migrations.size() == State::schema_version - 1);
@@ -73,6 +75,7 @@ Result<void> prepare(SQLite::Database& db, const std::filesystem::path& file) {
   if (!db.tableExists("schema")) {
     SQLite::Transaction transaction(db);
     db.exec(tables);
+    db.exec(speed_tables());
     SQLite::Statement version(db, "INSERT INTO schema VALUES (?)");
     version.bind(1, State::schema_version);
     version.exec();
@@ -216,12 +219,15 @@ struct State::Impl {
   std::shared_ptr<Log> log;
   std::unique_ptr<SQLite::Database> db;  // after open(): on the thread only
   std::vector<KnownHive> at_start;
+  std::vector<routing::KnownSpeed> speeds_at_start;
   std::vector<KeptBenchmark> benchmarks_at_start;
 
   std::mutex mutex;
   std::map<std::string, KnownHive> seen;  // as last written or queued
   std::map<std::string, KnownHive> queued_hives;
   std::map<std::string, ModelCount> queued_counts;
+  std::vector<routing::KnownSpeed> queued_speeds;
+  std::int64_t speeds_ms = 0;  // of the calendar, when they were queued
   std::map<std::string, KeptBenchmark> queued_benchmarks;
   bool scheduled = false;
   net::BlockingThread thread;  // last: its end runs what is queued, which uses the rest
@@ -249,18 +255,24 @@ struct State::Impl {
   void write() {
     std::map<std::string, KnownHive> hives;
     std::map<std::string, ModelCount> counts;
+    std::vector<routing::KnownSpeed> speeds;
+    std::int64_t now_ms = 0;
     std::map<std::string, KeptBenchmark> benchmarks;
     {
       const std::scoped_lock lock(mutex);
       scheduled = false;
       hives.swap(queued_hives);
       counts.swap(queued_counts);
+      speeds.swap(queued_speeds);
+      now_ms = speeds_ms;
       benchmarks.swap(queued_benchmarks);
     }
     try {
       SQLite::Transaction transaction(*db);
       for (const auto& [name, hive] : hives) write_hive(*db, hive);
       for (const auto& [name, count] : counts) write_count(*db, count);
+      for (const routing::KnownSpeed& speed : speeds) write_speed(*db, speed, now_ms);
+      if (!speeds.empty()) forget_old_speeds(*db, now_ms);
       for (const auto& [id, benchmark] : benchmarks) write_benchmark(*db, benchmark);
       transaction.commit();
     } catch (const SQLite::Exception& failure) {
@@ -283,6 +295,7 @@ Result<std::unique_ptr<State>> State::open(const std::filesystem::path& file, st
     impl->db = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE);
     if (Result<void> ready = prepare(*impl->db, file); !ready) return ready.error();
     impl->at_start = read_hives(*impl->db);
+    impl->speeds_at_start = read_speeds(*impl->db);
     impl->benchmarks_at_start = read_benchmarks(*impl->db);
     // What was pinned stays, whatever is reported later.
     for (const KnownHive& hive : impl->at_start) impl->seen[hive.name] = hive;
@@ -369,6 +382,16 @@ void State::count(const ModelCount& more) {
   sum.tokens += more.tokens;
   impl_->schedule();
 }
+
+void State::keep_speeds(std::vector<routing::KnownSpeed> speeds, std::int64_t now_ms) {
+  if (speeds.empty()) return;
+  const std::scoped_lock lock(impl_->mutex);
+  std::ranges::move(speeds, std::back_inserter(impl_->queued_speeds));
+  impl_->speeds_ms = now_ms;
+  impl_->schedule();
+}
+
+const std::vector<routing::KnownSpeed>& State::speeds() const { return impl_->speeds_at_start; }
 
 void State::keep(KeptBenchmark benchmark) {
   const std::scoped_lock lock(impl_->mutex);

@@ -1,6 +1,6 @@
 // State: what the keeper remembers over restarts, in SQLite: hives, models seen and on which hive, the
-// requests and tokens of each model, and what benchmarks found. The truth about workers and engines is the
-// hives', never this.
+// requests and tokens of each model, how fast each is believed to be on each worker, and what benchmarks
+// found. The truth about workers and engines is the hives', never this.
 //
 // One thread of its own writes; nobody waits for it. What is queued while a transaction runs goes into the
 // next one whole. Safe from every thread.
@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "domain/report.h"
 #include "net/loop.h"
+#include "routing/believed_speed.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -45,7 +46,7 @@ struct KeptBenchmark {
 class State {
  public:
   // Of the tables. A file of a newer one is left alone and refused.
-  static constexpr int schema_version = 4;
+  static constexpr int schema_version = 5;
 
   // Makes the file (mode 0600) where there is none. Blocks. Fails with io_failed, which says where the file
   // is damaged or of a newer version and what to do.
@@ -66,6 +67,8 @@ class State {
 
   void saw_hive(const HiveReport& report, const std::string& address, std::int64_t now_ms);
   void count(const ModelCount& more);
+  // In the place of what was kept of the same workers and models. What nobody has kept for long is forgotten.
+  void keep_speeds(std::vector<routing::KnownSpeed> speeds, std::int64_t now_ms);
   // Replaces what has its id. An empty document: it is forgotten.
   void keep(KeptBenchmark benchmark);
 
@@ -73,6 +76,7 @@ class State {
   [[nodiscard]] std::vector<KnownHive> known_hives() const;
   // As they were when the file was opened.
   [[nodiscard]] const std::vector<KnownHive>& hives() const;
+  [[nodiscard]] const std::vector<routing::KnownSpeed>& speeds() const;
   [[nodiscard]] const std::vector<KeptBenchmark>& benchmarks() const;
   // With what is queued. Blocks: for tests and the end.
   [[nodiscard]] std::vector<ModelCount> counts();

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "keeper/speed_rows.h"
 #include "net/tls.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -112,6 +113,70 @@ TEST_F(StateFile, CountsAddUpOverRestarts) {
   EXPECT_EQ(counts.front().requests, 1001u);
   EXPECT_EQ(counts.front().prompt_tokens, 10'000u);
   EXPECT_EQ(counts.front().tokens, 100'000u);
+}
+
+routing::KnownSpeed learned(const std::string& worker, double tokens_s) {
+  routing::KnownSpeed speed{.worker = worker, .model_id = "llama-q4", .basis = "cpu CPU 3.22.1 100% 7"};
+  speed.speed = {10 * tokens_s, tokens_s, 0.5};
+  speed.speed.start_s = 0.25;
+  speed.counts = {.prompt = 3, .start = 2, .common = 7, .own = {1, 2, 3, 0, 0, 0, 0.5}};
+  speed.from = routing::SpeedFrom::learned;
+  speed.measured_ms = 99;
+  return speed;
+}
+
+TEST_F(StateFile, LearnedSpeedsOutliveTheKeeper) {
+  open()->keep_speeds({learned("w1", 50), learned("w2", 5)}, 1000);
+  open()->keep_speeds({learned("w1", 40)}, 2000);
+  const auto state = open();
+  ASSERT_EQ(state->speeds().size(), 2u);
+  const routing::KnownSpeed& kept = state->speeds().front();
+  const routing::KnownSpeed want = learned("w1", 40);
+  EXPECT_EQ(kept.worker, "w1");
+  EXPECT_EQ(kept.model_id, want.model_id);
+  EXPECT_EQ(kept.basis, want.basis);
+  EXPECT_EQ(kept.from, want.from);
+  EXPECT_EQ(kept.measured_ms, 99);
+  EXPECT_EQ(kept.speed.prompt, want.speed.prompt);
+  EXPECT_EQ(kept.speed.start_s, want.speed.start_s);
+  EXPECT_EQ(kept.speed.slowdown, want.speed.slowdown);
+  for (int n = 1; n <= 16; ++n) EXPECT_NEAR(kept.speed.step_s(n), want.speed.step_s(n), 1e-12) << n;
+  EXPECT_EQ(kept.counts.prompt, want.counts.prompt);
+  EXPECT_EQ(kept.counts.start, want.counts.start);
+  EXPECT_EQ(kept.counts.common, want.counts.common);
+  EXPECT_EQ(kept.counts.own, want.counts.own);
+}
+
+TEST_F(StateFile, SpeedsOfWhatWasGoneForLongAreForgotten) {
+  open()->keep_speeds({learned("gone", 50), learned("there", 5)}, 1000);
+  open()->keep_speeds({learned("there", 5)}, 1000 + speeds_kept_ms);
+  EXPECT_EQ(open()->speeds().size(), 2u) << "at the limit";
+  open()->keep_speeds({learned("there", 5)}, 1001 + speeds_kept_ms);
+  const auto state = open();
+  ASSERT_EQ(state->speeds().size(), 1u);
+  EXPECT_EQ(state->speeds().front().worker, "there");
+  SQLite::Database db(file_.string(), SQLite::OPEN_READWRITE);
+  EXPECT_EQ(db.execAndGet("SELECT count(*) FROM speed_step WHERE worker = 'gone'").getInt(), 0);
+}
+
+TEST_F(StateFile, SpeedsHaveAnEnd) {
+  std::vector<routing::KnownSpeed> many;
+  for (std::int64_t i = 0; i <= most_speeds; ++i) many.push_back(learned(cat("w", i), 5));
+  open()->keep_speeds({learned("new", 5)}, 2000);
+  open()->keep_speeds(std::move(many), 1000);
+  EXPECT_EQ(open()->speeds().size(), static_cast<std::size_t>(most_speeds));
+}
+
+TEST_F(StateFile, RowsOfSpeedsThatMakeNoSenseAreLeftOut) {
+  open()->keep_speeds({learned("w1", 50), learned("w2", 5), learned("w3", 5)}, 1000);
+  {
+    SQLite::Database db(file_.string(), SQLite::OPEN_READWRITE);
+    db.exec("UPDATE speed SET prompt_speed = -1 WHERE worker = 'w1'");
+    db.exec("DELETE FROM speed_step WHERE worker = 'w2' AND together = 4");
+  }
+  const auto state = open();
+  ASSERT_EQ(state->speeds().size(), 1u);
+  EXPECT_EQ(state->speeds().front().worker, "w3");
 }
 
 TEST_F(StateFile, BenchmarksOutliveTheKeeperUntilTheyAreReplacedOrForgotten) {

@@ -217,9 +217,9 @@ TEST(AdminJson, ListsHaveTheFieldsOfTheContract) {
             R"([{"name":"worker-box","hive":"box","backend":"Vulkan","device":"","state":"ready",)"
             R"("reason":"","vram":24.0,"free_vram":12.0,"slots":4,"busy":0,"queue":0,"labels":{},"models":[)"
             R"({"name":"llama-q8","quant":"","loaded":false,"offload":null,"context":null,"speed":null,)"
-            R"("expected_speed":null},)"
+            R"("prompt_speed":null,"speed_from":null,"expected_speed":null},)"
             R"({"name":"llama-q4","quant":"","loaded":true,"offload":1.0,"context":512,"speed":null,)"
-            R"("expected_speed":null}]}])");
+            R"("prompt_speed":null,"speed_from":null,"expected_speed":null}]}])");
   EXPECT_EQ(dump_json(models_json(snapshot)[0]),
             R"({"name":"llama","quant":"","params":0,"bytes":0,"sha256":"","projector_bytes":null,)"
             R"("hives":["box"],"loaded_on":["worker-box"],"id":"llama-q4"})");
@@ -227,6 +227,25 @@ TEST(AdminJson, ListsHaveTheFieldsOfTheContract) {
             R"({"object":"list","data":[{"id":"llama-q4","object":"model","created":7,"owned_by":"rbee"},)"
             R"({"id":"llama-q8","object":"model","created":7,"owned_by":"rbee"}]})");
   EXPECT_EQ(dump_json(warnings_json(snapshot)), R"(["box: hot"])");
+}
+
+TEST(AdminJson, ASpeedSaysWhereItIsFrom) {
+  FleetView view;
+  HiveReport with_size = report();
+  for (ModelFile& file : with_size.models) file.bytes = 5'000'000'000;
+  view.on_report(std::move(with_size), "unix:/x", at(0));
+  Snapshot snapshot = snapshot_of(view);
+  const auto speed_of = [&](std::size_t model) { return workers_json(snapshot, {})[0]["models"][model]; };
+  EXPECT_EQ(speed_of(0)["speed_from"], "estimate");
+  EXPECT_GT(speed_of(0)["speed"], 0);
+  routing::KnownSpeed known{.worker = "worker-box", .model_id = speed_of(0)["name"].get<std::string>()};
+  known.speed = {512.345, 41.239, 0.5};
+  known.from = routing::SpeedFrom::learned;
+  snapshot.speeds.push_back(known);
+  EXPECT_EQ(speed_of(0)["speed_from"], "learned");
+  EXPECT_EQ(speed_of(0)["speed"], 41.2);
+  EXPECT_EQ(speed_of(0)["prompt_speed"], 512);
+  EXPECT_EQ(speed_of(1)["speed_from"], "estimate");
 }
 
 TEST(AdminJson, AWorkerAloneHasItsEngines) {

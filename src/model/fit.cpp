@@ -128,8 +128,10 @@ class Search {
     fit_.context = context;
     fit_.need = need;
     fit_.have = is_host() ? room_.host : all_devices();
-    fit_.speed = speed(made);
-    if (fit_.fits == Fits::part) fit_.speed_if_whole = speed(plan(context, all_));
+    fit_.estimate = estimate(made);
+    const bool part = fit_.fits == Fits::part;
+    if (const auto whole = part ? estimate(plan(context, all_)) : std::nullopt)
+      fit_.speed_if_whole = whole->speed;
     fit_.longest_context = longest_context(layers);
     return true;
   }
@@ -188,33 +190,28 @@ class Search {
     fit_.short_by = asked - std::min(asked, fit_.have);
   }
 
-  // Devices that share the layers work one after the other.
-  [[nodiscard]] std::optional<double> device_seconds(double bytes) const {
-    if (room_.device_bandwidth == 0) return std::nullopt;
-    const auto first = static_cast<double>(room_.device_bandwidth);
-    if (fit_.split.empty()) return bytes / first;
+  // Nothing where it is not known how fast one of them reads.
+  [[nodiscard]] std::optional<SpeedEstimate> estimate(const MemoryPlan& made) const {
+    const TokenNeeds needs = needs_of_token(header_, made);
+    std::vector<PlacedWork> parts;
+    if (needs.device.bytes > 0) add_device_parts(needs.device, parts);
+    if (needs.host.bytes > 0) parts.push_back({room_.host_power, needs.host});
+    if (parts.empty()) return std::nullopt;
+    if (!std::ranges::all_of(parts, [](const PlacedWork& part) { return part.device.bandwidth > 0; }))
+      return std::nullopt;
+    return estimate_speed(parts);
+  }
+  // Devices that share the layers have a part each.
+  void add_device_parts(const TokenWork& work, std::vector<PlacedWork>& parts) const {
+    if (fit_.split.empty()) return parts.push_back({room_.device_power, work});
     double all = 0;
     for (const std::uint32_t layers : fit_.split) all += layers;
-    double seconds = bytes * fit_.split.front() / all / first;
-    for (std::size_t i = 0; i < room_.others.size(); ++i) {
-      if (room_.others[i].bandwidth == 0) return std::nullopt;
-      seconds += bytes * fit_.split[i + 1] / all / static_cast<double>(room_.others[i].bandwidth);
+    for (std::size_t i = 0; i < fit_.split.size(); ++i) {
+      const double share = fit_.split[i] / all;
+      if (!(share > 0)) continue;
+      parts.push_back({i == 0 ? room_.device_power : room_.others[i - 1].power,
+                       {work.bytes * share, work.parameters * share, work.layers * share}});
     }
-    return seconds;
-  }
-  [[nodiscard]] std::optional<double> speed(const MemoryPlan& made) const {
-    const TokenReads reads = reads_of_token(header_, made);
-    double seconds = 0;
-    if (reads.device > 0) {
-      const std::optional<double> on_devices = device_seconds(static_cast<double>(reads.device));
-      if (!on_devices) return std::nullopt;
-      seconds += *on_devices;
-    }
-    if (reads.host > 0) {
-      if (room_.host_bandwidth == 0) return std::nullopt;
-      seconds += static_cast<double>(reads.host) / static_cast<double>(room_.host_bandwidth);
-    }
-    return seconds > 0 ? std::optional(1 / seconds) : std::nullopt;
   }
 
   const GgufHeader& header_;
@@ -244,7 +241,7 @@ Fit fit_model(const GgufHeader& header, const FitSettings& settings, const Room&
   return Search(header, settings, room).run();
 }
 
-TokenReads reads_of_token(const GgufHeader& header, const MemoryPlan& plan) {
+TokenNeeds needs_of_token(const GgufHeader& header, const MemoryPlan& plan) {
   const std::uint64_t experts = bounded_number(header, header.own("expert_count"));
   const std::uint64_t used = std::min(bounded_number(header, header.own("expert_used_count")), experts);
   const std::uint64_t loaded = layers_with_work(header);
@@ -253,16 +250,22 @@ TokenReads reads_of_token(const GgufHeader& header, const MemoryPlan& plan) {
       plan.backend == Backend::cpu ? 0 : std::min(plan.gpu_layers.value_or(all), all);
   const Tensor* output = header.find_tensor("output.weight");
   if (output == nullptr) output = header.find_tensor("token_embd.weight");
-  TokenReads reads;
-  if (output != nullptr && !is_encoder(header)) (on_device > 0 ? reads.device : reads.host) += output->bytes;
+  TokenNeeds needs;
+  const auto add = [](TokenWork& to, const Tensor& tensor, double share) {
+    to.bytes += share * static_cast<double>(tensor.bytes);
+    to.parameters += share * static_cast<double>(tensor.elements);
+  };
+  if (output != nullptr && !is_encoder(header)) add(on_device > 0 ? needs.device : needs.host, *output, 1);
   for (const Tensor& tensor : header.tensors) {
     const std::optional<LayerTensor> place = layer_tensor(tensor.name);
     if (!place || place->layer >= loaded) continue;
     const bool is_expert = place->kind.ends_with("_exps") && experts > 0;
-    const std::uint64_t bytes = is_expert ? tensor.bytes / experts * used : tensor.bytes;
-    (place->layer >= all - on_device ? reads.device : reads.host) += bytes;
+    const double share = is_expert ? static_cast<double>(used) / static_cast<double>(experts) : 1;
+    add(place->layer >= all - on_device ? needs.device : needs.host, tensor, share);
   }
-  return reads;
+  for (std::uint64_t layer = 0; layer < loaded; ++layer)
+    (layer >= all - on_device ? needs.device : needs.host).layers += 1;
+  return needs;
 }
 
 }  // namespace rbee::model

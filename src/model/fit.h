@@ -2,6 +2,7 @@
 // not, and how long a context may become. Pure.
 #pragma once
 
+#include "domain/speed_estimate.h"
 #include "model/memory.h"
 
 #include <cstdint>
@@ -47,12 +48,11 @@ struct Room {
   // Of further devices that share the layers, in their order.
   struct Device {
     std::uint64_t bytes = 0;
-    std::uint64_t bandwidth = 0;
+    DevicePower power = {};
   };
   std::vector<Device> others = {};
-  // What is read in a second; 0 where it is not known.
-  std::uint64_t device_bandwidth = 0;
-  std::uint64_t host_bandwidth = 0;
+  DevicePower device_power = {};
+  DevicePower host_power = {};
 };
 
 enum class Fits { whole, part, no };
@@ -69,21 +69,22 @@ struct Fit {
   // Of a split over several devices: how many of the layers each has, and what that takes of it.
   std::vector<std::uint32_t> split = {};
   std::vector<PoolNeed> split_needs = {};
-  std::uint64_t have = 0;            // of the pool that decides: the device's, or the host's
-  std::uint64_t short_by = 0;        // 0 where it fits
-  bool short_of_host = false;        // which pool lacks it
-  std::optional<double> speed = {};  // tokens a second at the beginning of a chat; from bandwidths alone
+  std::uint64_t have = 0;      // of the pool that decides: the device's, or the host's
+  std::uint64_t short_by = 0;  // 0 where it fits
+  bool short_of_host = false;  // which pool lacks it
+  // At the beginning of a chat; nothing where the bandwidth of a device that has layers is not known.
+  std::optional<SpeedEstimate> estimate = {};
   std::optional<double> speed_if_whole = {};  // of a part: what it would be if the device held all
 };
 [[nodiscard]] Fit fit_model(const GgufHeader& header, const FitSettings& settings, const Room& room);
 
 [[nodiscard]] std::uint32_t all_layers(const GgufHeader& header);
-// What one token reads of the weights that are on the device, or on the host: all of a layer, of experts
+// What one token needs of the weights that are on the device, or on the host: all of a layer, of experts
 // those in use.
-struct TokenReads {
-  std::uint64_t device = 0;
-  std::uint64_t host = 0;
+struct TokenNeeds {
+  TokenWork device = {};
+  TokenWork host = {};
 };
-[[nodiscard]] TokenReads reads_of_token(const GgufHeader& header, const MemoryPlan& plan);
+[[nodiscard]] TokenNeeds needs_of_token(const GgufHeader& header, const MemoryPlan& plan);
 
 }  // namespace rbee::model

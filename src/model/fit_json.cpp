@@ -28,10 +28,17 @@ Json to_json(const Fit& fit) {
             {"need", to_json(fit.need)},
             {"have", fit.have},
             {"short_by", fit.short_by},
-            {"speed", nullptr}};
+            {"speed", nullptr},
+            {"prompt_speed", nullptr},
+            {"speed_from", nullptr}};
   if (!fit.split.empty()) json["split"] = fit.split;
   if (fit.speed_if_whole) json["speed_if_whole"] = *fit.speed_if_whole;
-  if (fit.speed) json["speed"] = *fit.speed;
+  if (fit.estimate) {
+    json["speed"] = fit.estimate->speed;
+    json["prompt_speed"] = fit.estimate->prompt_speed;
+    json["speed_from"] = "estimate";
+    json["speed_source"] = fit.estimate->source;
+  }
   return json;
 }
 

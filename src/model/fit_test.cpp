@@ -94,17 +94,21 @@ TEST(Fit, MemoryThatDeviceAndHostShareIsCountedOnce) {
   EXPECT_EQ(fit_model(llama_70b(), {.context = 4096, .slots = 1}, small).fits, Fits::no);
 }
 
-TEST(Fit, SpeedIsBandwidthOverWhatATokenReads) {
+TEST(Fit, SpeedIsByWhatATokenReadsAndByLayers) {
   const GgufHeader header = llama_70b();
   Room room = card(80 * GB, 64 * GB);
-  EXPECT_EQ(fit_model(header, {.slots = 1}, room).speed, std::nullopt);
-  room.device_bandwidth = 1000 * GB;
+  EXPECT_FALSE(fit_model(header, {.slots = 1}, room).estimate);
+  room.device_power = {.backend = Backend::cuda, .bandwidth = 1e12};
   const Fit fit = fit_model(header, {.slots = 1}, room);
-  const TokenReads reads = reads_of_token(header, {.backend = Backend::cuda});
-  EXPECT_EQ(reads.host, 0u);
-  EXPECT_NEAR(static_cast<double>(reads.device), 39.2e9, 1e9);
-  ASSERT_TRUE(fit.speed);
-  EXPECT_NEAR(*fit.speed, 1e12 / static_cast<double>(reads.device), 0.01);
+  const TokenNeeds needs = needs_of_token(header, {.backend = Backend::cuda});
+  EXPECT_EQ(needs.host.bytes, 0);
+  EXPECT_NEAR(needs.device.bytes, 39.2e9, 1e9);
+  EXPECT_NEAR(needs.device.parameters, 70e9, 2e9);
+  EXPECT_EQ(needs.device.layers, 80);
+  ASSERT_TRUE(fit.estimate);
+  const double by_bytes = 1e12 / needs.device.bytes;
+  EXPECT_LT(fit.estimate->speed, by_bytes);
+  EXPECT_GT(fit.estimate->speed, 0.85 * by_bytes) << "layers cost little beside so many bytes";
 }
 
 TEST(Fit, OfExpertsThoseInUseAreRead) {
@@ -114,14 +118,15 @@ TEST(Fit, OfExpertsThoseInUseAreRead) {
   picture.tensor("blk.0.ffn_up_exps.weight", {64, 64, 8}, 1);
   const Result<GgufHeader> header = read_gguf(PictureSource(picture));
   ASSERT_TRUE(header);
-  EXPECT_EQ(reads_of_token(*header, {}).host, 64u * 64 * 2 * 2);
+  EXPECT_EQ(needs_of_token(*header, {}).host.bytes, 64 * 64 * 2 * 2);
+  EXPECT_EQ(needs_of_token(*header, {}).host.parameters, 64 * 64 * 2);
 }
 
 TEST(Fit, WhatOneCardCannotHoldIsSplitOverTwo) {
   const GgufHeader header = llama_70b();
   Room room = card(24 * GB, 64 * GB);
-  room.others = {{.bytes = 24 * GB, .bandwidth = 900 * GB}};
-  room.device_bandwidth = 450 * GB;
+  room.others = {{.bytes = 24 * GB, .power = {.backend = Backend::cuda, .bandwidth = 900e9}}};
+  room.device_power = {.backend = Backend::cuda, .bandwidth = 450e9};
   const Fit fit = fit_model(header, {.context = 4096, .slots = 1}, room);
   ASSERT_EQ(fit.fits, Fits::whole);
   ASSERT_EQ(fit.split.size(), 2u);
@@ -135,10 +140,12 @@ TEST(Fit, WhatOneCardCannotHoldIsSplitOverTwo) {
   EXPECT_EQ(weights, memory_need(header, {.context = 4096, .backend = Backend::cuda}).device.weights);
   EXPECT_EQ(fit.have, 48 * GB);
   // Half of it at the speed of either: 4/3 of the slower one's.
-  const Fit alone =
-      fit_model(header, {.context = 4096, .slots = 1},
-                {.backend = Backend::cuda, .device = 80 * GB, .host = 64 * GB, .device_bandwidth = 450 * GB});
-  EXPECT_NEAR(*fit.speed / *alone.speed, 4.0 / 3, 0.05);
+  const Fit alone = fit_model(header, {.context = 4096, .slots = 1},
+                              {.backend = Backend::cuda,
+                               .device = 80 * GB,
+                               .host = 64 * GB,
+                               .device_power = {.backend = Backend::cuda, .bandwidth = 450e9}});
+  EXPECT_NEAR(fit.estimate->speed / alone.estimate->speed, 4.0 / 3, 0.05);
 }
 
 TEST(Fit, WhereNotEvenTwoHoldItTheRestIsOnTheHost) {
@@ -148,7 +155,7 @@ TEST(Fit, WhereNotEvenTwoHoldItTheRestIsOnTheHost) {
   ASSERT_EQ(fit.fits, Fits::part);
   EXPECT_EQ(fit.split[0] + fit.split[1], fit.layers);
   EXPECT_GT(fit.layers, 25u);
-  EXPECT_FALSE(fit.speed) << "no bandwidth is known";
+  EXPECT_FALSE(fit.estimate) << "no bandwidth is known";
 }
 
 TEST(Fit, ALimitedDeviceThatSharesTheHostsMemoryHoldsAPart) {

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "domain/model_name.h"
+#include "model/fit.h"
 #include "model/model_parts.h"
 
 #include <nlohmann/json.hpp>
@@ -91,6 +92,7 @@ Result<ModelFile> ModelStore::put(std::string_view name, const std::filesystem::
   const Result<ModelParts> model = read_model(failure ? path : absolute);
   if (!model) return model.error();
   const Naming naming = name_of(name, model->header.quant);
+  const TokenNeeds needs = needs_of_token(model->header, {.backend = Backend::cpu});
   ModelFile file{.id = naming.id,
                  .name = naming.name,
                  .quant = model->header.quant,
@@ -99,7 +101,9 @@ Result<ModelFile> ModelStore::put(std::string_view name, const std::filesystem::
                  .params = model->header.params,
                  .architecture = model->header.architecture,
                  .context_train = model->header.context_train,
-                 .sha256 = sha256};
+                 .sha256 = sha256,
+                 .layers = static_cast<std::uint32_t>(needs.host.layers),
+                 .token_bytes = static_cast<std::uint64_t>(needs.host.bytes)};
   if (!projector.empty()) {
     const Result<std::uint64_t> bytes = projector_size(projector);
     if (!bytes) return bytes.error();

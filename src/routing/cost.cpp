@@ -1,5 +1,7 @@
 #include "routing/cost.h"
 
+#include "domain/speed_estimate.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -9,43 +11,18 @@ namespace {
 // Found in the simulator, over the shared fleets and many drawn ones: from 1.5 to 3 the means differ by a
 // percent or two.
 constexpr double most_congestion = 2;
-// Bytes a second that devices of a backend typically read, and how much faster they read a prompt than they
-// write an answer. Only until something was measured.
-struct Class {
-  double bandwidth;
-  double prompt_factor;
-  double slowdown;
-};
-Class class_of(Backend backend) {
-  switch (backend) {
-    case Backend::cuda: return {700e9, 45, 0.1};
-    case Backend::metal: return {300e9, 14, 0.3};
-    case Backend::rocm: return {600e9, 25, 0.12};
-    case Backend::vulkan: return {300e9, 15, 0.2};
-    case Backend::cpu: return {40e9, 6, 0.5};
-  }
-  return {40e9, 6, 0.5};
-}
-// The share of the bandwidth that decoding reaches.
-constexpr double bandwidth_share = 0.7;
-constexpr double least_bytes = 1e6;
-// Bandwidths beyond these are no memory's.
-constexpr double least_bandwidth = 1e9;
-constexpr double most_bandwidth = 100e12;
-// However small a model is: each token has a price of its own.
-constexpr double most_assumed_tokens_s = 1000;
-// Of the CPU's speed: llvmpipe was measured at an eightieth of it with the demo model, and at a fiftieth or
-// less with others.
-constexpr double software_share = 0.02;
 // What a hive expects may differ so much from what the model's size says: a mixture of experts reads a small
-// part of its bytes for each token.
+// part of its bytes for each token, and layers may be on the host.
 constexpr double most_by_expectation = 50;
+constexpr double least_bytes = 1e6;
+// Of a file in Q4, where it does not say.
+constexpr double usual_parameters_per_byte = 1.7;
 constexpr double disk_bytes_s = 1e9;
 constexpr double least_load_s = 1;
 constexpr std::uint64_t usual_cache_tokens = 32'768;
 // Beyond these a figure is nonsense and no measurement.
 constexpr double most_tokens_s = 1e8;
-constexpr double least_tokens_s = 1e-3;
+constexpr double least_tokens_s = 1e-5;
 
 // The straight line that is nearest, by the least squares of the time that a token takes.
 double slowdown_of(const std::vector<double>& in_company) {
@@ -58,25 +35,40 @@ double slowdown_of(const std::vector<double>& in_company) {
   return under > 0 ? std::clamp(over / under, 0.0, 99.0) : 0;
 }
 
+DevicePower power_of(const FleetWorker& worker) {
+  const bool software = worker.kind == DeviceKind::software;
+  const bool host = software || worker.report.backend == Backend::cpu;
+  return {.backend = worker.report.backend,
+          .software = software,
+          .bandwidth = host ? worker.host_bandwidth_bytes_s : worker.bandwidth_bytes_s,
+          .flops = host ? worker.host_flops : worker.flops};
+}
+
+// All of it on one device: what is left on the host is known of one that is loaded.
+TokenWork work_of(const ModelFile& file) {
+  const double bytes = std::max(static_cast<double>(file.bytes), least_bytes);
+  const double read = file.token_bytes > 0 ? static_cast<double>(file.token_bytes) : bytes;
+  const double parameters =
+      file.params > 0 ? static_cast<double>(file.params) : bytes * usual_parameters_per_byte;
+  return {.bytes = read,
+          .parameters = parameters * std::min(read / bytes, 1.0),
+          .layers = file.layers > 0 ? file.layers : usual_layers(parameters)};
+}
+
 bool is_speed(double value) { return value >= least_tokens_s && value <= most_tokens_s; }
 
 }  // namespace
 
 ModelSpeed assumed_speed(const FleetWorker& worker, const ModelFile& file) {
-  const bool software = worker.kind == DeviceKind::software;
-  Class of = class_of(software ? Backend::cpu : worker.report.backend);
-  const double known = software || worker.report.backend == Backend::cpu ? worker.host_bandwidth_bytes_s
-                                                                         : worker.bandwidth_bytes_s;
-  if (known >= least_bandwidth && known <= most_bandwidth) of.bandwidth = known;
-  const double bytes = std::max(static_cast<double>(file.bytes), least_bytes);
+  const DevicePower device = power_of(worker);
+  const PlacedWork work{device, work_of(file)};
+  const SpeedEstimate made = estimate_speed({&work, 1});
   ModelSpeed speed;
-  speed.speed = std::clamp(of.bandwidth * bandwidth_share / bytes, least_tokens_s / software_share,
-                           most_assumed_tokens_s);
-  if (software) speed.speed *= software_share;
-  speed.prompt_speed = speed.speed * of.prompt_factor;
-  speed.batch_slowdown = of.slowdown;
+  speed.speed = std::clamp(made.speed, least_tokens_s, most_tokens_s);
+  speed.prompt_speed = std::clamp(made.prompt_speed, least_tokens_s, most_tokens_s);
+  speed.batch_slowdown = usual_slowdown(device);
   speed.cache_tokens = usual_cache_tokens;
-  speed.load_seconds = least_load_s + bytes / disk_bytes_s;
+  speed.load_seconds = least_load_s + std::max(static_cast<double>(file.bytes), least_bytes) / disk_bytes_s;
   speed.need_bytes = file.bytes;
   return speed;
 }
@@ -99,16 +91,19 @@ ModelSpeed complete_speed(ModelSpeed known, const FleetWorker& worker, const Mod
   return known;
 }
 
-EngineSpeed engine_speed(const ModelSpeed& speed, double expected, const FleetWorker& worker) {
+EngineSpeed engine_speed(const ModelSpeed& speed, Expected expected, const FleetWorker& worker) {
   const double slowdown = speed.batch_slowdown.value_or(0);
   if (!speed.in_company.empty()) return {speed.prompt_speed, speed.in_company, slowdown};
-  double factor = 1;
-  // The bandwidth of a software device is nobody's.
-  if (is_speed(expected) && worker.kind != DeviceKind::software) {
-    factor = std::clamp(expected * bandwidth_share / speed.speed, 1 / most_by_expectation,
-                        std::min(most_by_expectation, most_assumed_tokens_s / speed.speed));
-  }
-  return {speed.prompt_speed * factor, speed.speed * factor, slowdown};
+  // Hives of other versions may take the bandwidth of a software device for one.
+  if (!is_speed(expected.speed) || worker.kind == DeviceKind::software)
+    return {speed.prompt_speed, speed.speed, slowdown};
+  const double factor =
+      std::clamp(expected.speed / speed.speed, 1 / most_by_expectation, most_by_expectation);
+  const double prompt = is_speed(expected.prompt_speed)
+                            ? std::clamp(expected.prompt_speed, speed.prompt_speed / most_by_expectation,
+                                         speed.prompt_speed * most_by_expectation)
+                            : speed.prompt_speed * std::min(factor, 1.0);
+  return {prompt, speed.speed * factor, slowdown};
 }
 
 Estimate cost_now(const EngineLoad& load, Size size) {

@@ -15,16 +15,18 @@
 
 namespace rbee::routing {
 
-// What is believed of an engine whose speeds nobody has measured: from the model's size and the memory
-// bandwidth of its device, or of such devices where its own is not known. Wrong by a factor of two, and right
-// after a few answers. A device that is only software computes on the CPU by a detour, and is believed to be
-// far slower than the CPU itself.
+// What is believed of an engine whose speeds nobody has measured: estimate_speed() of the model's size and of
+// what is known of its device. Wrong by a factor of two or three, and right after a few answers.
 [[nodiscard]] ModelSpeed assumed_speed(const FleetWorker& worker, const ModelFile& file);
 // `known` with assumptions where it has nothing, or nonsense.
 [[nodiscard]] ModelSpeed complete_speed(ModelSpeed known, const FleetWorker& worker, const ModelFile& file);
-// Of one that is loaded. `expected`: tokens/s by the bandwidths of where its layers are, by its hive, which
-// counts for more than the model's size; 0: not known, or measured.
-[[nodiscard]] EngineSpeed engine_speed(const ModelSpeed& speed, double expected, const FleetWorker& worker);
+// Of one that is loaded. `expected`: the same estimate by its hive, which knows where its layers are and
+// counts for more; 0: not known, or measured.
+struct Expected {
+  double speed = 0;
+  double prompt_speed = 0;
+};
+[[nodiscard]] EngineSpeed engine_speed(const ModelSpeed& speed, Expected expected, const FleetWorker& worker);
 
 struct Estimate {
   double wait = 0;      // until it has a slot

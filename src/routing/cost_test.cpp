@@ -102,7 +102,7 @@ TEST(Cost, ASoftwareDeviceIsNeverAssumedAsFastAsItsCpu) {
       EXPECT_LT(of_pipe.speed, of_cpu.speed / 20) << host << " " << bytes;
       EXPECT_LT(of_pipe.prompt_speed, of_cpu.prompt_speed / 20) << host << " " << bytes;
       // Nor by what its hive expects of bandwidths.
-      EXPECT_LT(engine_speed(of_pipe, 500, pipe).alone(), of_cpu.speed / 20) << host << " " << bytes;
+      EXPECT_LT(engine_speed(of_pipe, {500}, pipe).alone(), of_cpu.speed / 20) << host << " " << bytes;
     }
   }
 }
@@ -111,8 +111,8 @@ TEST(Cost, ADevicesOwnBandwidthCountsMoreThanThatOfItsKind) {
   const auto speed = [](const FleetWorker& worker) {
     return assumed_speed(worker, of_size(5'000'000'000)).speed;
   };
-  EXPECT_NEAR(speed(device(Backend::cuda, DeviceKind::discrete, 1008e9)), 0.7 * 1008 / 5, 1);
-  EXPECT_NEAR(speed(device(Backend::cpu, DeviceKind::cpu, 0, 80e9)), 0.7 * 80 / 5, 0.1);
+  EXPECT_NEAR(speed(device(Backend::cuda, DeviceKind::discrete, 1008e9)) / (1008 / 5.0), 0.8, 0.1);
+  EXPECT_NEAR(speed(device(Backend::cpu, DeviceKind::cpu, 0, 80e9)) / (80 / 5.0), 0.95, 0.05);
   // What is no bandwidth is not believed.
   const double usual = speed(device(Backend::cuda, DeviceKind::discrete, 0));
   for (const double nonsense : {-1.0, 1.0, 1e18, inf, std::nan("")})
@@ -122,12 +122,14 @@ TEST(Cost, ADevicesOwnBandwidthCountsMoreThanThatOfItsKind) {
 TEST(Cost, AModelWithLayersOnTheHostIsBelievedAsSlowAsItsHiveExpects) {
   const FleetWorker card = device(Backend::cuda, DeviceKind::discrete, 1000e9);
   const ModelSpeed whole = assumed_speed(card, of_size(40'000'000'000));
-  const EngineSpeed part = engine_speed(whole, 2.0, card);
-  EXPECT_NEAR(part.alone(), 1.4, 0.01);
-  EXPECT_LT(part.prompt, whole.prompt_speed / 5);
-  EXPECT_EQ(engine_speed(whole, 0, card).alone(), whole.speed);
-  EXPECT_EQ(engine_speed(whole, inf, card).alone(), whole.speed);
-  EXPECT_EQ(engine_speed(whole, std::nan(""), card).alone(), whole.speed);
+  const EngineSpeed part = engine_speed(whole, {2.0, 40}, card);
+  EXPECT_NEAR(part.alone(), 2, 0.01);
+  EXPECT_NEAR(part.prompt, 40, 0.1);
+  EXPECT_LT(engine_speed(whole, {2.0}, card).prompt, whole.prompt_speed / 5) << "an older hive";
+  for (const double bad : {0.0, inf, std::nan("")}) {
+    EXPECT_EQ(engine_speed(whole, {bad, bad}, card).alone(), whole.speed);
+    EXPECT_EQ(engine_speed(whole, {bad, bad}, card).prompt, whole.prompt_speed);
+  }
 }
 
 TEST(Cost, SpeedsOfZeroMissingOrInfiniteAreAssumptions) {

@@ -29,6 +29,11 @@ Json to_json(const Explanation& explanation) {
                                  {"total", worker.total()}};
       one["weight"] = worker.weight;
       one["model_file"] = worker.model_file;
+      if (worker.speed > 0) {
+        one["prompt_speed"] = worker.prompt_speed;
+        one["speed"] = worker.speed;
+        one["speed_from"] = speed_from_name(worker.speed_from);
+      }
     }
     workers.push_back(std::move(one));
   }
@@ -70,6 +75,7 @@ std::string in_words(const Explanation& explanation) {
       part("others lose", worker.cost.others);
       part("later ones lose", worker.cost.later);
       text += cat(", times ", fixed(worker.weight, 1), " = ", fixed(worker.total(), 2));
+      if (worker.speed > 0) text += cat("; ", speed_text(worker.speed, worker.speed_from));
     }
     text += "\n";
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "routing/believed_speed.h"
 #include "routing/cost.h"
 
 #include <string>
@@ -18,6 +19,10 @@ struct Explanation {
     Estimate cost = {};
     double weight = 0;
     std::string model_file = {};
+    // Of an engine, what is believed of it, tokens/s; 0: not told.
+    double prompt_speed = 0;
+    double speed = 0;
+    SpeedFrom speed_from = SpeedFrom::estimate;
     [[nodiscard]] double total() const { return weight * cost.total(); }
   };
   std::string model;

@@ -48,16 +48,25 @@ OccupancyPlace place_of_occupancy(int n) {
   return {lower, static_cast<double>(n - occupancies[lower]) / width};
 }
 
-void LearnedSpeed::measured(double prompt_speed, double speed) {
-  if (prompt_speed == measured_prompt_ && speed == measured_speed_) return;
-  *this = {};
-  measured_prompt_ = prompt_speed;
-  measured_speed_ = speed;
+LearnedSpeed LearnedSpeed::recalled(const EngineSpeed& believed, const Counts& counts,
+                                    const EngineSpeed& first) {
+  const auto is_count = [](double value) { return value >= 0 && std::isfinite(value); };
+  LearnedSpeed learned;
+  if (!is_amount(believed.prompt) || !is_count(believed.start_s)) return {};
+  if (!std::ranges::all_of(believed.steps_s, is_amount)) return {};
+  if (!is_count(counts.prompt) || !is_count(counts.start) || !is_count(counts.common)) return {};
+  if (!std::ranges::all_of(counts.own, is_count)) return {};
+  move(learned.prompt_, std::log(believed.prompt / first.prompt));
+  learned.start_s_ = std::min(believed.start_s, longest_start_s) - first.start_s;
+  for (std::size_t k = 0; k < occupancies.size(); ++k)
+    move(learned.own_[k], std::log(first.step_s(occupancies[k]) / believed.step_s(occupancies[k])));
+  learned.counts_ = counts;
+  return learned;
 }
 
 EngineSpeed LearnedSpeed::applied(EngineSpeed first) const {
   first.prompt *= std::exp(prompt_);
-  first.start_s += start_s_;
+  first.start_s = std::max(first.start_s + start_s_, 0.0);
   double fastest = 0;
   for (std::size_t i = 0; i < first.steps_s.size(); ++i) {
     const auto [lower, upper_share] = place_of_occupancy(static_cast<int>(i) + 1);
@@ -74,17 +83,18 @@ EngineSpeed LearnedSpeed::applied(EngineSpeed first) const {
 void LearnedSpeed::take_prompt(double tokens, double seconds, const EngineSpeed& believed) {
   if (tokens < enough_prompt_tokens) {
     const double rest = seconds - tokens / believed.prompt;
-    const double most = most_at_once * (start_s_ + tokens / believed.prompt) + start_step_s;
-    start_s_ += pace(start_count_) * (std::clamp(rest, 0.0, std::min(most, longest_start_s)) - start_s_);
-    ++start_count_;
+    const double most = most_at_once * (believed.start_s + tokens / believed.prompt) + start_step_s;
+    const double said = std::clamp(rest, 0.0, std::min(most, longest_start_s));
+    start_s_ += pace(counts_.start) * (said - believed.start_s);
+    ++counts_.start;
     return;
   }
-  const double reading_s = std::max(seconds - start_s_, seconds / most_at_once);
-  move(prompt_, pace(prompt_count_) * news(tokens / reading_s / believed.prompt));
-  ++prompt_count_;
+  const double reading_s = std::max(seconds - believed.start_s, seconds / most_at_once);
+  move(prompt_, pace(counts_.prompt) * news(tokens / reading_s / believed.prompt));
+  ++counts_.prompt;
 }
 
-void LearnedSpeed::take_answer(double tokens, double seconds, const Company& company,
+bool LearnedSpeed::take_answer(double tokens, double seconds, const Company& company,
                                const EngineSpeed& believed) {
   ByOccupancy shares = {};  // of its tokens
   double ratio = 0;
@@ -98,30 +108,34 @@ void LearnedSpeed::take_answer(double tokens, double seconds, const Company& com
     for (double& share : shares) share /= made;
   } else {
     // Its prompt was believed to be still unread: all that is known is who was there at the end.
-    if (!(seconds > 0)) return;
+    if (!(seconds > 0)) return false;
     ratio = tokens * believed.step_s(company.at_end) / seconds;
     const auto [lower, upper_share] = place_of_occupancy(company.at_end);
     shares[lower] = 1 - upper_share;
     if (upper_share > 0) shares[lower + 1] = upper_share;
   }
-  if (!is_amount(ratio)) return;
+  if (!is_amount(ratio)) return false;
   const double said = news(ratio);
-  move(common_, common_share * pace(common_count_) * said);
-  ++common_count_;
+  move(common_, common_share * pace(counts_.common) * said);
+  ++counts_.common;
   for (std::size_t k = 0; k < shares.size(); ++k) {
-    move(own_[k], own_share * shares[k] * pace(own_count_[k]) * said);
-    own_count_[k] += shares[k];
+    move(own_[k], own_share * shares[k] * pace(counts_.own[k]) * said);
+    counts_.own[k] += shares[k];
   }
+  return true;
 }
 
-void LearnedSpeed::take(const Spent& spent, const Company& company, const EngineSpeed& believed) {
+bool LearnedSpeed::take(const Spent& spent, const Company& company, const EngineSpeed& believed) {
+  bool taken = false;
   if (is_amount(spent.prompt_tokens) && is_amount(spent.prompt_seconds)) {
     take_prompt(spent.prompt_tokens, spent.prompt_seconds, believed);
+    taken = true;
   }
   if (spent.output_tokens >= enough_output_tokens && std::isfinite(spent.output_tokens)) {
     const double seconds = is_amount(spent.output_seconds) ? spent.output_seconds : 0;
-    take_answer(spent.output_tokens, seconds, company, believed);
+    taken = take_answer(spent.output_tokens, seconds, company, believed) || taken;
   }
+  return taken;
 }
 
 }  // namespace rbee::routing

@@ -46,23 +46,33 @@ struct Company {
 
 class LearnedSpeed {
  public:
-  // `believed` is what applied() gives now.
-  void take(const Spent& spent, const Company& company, const EngineSpeed& believed);
+  // The answers that each figure is made of.
+  struct Counts {
+    double prompt = 0;
+    double start = 0;
+    double common = 0;
+    ByOccupancy own = {};
+  };
+
+  // `believed` is what applied() gives now. False: it said nothing.
+  bool take(const Spent& spent, const Company& company, const EngineSpeed& believed);
   // What is believed now, where without any answer it would be `first`.
   [[nodiscard]] EngineSpeed applied(EngineSpeed first) const;
-  // Somebody measured it anew: answers before that count no more. 0: nobody has.
-  void measured(double prompt_speed, double speed);
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+  // What gives `believed` again of `first`; nothing learned, where `believed` is of no engine.
+  [[nodiscard]] static LearnedSpeed recalled(const EngineSpeed& believed, const Counts& counts,
+                                             const EngineSpeed& first);
 
  private:
   void take_prompt(double tokens, double seconds, const EngineSpeed& believed);
-  void take_answer(double tokens, double seconds, const Company& company, const EngineSpeed& believed);
+  bool take_answer(double tokens, double seconds, const Company& company, const EngineSpeed& believed);
 
-  // Logarithms of true speed by first belief, with the answers that each is made of.
-  double prompt_ = 0, prompt_count_ = 0;
-  double common_ = 0, common_count_ = 0;
-  ByOccupancy own_ = {}, own_count_ = {};
-  double start_s_ = 0, start_count_ = 0;
-  double measured_prompt_ = 0, measured_speed_ = 0;
+  // Logarithms of true speed by first belief.
+  double prompt_ = 0;
+  double common_ = 0;
+  ByOccupancy own_ = {};
+  double start_s_ = 0;  // beyond the first belief's
+  Counts counts_;
 };
 
 }  // namespace rbee::routing

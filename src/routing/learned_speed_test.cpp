@@ -112,14 +112,30 @@ TEST(LearnedSpeed, CompanyIsNeverBelievedToMakeATokenComeSooner) {
   for (int n = 1; n < 16; ++n) EXPECT_LE(lesson.believed().step_s(n), lesson.believed().step_s(n + 1)) << n;
 }
 
-TEST(LearnedSpeed, ANewMeasurementBeginsAnew) {
+TEST(LearnedSpeed, WhatWasBelievedIsBelievedAgainAlsoOfAnotherFirstBelief) {
   Lesson lesson = wrong_by(3);
-  lesson.learned.measured(0, 0);
-  for (int i = 0; i < 20; ++i) lesson.answers(1);
-  lesson.learned.measured(0, 0);
-  EXPECT_LT(lesson.believed().alone(), 600) << "the same measurement takes nothing away";
-  lesson.learned.measured(700, 500);
-  EXPECT_EQ(lesson.believed().alone(), lesson.first.alone());
+  for (int round = 0; round < 5; ++round) {
+    for (const int together : {1, 2, 4}) lesson.answers(together, together == 2 ? 40 : 1000);
+  }
+  const EngineSpeed before = lesson.believed();
+  for (const EngineSpeed& first : {lesson.first, EngineSpeed{50, 7, 0.1}}) {
+    const LearnedSpeed again = LearnedSpeed::recalled(before, lesson.learned.counts(), first);
+    const EngineSpeed now = again.applied(first);
+    EXPECT_NEAR(now.prompt / before.prompt, 1, 1e-9);
+    EXPECT_NEAR(now.start_s, before.start_s, 1e-9);
+    for (const int n : {1, 2, 3, 4}) EXPECT_NEAR(now.step_s(n) / before.step_s(n), 1, 1e-9) << n;
+    for (const int n : {6, 8, 16})
+      EXPECT_NEAR(now.step_s(n) / before.step_s(n), 1, 0.03) << n << ": not seen";
+    EXPECT_EQ(again.counts().own, lesson.learned.counts().own) << "it goes on at the same pace";
+  }
+}
+
+TEST(LearnedSpeed, OfNoEngineNothingIsRecalled) {
+  EngineSpeed broken{600, 50, 0.5};
+  broken.steps_s[3] = -1;
+  const EngineSpeed first{300, 25, 0.5};
+  EXPECT_EQ(LearnedSpeed::recalled(broken, {}, first).applied(first).steps_s, first.steps_s);
+  EXPECT_EQ(LearnedSpeed::recalled({600, 50, 0.5}, {.prompt = -1}, first).applied(first).prompt, 300);
 }
 
 TEST(LearnedSpeed, NonsenseSaysNothing) {

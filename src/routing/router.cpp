@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 namespace rbee::routing {
 namespace {
@@ -102,14 +103,8 @@ void Router::learn(Engine& engine, const Entry& entry, const Spent& spent, const
     const double ratio = std::clamp(entry.request.prompt_bytes / read, 1.0, 16.0);
     entry.line->bytes_per_token += learning * (ratio - entry.line->bytes_per_token);
   }
-  if (engine.learned == nullptr) {
-    const FleetWorker& on = fleet_.workers[engine.worker];
-    engine.learned = &learned_[{on.report.name, fleet_.engines[engine.fleet].model_id}];
-    if (engine.file < on.speeds.size())
-      engine.learned->measured(on.speeds[engine.file].prompt_speed, on.speeds[engine.file].speed);
-  }
-  engine.learned->take(spent, company, engine.load.speed());
-  engine.load.set_speed(engine.learned->applied(engine.first));
+  engine.believed->take(spent, company);
+  engine.load.set_speed(engine.believed->now());
 }
 
 Actions Router::on_done(Instant now, std::uint64_t request, const Spent& spent) {
@@ -118,6 +113,14 @@ Actions Router::on_done(Instant now, std::uint64_t request, const Spent& spent) 
   const auto at = entries_.find(request);
   if (at == entries_.end() || !at->second.running) return actions;
   const Index index = at->second.engine;
+  if (Seen* seen = seen_.at(at->second.seen_at, request); seen != nullptr) {
+    Seen::Course& course = seen->course;
+    course.done = is_amount(spent.output_tokens);
+    course.made = spent.output_tokens;
+    course.ended_s = seconds(now) - course.arrived_s;
+    if (const double read = spent.prompt_tokens + spent.cached_tokens; is_amount(read))
+      course.prompt_tokens = read;
+  }
   release(now, at->second, spent);
   entries_.erase(at);
   if (index != nowhere) serve_freed(now, index, actions);
@@ -130,6 +133,9 @@ void Router::on_first_token(Instant now, std::uint64_t request) {
   const auto at = entries_.find(request);
   if (at == entries_.end() || !at->second.running || at->second.engine == nowhere) return;
   engines_[at->second.engine].load.first_token(seconds(now), request);
+  Seen* seen = seen_.at(at->second.seen_at, request);
+  if (seen != nullptr && seen->course.first_token_s == 0)
+    seen->course.first_token_s = seconds(now) - seen->course.arrived_s;
 }
 
 Actions Router::on_returned(Instant now, std::uint64_t request, Returned why) {
@@ -242,6 +248,43 @@ Actions Router::on_settings(Instant now, RouterSettings settings) {
     entry.rule = matching_rule(settings_.policy, entry.request.model, parameters, entry.request.user);
   }
   return on_fleet(now, Fleet(fleet_));
+}
+
+Actions Router::on_measured(Instant now, const std::string& worker, const std::string& model_id,
+                            const MeasuredSpeed& measured) {
+  EngineSpeed otherwise{1, 1, 0};
+  if (const auto on = workers_.find(worker); on != workers_.end()) {
+    const std::vector<ModelFile>& files = fleet_.workers[on->second].models;
+    const auto file = std::ranges::find(files, model_id, &ModelFile::id);
+    const auto at = static_cast<std::size_t>(file - files.begin());
+    otherwise = engine_speed(first_belief(on->second, at), {}, fleet_.workers[on->second]);
+  }
+  believed_[{worker, model_id}].measured(measured, otherwise);
+  return on_fleet(now, Fleet(fleet_));
+}
+
+void Router::recall(const std::vector<KnownSpeed>& speeds) {
+  for (const KnownSpeed& known : speeds) believed_[{known.worker, known.model_id}].recall(known);
+}
+
+std::vector<KnownSpeed> Router::take_speed_news() {
+  std::vector<KnownSpeed> news;
+  for (auto& [names, believed] : believed_) {
+    if (!believed.take_news()) continue;
+    news.push_back(believed.known());
+    std::tie(news.back().worker, news.back().model_id) = names;
+  }
+  return news;
+}
+
+std::vector<KnownSpeed> Router::known_speeds() const {
+  std::vector<KnownSpeed> all;
+  for (const auto& [names, believed] : believed_) {
+    if (!believed.is_known()) continue;
+    all.push_back(believed.known());
+    std::tie(all.back().worker, all.back().model_id) = names;
+  }
+  return all;
 }
 
 void Router::forget(Entry& entry) {

@@ -9,6 +9,7 @@
 // The same events with the same times give the same actions. One thread at a time.
 #pragma once
 
+#include "routing/believed_speed.h"
 #include "routing/block_cache.h"
 #include "routing/cost.h"
 #include "routing/explanation.h"
@@ -40,6 +41,11 @@ class Router final : public Scheduler {
                           Error error) override;
   Actions on_timer(Instant now) override;
   Actions on_settings(Instant now, RouterSettings settings) override;
+  Actions on_measured(Instant now, const std::string& worker, const std::string& model_id,
+                      const MeasuredSpeed& measured) override;
+  void recall(const std::vector<KnownSpeed>& speeds) override;
+  std::vector<KnownSpeed> take_speed_news() override;
+  std::vector<KnownSpeed> known_speeds() const override;
 
   const Fleet& fleet() const override { return fleet_; }
   std::vector<EngineNow> engines_now() const override;
@@ -49,6 +55,7 @@ class Router final : public Scheduler {
   Explanation explain(Instant now, const Request& request) override;
   // Of the last 1,000.
   std::optional<Seen> seen(std::uint64_t request) const override;
+  std::vector<RecentRequest> recent() const override { return seen_.recent(); }
 
  private:
   using Index = std::uint32_t;
@@ -182,7 +189,7 @@ class Router final : public Scheduler {
   std::pmr::set<std::uint64_t> unbound_;  // who waits for no engine in particular
   std::pmr::set<std::pair<Instant, std::uint64_t>> deadlines_;
   std::size_t waiting_ = 0;
-  std::map<WorkerModel, LearnedSpeed, ByNames> learned_;
+  std::map<WorkerModel, BelievedSpeed, ByNames> believed_;
   std::map<WorkerModel, Instant> asked_;  // loads that no report shows yet: until when
   std::map<WorkerModel, Refusal> refusals_;
   std::map<std::string, double> fair_;  // by API key: when its last request would be served

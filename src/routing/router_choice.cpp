@@ -219,6 +219,9 @@ Seen& Router::record(Entry& entry, bool fallback) {
   seen.fallback = fallback;
   seen.parameters = entry.line == nullptr ? 0 : entry.line->parameters;
   seen.fleet = seen_fleet_;
+  seen.course.arrived_s = entry.arrived_s;
+  seen.course.prompt_tokens = request.prompt_tokens;
+  seen.course.output = entry.output;
   seen.script = request.script.says;
   if (seen.script != ScriptWord::Says::these) return seen;
   seen.named.assign(fleet_.workers.size() / 64 + 1, 0);
@@ -326,6 +329,10 @@ void Router::send(Instant now, Entry& entry, Index index, Actions& actions) {
   fleet_.engines[engine.fleet].busy = engine.load.busy();
   mark_free(index);
   predicted.wait = entry.expected_wait;
+  if (Seen* seen = seen_.at(entry.seen_at, request.id); seen != nullptr) {
+    seen->course.predicted = predicted;
+    seen->course.sent = true;
+  }
   actions.emplace_back(Send{request.id, engine.shown, predicted, seconds(now) - entry.arrived_s});
 }
 

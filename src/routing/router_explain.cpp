@@ -89,6 +89,9 @@ Explanation::Worker Router::explain_worker(Instant now, Entry& entry, std::size_
     row.kept = true;
     row.weight = weight;
     row.cost = rate(entry, index, seconds(now), pressure(line)).cost;
+    row.prompt_speed = engine.load.speed().prompt;
+    row.speed = engine.load.speed().alone();
+    row.speed_from = engine.believed->known().from;
     return row;
   }
   std::optional<std::size_t> best;
@@ -108,7 +111,14 @@ Explanation::Worker Router::explain_worker(Instant now, Entry& entry, std::size_
   row.weight = allowed(line, entry.request, entry.rule, w, *best, fallback, &row.why);
   row.kept = row.weight > 0;
   if (row.kept) {
-    row.cost = cost_cold(speed_of(w, *best), {entry.request.prompt_tokens, entry.output});
+    const ModelSpeed speed = speed_of(w, *best);
+    row.cost = cost_cold(speed, {entry.request.prompt_tokens, entry.output});
+    row.prompt_speed = speed.prompt_speed;
+    row.speed = speed.speed;
+    const auto believed =
+        believed_.find(std::pair<std::string_view, std::string_view>(row.name, row.model_file));
+    if (believed != believed_.end() && believed->second.is_known())
+      row.speed_from = believed->second.known().from;
     row.why += ", its model is to be loaded";
   }
   return row;

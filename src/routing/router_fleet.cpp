@@ -45,35 +45,37 @@ EngineSpeed Router::first_belief(const Engine& engine) const {
   const std::size_t file = engine.has_file ? engine.file : SIZE_MAX;
   const ModelSpeed speed = first_belief(engine.worker, file);
   const bool measured = file < on.speeds.size() && on.speeds[file].speed > 0;
-  return engine_speed(speed, measured ? 0 : fleet_.engines[engine.fleet].expected_speed, on);
+  const FleetEngine& shown = fleet_.engines[engine.fleet];
+  return engine_speed(
+      speed, measured ? Expected{} : Expected{shown.expected_speed, shown.expected_prompt_speed}, on);
 }
 
 ModelSpeed Router::speed_of(std::size_t worker_index, std::size_t file) const {
   const FleetWorker& on = fleet_.workers[worker_index];
   ModelSpeed speed = first_belief(worker_index, file);
   if (file >= on.models.size()) return speed;
-  if (const auto at =
-          learned_.find(std::pair<std::string_view, std::string_view>(on.report.name, on.models[file].id));
-      at != learned_.end()) {
-    const EngineSpeed now = at->second.applied(engine_speed(speed, 0, on));
-    speed.prompt_speed = now.prompt;
-    speed.speed = now.alone();
+  const auto at =
+      believed_.find(std::pair<std::string_view, std::string_view>(on.report.name, on.models[file].id));
+  if (at != believed_.end() && at->second.is_known()) {
+    speed.prompt_speed = at->second.now().prompt;
+    speed.speed = at->second.now().alone();
   }
   return speed;
 }
 
-// What is believed of it now: at first, and after the answers that its worker gave with its model.
+// What is believed of it now. A measurement that came with the fleet is a part of what learning is based on.
 EngineSpeed Router::believe(Engine& engine) {
-  engine.first = first_belief(engine);
-  if (!engine.has_file) return engine.first;
   const FleetWorker& on = fleet_.workers[engine.worker];
-  const auto at =
-      learned_.find(std::pair<std::string_view, std::string_view>(on.report.name, on.models[engine.file].id));
-  if (at == learned_.end()) return engine.first;
-  engine.learned = &at->second;
-  if (engine.file < on.speeds.size())
-    engine.learned->measured(on.speeds[engine.file].prompt_speed, on.speeds[engine.file].speed);
-  return engine.learned->applied(engine.first);
+  const FleetEngine& shown = fleet_.engines[engine.fleet];
+  engine.believed = &believed_[{on.report.name, shown.model_id}];
+  // One that only begins does not know yet what it will rest on.
+  if (shown.state != EngineState::ready)
+    return engine.believed->is_known() ? engine.believed->now() : first_belief(engine);
+  const ModelSpeed told = engine.file < on.speeds.size() ? on.speeds[engine.file] : ModelSpeed{};
+  if (told.prompt_speed <= 0 && told.speed <= 0)
+    return engine.believed->meet(first_belief(engine), shown.basis);
+  return engine.believed->meet(first_belief(engine),
+                               cat(shown.basis, '/', fixed(told.prompt_speed, 3), '/', fixed(told.speed, 3)));
 }
 
 void Router::index_fleet(Instant now, std::vector<Engine> before) {

@@ -26,11 +26,10 @@ struct Router::Engine {
   bool in_service = false;
   std::string key;
   std::shared_ptr<const FleetEngine> shown;
-  EngineSpeed first;  // what is believed before any answer
   double rank_s = 0;  // of a usual request by itself
   double cache_tokens = 0;
-  double cache_block = 0;           // tokens; 0: nothing was put in yet
-  LearnedSpeed* learned = nullptr;  // in learned_, which forgets nothing
+  double cache_block = 0;             // tokens; 0: nothing was put in yet
+  BelievedSpeed* believed = nullptr;  // in believed_, which forgets nothing
   EngineLoad load;
   BlockCache cache{0};
   std::vector<Entry*> queue = {};  // who waits for it, the first to go first

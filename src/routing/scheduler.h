@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "domain/fleet.h"
+#include "routing/believed_speed.h"
 #include "routing/cost.h"
 #include "routing/explanation.h"
 #include "routing/learned_speed.h"
@@ -111,14 +112,27 @@ class Scheduler {
   [[nodiscard]] virtual Actions on_load_refused(Instant now, const std::string& worker,
                                                 const std::string& model_id, Error error) = 0;
   [[nodiscard]] virtual Actions on_timer(Instant now) = 0;
+  // A benchmark of a model on a worker has ended: its figures take the place of all that was believed, and
+  // answers refine them anew. Of a worker or model that is not known it is kept until they are.
+  [[nodiscard]] virtual Actions on_measured(Instant now, const std::string& worker,
+                                            const std::string& model_id, const MeasuredSpeed& measured) = 0;
 
   // Those who wait are judged anew.
   [[nodiscard]] virtual Actions on_settings(Instant now, RouterSettings settings) = 0;
+  // Of an earlier life, before the first fleet. Holds where a worker is what it was.
+  virtual void recall(const std::vector<KnownSpeed>& speeds) = 0;
+  // What is to be kept for another life, of all that changed since the last call.
+  [[nodiscard]] virtual std::vector<KnownSpeed> take_speed_news() = 0;
+  // Of all that anything is known of, in the order of names.
+  [[nodiscard]] virtual std::vector<KnownSpeed> known_speeds() const = 0;
   // Where it would go now, with every worker's numbers. Nothing is sent.
   [[nodiscard]] virtual Explanation explain(Instant now, const Request& request) = 0;
   // What the latest decision on that request saw; only the last ones are known. Words are made of it by
   // explain_past(), which needs no scheduler.
   [[nodiscard]] virtual std::optional<Seen> seen(std::uint64_t request) const = 0;
+
+  // Of the last requests, the oldest first.
+  [[nodiscard]] virtual std::vector<RecentRequest> recent() const = 0;
 
   // The fleet as it was last told, with the scheduler's own `busy`.
   [[nodiscard]] virtual const Fleet& fleet() const = 0;

@@ -1,5 +1,8 @@
 #include "routing/seen.h"
 
+#include <algorithm>
+#include <set>
+
 namespace rbee::routing {
 
 Seen& SeenRing::next() {
@@ -18,7 +21,22 @@ Seen& SeenRing::next() {
   place.waited_s = 0;
   place.sent_to.reset();
   place.refusal.clear();
+  place.course = {};
   return place;
+}
+
+std::vector<RecentRequest> SeenRing::recent() const {
+  std::vector<RecentRequest> all;
+  std::set<std::uint64_t> told;
+  for (std::size_t back = 1; back <= ring_.size(); ++back) {
+    const Seen& seen = ring_[(at_ + ring_.size() - back) % ring_.size()];
+    if (!told.insert(seen.request).second) continue;
+    RecentRequest one{seen.request, seen.model, seen.user, {}, seen.course};
+    if (seen.course.sent) one.worker = seen.sent_to.value_or(seen.fleet->fleet.engines[seen.chosen].worker);
+    all.push_back(std::move(one));
+  }
+  std::ranges::reverse(all);
+  return all;
 }
 
 const Seen* SeenRing::find(std::uint64_t request) const {

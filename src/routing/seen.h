@@ -44,6 +44,28 @@ struct Seen {
   std::string refusal = {};                 // why it was refused; empty: it was not
   std::shared_ptr<const SeenFleet> fleet = {};
   std::vector<Candidate> candidates = {};
+  // What was expected of it, and what became of it; seconds from its arrival.
+  struct Course {
+    double arrived_s = 0;      // of the scheduler's clock
+    double prompt_tokens = 0;  // as estimated; of the engine's own count once it is done
+    double output = 0;         // tokens expected
+    Estimate predicted = {};   // when it was sent
+    bool sent = false;
+    bool done = false;
+    double made = 0;           // tokens
+    double first_token_s = 0;  // 0: nobody told
+    double ended_s = 0;
+  };
+  Course course = {};
+};
+
+// One of the last requests, for those who judge predictions or replay what was asked.
+struct RecentRequest {
+  std::uint64_t request = 0;
+  std::string model;
+  std::string user;
+  std::string worker;  // that it was sent to; empty: none
+  Seen::Course course;
 };
 
 class SeenRing {
@@ -56,6 +78,8 @@ class SeenRing {
   // The next place, its candidates emptied.
   Seen& next();
   [[nodiscard]] const Seen* find(std::uint64_t request) const;
+  // In the order in which they were decided; a request that was placed again stands once, as it was last.
+  [[nodiscard]] std::vector<RecentRequest> recent() const;
   // The place that next() gave last; with at(), which gives nothing once another request has it.
   [[nodiscard]] std::size_t last() const { return last_; }
   [[nodiscard]] Seen* at(std::size_t place, std::uint64_t request) {

@@ -1,0 +1,96 @@
+// What the router believes of speeds, by what it was told: measurements, answers, another life.
+#include "routing/fleet_picture.h"
+#include "routing/router.h"
+
+#include <gtest/gtest.h>
+
+namespace rbee::routing {
+namespace {
+
+constexpr auto two_ready = R"(
+  worker w1 holds=a
+  worker w2 holds=a
+  engine e1 on w1 of a ready slots=4
+  engine e2 on w2 of a ready slots=4)";
+
+const MeasuredSpeed slow{.prompt = 50, .steps = {{1, 0.5}, {4, 1}}, .at_ms = 1};
+const MeasuredSpeed fast{.prompt = 5000, .steps = {{1, 0.005}, {4, 0.01}}, .at_ms = 1};
+
+Fleet with_basis(Fleet fleet, std::string_view basis) {
+  for (FleetEngine& engine : fleet.engines) engine.basis = basis;
+  return fleet;
+}
+
+std::string sent_to(const Actions& actions) {
+  for (const Action& action : actions) {
+    if (const auto* send = std::get_if<Send>(&action)) return send->engine->worker;
+  }
+  return "nobody";
+}
+
+std::string place(Router& router, std::uint64_t id) {
+  Request request;
+  request.id = id;
+  request.model = "a";
+  return sent_to(router.on_request(Instant{}, request));
+}
+
+void answer(Router& router, std::uint64_t id, double token_s) {
+  static_cast<void>(router.on_done(Instant{} + Milliseconds{1000 * static_cast<std::int64_t>(id)}, id,
+                                   {.output_tokens = 100, .output_seconds = 100 * token_s}));
+}
+
+TEST(RouterSpeed, AMeasurementDecidesAtOnce) {
+  Router router;
+  static_cast<void>(router.on_fleet(Instant{}, fleet_of(two_ready)));
+  EXPECT_EQ(place(router, 1), "w1") << "both are believed to be alike";
+  static_cast<void>(router.on_measured(Instant{}, "w1", "a", slow));
+  static_cast<void>(router.on_measured(Instant{}, "w2", "a", fast));
+  for (std::uint64_t id = 2; id < 6; ++id) EXPECT_EQ(place(router, id), "w2");
+}
+
+TEST(RouterSpeed, AMeasurementOfAModelThatIsNotLoadedIsKeptUntilItIs) {
+  Router router;
+  static_cast<void>(router.on_fleet(Instant{}, fleet_of("worker w1 holds=a\nworker w2 holds=a")));
+  static_cast<void>(router.on_measured(Instant{}, "w1", "a", slow));
+  static_cast<void>(router.on_measured(Instant{}, "w2", "a", fast));
+  static_cast<void>(router.on_measured(Instant{}, "w9", "unknown", fast));
+  static_cast<void>(router.on_fleet(Instant{}, with_basis(fleet_of(two_ready), "card")));
+  EXPECT_EQ(place(router, 1), "w2");
+}
+
+TEST(RouterSpeed, AnotherLifeBelievesWhatThisOneHasLearned) {
+  Router before;
+  static_cast<void>(before.on_fleet(Instant{}, with_basis(fleet_of(two_ready), "card")));
+  EXPECT_TRUE(before.take_speed_news().empty());
+  for (std::uint64_t id = 1; id <= 20; ++id) {
+    Request request;
+    request.id = id;
+    request.model = "a";
+    request.worker = id % 2 == 0 ? "w1" : "w2";
+    ASSERT_NE(sent_to(before.on_request(Instant{}, request)), "nobody");
+    answer(before, id, id % 2 == 0 ? 0.5 : 0.005);
+  }
+  const std::vector<KnownSpeed> news = before.take_speed_news();
+  ASSERT_EQ(news.size(), 2u);
+  EXPECT_EQ(news[0].worker, "w1");
+  EXPECT_EQ(news[0].from, SpeedFrom::learned);
+  EXPECT_TRUE(before.take_speed_news().empty());
+  for (const char* card : {"card", "another card"}) {
+    Router after;
+    after.recall(news);
+    static_cast<void>(after.on_fleet(Instant{}, with_basis(fleet_of(two_ready), card)));
+    const std::vector<KnownSpeed> known = after.known_speeds();
+    ASSERT_EQ(known.size(), 2u);
+    if (std::string_view(card) == "card") {
+      EXPECT_EQ(place(after, 1), "w2");
+      EXPECT_NEAR(known[0].speed.alone(), news[0].speed.alone(), 1e-9);
+    } else {
+      EXPECT_EQ(place(after, 1), "w1") << "both are believed to be alike again";
+      EXPECT_EQ(known[0].from, SpeedFrom::estimate);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rbee::routing
