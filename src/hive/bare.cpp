@@ -209,12 +209,13 @@ net::Task<void> Agent::post_bare(net::Exchange& exchange, std::string worker) {
   if (!taken) release_bench(*load);
   net::Headers headers{{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}};
   const Result<void> started = co_await exchange.start(200, headers);
+  if (!started) cancel->store(true);
   while (taken && !*outcome) {
     const bool told = co_await news->wait(longest_quiet);
-    if (told || !started) continue;
-    // Who does not take it is gone, and on_disconnect has ended the program.
+    if (told || cancel->load()) continue;
     const std::string alive = ": still at it\n\n";
-    (void)co_await exchange.write(alive);
+    const Result<void> written = co_await exchange.write(alive);
+    if (!written) cancel->store(true);
   }
   if (!started) co_return;
   const std::string event = result_event(

@@ -107,7 +107,8 @@ struct BareAnswer {
 };
 
 net::Task<Result<BareAnswer>> read_bare(std::shared_ptr<Core> core, net::Loop& loop, std::string hive,
-                                        net::ClientRequest request, std::shared_ptr<BenchmarkStop> stop) {
+                                        net::ClientRequest request, std::shared_ptr<BenchmarkStop> stop,
+                                        Milliseconds within) {
   net::Task<Result<net::ClientExchange>> asking =
       HiveConnections::begin(core->hives, loop, std::move(hive), std::move(request), hive_answers_within);
   Result<net::ClientExchange> exchange = co_await asking;
@@ -115,9 +116,20 @@ net::Task<Result<BareAnswer>> read_bare(std::shared_ptr<Core> core, net::Loop& l
   net::ClientExchange* at = &*exchange;
   // The hive ends the program as we leave.
   const BenchmarkStop::Underway underway(*stop, [at] { at->close(); });
+  bool late = false;
+  net::Timer timer(loop);
+  timer.arm(within, [at, &late] {
+    late = true;
+    at->close();
+  });
+  const auto ended = [&late, within](const Error& error) {
+    if (!late) return error;
+    const std::string time = duration_text(static_cast<double>(within.count()) / 1000);
+    return Error{ErrorCode::timed_out, cat("it takes longer than ", time, "."), {}, {}};
+  };
   net::Task<Result<void>> heading = exchange->read_head(hive_silent_for);
   const Result<void> head = co_await heading;
-  if (!head) co_return head.error();
+  if (!head) co_return ended(head.error());
   if (exchange->head().status >= 300) {
     net::Task<Result<std::string>> reading = exchange->read_all(1u << 16, hive_answers_within);
     const Result<std::string> body = co_await reading;
@@ -127,7 +139,7 @@ net::Task<Result<BareAnswer>> read_bare(std::shared_ptr<Core> core, net::Loop& l
   while (true) {
     net::Task<Result<std::string_view>> reading = exchange->read_some(hive_silent_for);
     const Result<std::string_view> bytes = co_await reading;
-    if (!bytes) co_return bytes.error();
+    if (!bytes) co_return ended(bytes.error());
     if (bytes->empty())
       co_return Error{ErrorCode::unreachable, "The hive went away while it measured.", {}, {}};
     const Result<void> fed = reader.feed(*bytes);
@@ -148,11 +160,9 @@ net::Task<Result<BareAnswer>> read_bare(std::shared_ptr<Core> core, net::Loop& l
   }
 }
 
-}  // namespace
-
-net::Task<void> measure_bare(std::shared_ptr<Core> core, net::Loop& loop, BenchmarkTarget target,
-                             std::shared_ptr<BenchmarkStop> stop, BareSize size,
-                             std::shared_ptr<BenchmarkFacts> facts) {
+net::Task<void> run_bare(std::shared_ptr<Core> core, net::Loop& loop, BenchmarkTarget target,
+                         std::shared_ptr<BenchmarkStop> stop, BareSize size,
+                         std::shared_ptr<BenchmarkFacts> facts) {
   const ModelSettings settings = core->models->of(facts->file);
   Json wanted{{"model", target.model_id},
               {"prompt_tokens", size.prompt_tokens},
@@ -177,7 +187,8 @@ net::Task<void> measure_bare(std::shared_ptr<Core> core, net::Loop& loop, Benchm
         });
       });
   core->placing->watch_live(watch);
-  net::Task<Result<BareAnswer>> reading = read_bare(core, loop, target.hive, std::move(request), stop);
+  net::Task<Result<BareAnswer>> reading =
+      read_bare(core, loop, target.hive, std::move(request), stop, size.within);
   const Result<BareAnswer> answer = co_await reading;
   if (answer && !answer->made.empty()) {
     facts->bare_speed = median(answer->made);
@@ -192,15 +203,30 @@ net::Task<void> measure_bare(std::shared_ptr<Core> core, net::Loop& loop, Benchm
   facts->notes.push_back(cat("No bare figure of llama-bench: ", why));
 }
 
-net::Task<Result<void>> measure_unloaded(std::shared_ptr<Core> core, net::Loop& loop, BenchmarkTarget target,
-                                         std::shared_ptr<BenchmarkStop> stop, BareSize size,
-                                         std::shared_ptr<BenchmarkFacts> facts) {
+}  // namespace
+
+net::Task<void> measure_bare(std::shared_ptr<Core> core, net::Loop& loop, BenchmarkTarget target,
+                             std::shared_ptr<BenchmarkStop> stop, BareSize size, bool apart,
+                             std::shared_ptr<BenchmarkFacts> facts) {
+  if (apart) {
+    net::Task<Result<void>> unloading = unload(core, loop, target);
+    const Result<void> unloaded = co_await unloading;
+    if (!unloaded) facts->notes.push_back(unloaded.error().message);
+  }
+  net::Task<void> running = run_bare(core, loop, target, stop, size, facts);
+  co_await running;
+  if (!apart || stop->cancelled()) co_return;
+  net::Task<Result<FleetEngine>> loading = have_loaded(core, loop, target, stop);
+  const Result<FleetEngine> engine = co_await loading;
+  if (!engine) facts->notes.push_back(cat("It was not loaded again: ", engine.error().message));
+}
+
+net::Task<Result<void>> measure_loads(std::shared_ptr<Core> core, net::Loop& loop, BenchmarkTarget target,
+                                      std::shared_ptr<BenchmarkStop> stop,
+                                      std::shared_ptr<BenchmarkFacts> facts) {
   net::Task<Result<void>> unloading = unload(core, loop, target);
   Result<void> unloaded = co_await unloading;
   if (!unloaded) co_return unloaded;
-  net::Task<void> measuring = measure_bare(core, loop, target, stop, size, facts);
-  co_await measuring;
-  if (stop->cancelled()) co_return interrupted();
   net::Task<bool> forgetting = forget_file(core, loop, target, facts);
   const bool cold = co_await forgetting;
   std::vector<double> warm;

@@ -7,20 +7,22 @@
 
 namespace rbee::keeper {
 
+// The sizes of what went through rbee, so that both can be compared.
 struct BareSize {
-  int prompt_tokens = 512;
-  int tokens = 64;
-  int runs = 6;
+  int prompt_tokens = 1;
+  int tokens = 1;
+  int runs = 1;
+  Milliseconds within{30'000};  // what takes longer is left
 };
 
-// Into `facts`; what could not be measured is noted there, with the reason. Ends early where the stop is told
-// to let go. The engine is there again afterwards, unless it is refused.
-net::Task<Result<void>> measure_unloaded(std::shared_ptr<Core> core, net::Loop& loop, BenchmarkTarget target,
-                                         std::shared_ptr<BenchmarkStop> stop, BareSize size,
-                                         std::shared_ptr<BenchmarkFacts> facts);
-// Beside the engine that runs, where there is room for both.
+// Loads, into `facts`; what could not be measured is noted there, with the reason. The engine is there again
+// afterwards, unless that is refused.
+net::Task<Result<void>> measure_loads(std::shared_ptr<Core> core, net::Loop& loop, BenchmarkTarget target,
+                                      std::shared_ptr<BenchmarkStop> stop,
+                                      std::shared_ptr<BenchmarkFacts> facts);
+// llama-bench. `apart`: the engine leaves for that time; else beside it, where there is room for both.
 net::Task<void> measure_bare(std::shared_ptr<Core> core, net::Loop& loop, BenchmarkTarget target,
-                             std::shared_ptr<BenchmarkStop> stop, BareSize size,
+                             std::shared_ptr<BenchmarkStop> stop, BareSize size, bool apart,
                              std::shared_ptr<BenchmarkFacts> facts);
 
 // Where one is loaded; once it is idle.

@@ -18,6 +18,8 @@ namespace {
 constexpr double slower_than = 0.8;
 // Of its past so many count: older ones are of another life of the machine.
 constexpr std::size_t most_past = 10;
+// One run says little of the next.
+constexpr std::size_t fewest_believed = 3;
 // Above that cards lower their clocks.
 constexpr double hot_c = 83;
 constexpr double less_power = 0.75;
@@ -219,6 +221,22 @@ Json benchmark_json(const BenchmarkFacts& facts, const BenchmarkPlan& plan) {
        {{"rbee", facts.rbee_version}, {"engine", facts.engine_version}, {"backend", facts.backend_version}}},
       {"settings", settings},
       {"id", facts.id}};
+}
+
+routing::MeasuredSpeed measured_speed(const BenchmarkPlan& plan, std::int64_t at_ms) {
+  routing::MeasuredSpeed measured{.at_ms = at_ms};
+  const auto enough = [](const std::vector<double>& values) { return values.size() >= fewest_believed; };
+  if (enough(plan.series(Measure::long_prompt))) measured.prompt = median(plan.series(Measure::long_prompt));
+  if (enough(plan.ttft_ms()) && measured.prompt > 0) {
+    const double read_s = plan.shot_of(Measure::short_prompt).prompt_tokens / measured.prompt;
+    measured.start_s = std::max(median(plan.ttft_ms()) / 1000 - read_s, 0.0);
+  }
+  for (const Measure measure : {Measure::one, Measure::half, Measure::all}) {
+    const double each = median(plan.each(measure));
+    if (enough(plan.each(measure)) && each > 0)
+      measured.steps.push_back({plan.shot_of(measure).requests, 1 / each});
+  }
+  return measured;
 }
 
 std::vector<Json> past_of(const Json& now, const std::vector<Json>& kept) {

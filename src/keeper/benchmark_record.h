@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "domain/fleet.h"
 #include "keeper/benchmark_plan.h"
+#include "routing/believed_speed.h"
 
 #include <cstdint>
 #include <optional>
@@ -41,6 +42,9 @@ struct BenchmarkFacts {
 };
 
 [[nodiscard]] Json benchmark_json(const BenchmarkFacts& facts, const BenchmarkPlan& plan);
+
+// For the scheduler, which believes it from then on: what was measured at least three times.
+[[nodiscard]] routing::MeasuredSpeed measured_speed(const BenchmarkPlan& plan, std::int64_t at_ms);
 
 // What was kept before of the same model on the same worker, with the same settings: the newest first.
 [[nodiscard]] std::vector<Json> past_of(const Json& now, const std::vector<Json>& kept);

@@ -80,6 +80,33 @@ TEST(BenchmarkRecord, OfNothingMeasuredAllIsNull) {
   EXPECT_EQ(json["runs"], 0);
 }
 
+TEST(BenchmarkRecord, TellsTheSchedulerWhatWasMeasuredOftenEnough) {
+  BenchmarkPlan plan(4, 4096, {});
+  const auto shoot = [&](int shots) {
+    for (int i = 0; i < shots; ++i) {
+      const Shot shot = *plan.next();
+      plan.took(shot, {.prompt_speed = 1000,
+                       .each = 100.0 / shot.requests,
+                       .together = 100,
+                       .ttft_ms = 75,
+                       .server_speed = 100,
+                       .seconds = 0.4});
+    }
+  };
+  shoot(2 + 5 * 2);  // the warm-up, and each measure twice
+  EXPECT_EQ(measured_speed(plan, 7).prompt, 0);
+  EXPECT_TRUE(measured_speed(plan, 7).steps.empty());
+  shoot(5);
+  const routing::MeasuredSpeed measured = measured_speed(plan, 7);
+  EXPECT_EQ(measured.at_ms, 7);
+  EXPECT_EQ(measured.prompt, 1000);
+  const double read_s = plan.shot_of(Measure::short_prompt).prompt_tokens / 1000.0;
+  EXPECT_NEAR(measured.start_s, 0.075 - read_s, 1e-9);
+  ASSERT_EQ(measured.steps.size(), 3u);
+  EXPECT_EQ(measured.steps[2].together, 4);
+  EXPECT_NEAR(measured.steps[2].seconds, 0.04, 1e-9);
+}
+
 TEST(Slowdowns, AFifthLessThanItsOwnPastIsSaidWithWhatChanged) {
   const std::vector<Json> past = {kept("2026-01-01", 100), kept("2026-01-02", 104), kept("2026-01-03", 96)};
   const auto with = [&](Json now) {

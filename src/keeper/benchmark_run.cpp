@@ -13,14 +13,19 @@ namespace rbee::keeper {
 namespace {
 
 // Whoever uses a model comes back sooner, or not soon: its engine may be ended to measure loads.
-constexpr Milliseconds quiet_for{5'000};
+constexpr Milliseconds quiet_for{2'000};
+// Of llama-bench: a short benchmark has few.
+constexpr int most_bare_runs = 6, fewest_bare_runs = 3;
+constexpr Milliseconds budget_of_bare_run{3'000};
+constexpr Milliseconds longest_bare_run{30'000};
 // What is lost of a keeper that is killed.
 constexpr Milliseconds kept_every{2'000};
 // Beyond that an engine does not come back.
 constexpr int most_lost_in_a_row = 4;
 constexpr Milliseconds lost_rests_for{500};
-// Of the whole run, what comes before the shots.
-constexpr double share_before = 0.25;
+// Of the whole run, what comes before the shots, and these; the rest is llama-bench's.
+constexpr double share_before = 0.1;
+constexpr double share_of_shots = 0.75;
 // The short form: enough to tell fast from slow, over before anybody notices.
 constexpr BenchmarkPlan::Limits automatic_limits{.fewest_runs = 6,
                                                  .most_runs = 8,
@@ -40,6 +45,7 @@ struct Bench {
   Instant begun = {};
   Instant kept_at = {};
   int lost_in_a_row = 0;
+  bool unloads = false;  // its engine may be ended to measure without it
 
   [[nodiscard]] const BenchmarkTarget& target() const { return request.target; }
   [[nodiscard]] double seconds() const {
@@ -140,7 +146,7 @@ net::Task<bool> may_be_unloaded(Bench& bench) {
 
 // Its own words for the steps before the shots.
 net::Task<void> tell_step(Bench& bench, std::string what) {
-  const double done = bench.plan ? share_before + (1 - share_before) * bench.plan->progress() : 0;
+  const double done = bench.plan ? share_before + share_of_shots * bench.plan->progress() : 0;
   std::string message = std::move(what);
   return bench.tell(std::move(message), done);
 }
@@ -152,32 +158,50 @@ net::Task<Result<void>> wait_idle(Bench& bench) {
   return wait_until_idle(bench.core, bench.loop, bench.target(), bench.stop, std::move(tell));
 }
 
+BareSize bare_size(const Bench& bench) {
+  const auto runs = static_cast<int>(bench.request.budget / budget_of_bare_run);
+  // It loads the model by itself.
+  const double load_s = bench.facts->load_seconds.value_or(0);
+  return {.prompt_tokens = bench.plan->shot_of(Measure::long_prompt).prompt_tokens,
+          .tokens = bench.plan->shot_of(Measure::one).tokens,
+          .runs = std::clamp(runs, fewest_bare_runs, most_bare_runs),
+          .within = longest_bare_run + Milliseconds{static_cast<std::int64_t>(2000 * load_s)}};
+}
+
 net::Task<Result<void>> before_shots(Bench& bench) {
   net::Task<Result<void>> idling = wait_idle(bench);
   const Result<void> idle = co_await idling;
-  if (!idle) co_return idle;
-  const std::string& worker = bench.target().worker;
-  if (bench.request.automatic) co_return Result<void>();
+  if (!idle || bench.request.automatic) co_return idle;
   net::Task<bool> asking = may_be_unloaded(bench);
-  const bool unloads = co_await asking;
-  if (unloads) {
-    net::Task<void> telling = tell_step(
-        bench, cat(worker, ": llama-bench, then loads, cold and warm; requests for it wait for those"));
-    co_await telling;
-    const BareSize size;
-    net::Task<Result<void>> measuring =
-        measure_unloaded(bench.core, bench.loop, bench.target(), bench.stop, size, bench.facts);
-    const Result<void> measured = co_await measuring;
-    keep(bench);
-    co_return measured;
+  bench.unloads = co_await asking;
+  if (!bench.unloads) {
+    bench.facts->notes.emplace_back("No loads: the model is in use.");
+    co_return Result<void>();
   }
-  bench.facts->notes.emplace_back("No loads: the model is in use.");
-  net::Task<void> telling = tell_step(bench, cat(worker, ": llama-bench, beside the engine"));
+  net::Task<void> telling = tell_step(
+      bench, cat(bench.target().worker, ": loads, cold and warm; requests for its model wait for those"));
   co_await telling;
-  const BareSize size;
+  net::Task<Result<void>> measuring =
+      measure_loads(bench.core, bench.loop, bench.target(), bench.stop, bench.facts);
+  const Result<void> measured = co_await measuring;
+  keep(bench);
+  co_return measured;
+}
+
+net::Task<Result<void>> after_shots(Bench& bench) {
+  if (bench.request.automatic) co_return Result<void>();
+  net::Task<Result<void>> idling = wait_idle(bench);
+  const Result<void> idle = co_await idling;
+  if (!idle || bench.stop->cancelled()) co_return idle;
+  net::Task<void> telling = tell_step(bench, cat(bench.target().worker, ": llama-bench"));
+  co_await telling;
+  const BareSize size = bare_size(bench);
+  const bool apart = bench.unloads;
   net::Task<void> measuring =
-      measure_bare(bench.core, bench.loop, bench.target(), bench.stop, size, bench.facts);
+      measure_bare(bench.core, bench.loop, bench.target(), bench.stop, size, apart, bench.facts);
   co_await measuring;
+  if (bench.stop->cancelled())
+    co_return Error{ErrorCode::cancelled, "The benchmark was interrupted.", {}, {}};
   co_return Result<void>();
 }
 
@@ -270,6 +294,9 @@ net::Task<Result<void>> measure(Bench& bench) {
   if (!done) co_return done;
   net::Task<Result<void>> shooting = shoot(bench);
   done = co_await shooting;
+  if (!done) co_return done;
+  net::Task<Result<void>> ending = after_shots(bench);
+  done = co_await ending;
   co_return done;
 }
 
@@ -299,6 +326,11 @@ net::Task<Result<Json>> run_benchmark(std::shared_ptr<Core> core, net::Loop& loo
   bench.facts->reason = done ? "" : done.error().message;
   if (!done && !has_measured(bench)) co_return done.error();
   keep(bench);
+  if (bench.plan) {
+    const routing::MeasuredSpeed measured = measured_speed(*bench.plan, bench.facts->at_ms);
+    if (!measured.steps.empty())
+      core->placing->measured(bench.target().worker, bench.target().model_id, measured);
+  }
   const Json found = document(bench);
   core->log->info(cat("Measured '", bench.target().model_id, "' on '", bench.target().worker,
                       "': ", fixed(get_number(found, "speed").value_or(0), 1), " tokens/s",

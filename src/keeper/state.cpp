@@ -396,6 +396,7 @@ void State::keep_speeds(std::vector<routing::KnownSpeed> speeds, std::int64_t no
 }
 
 const std::vector<routing::KnownSpeed>& State::speeds() const { return impl_->speeds_at_start; }
+
 void State::keep(KeptBenchmark benchmark) {
   const std::scoped_lock lock(impl_->mutex);
   std::string id = benchmark.id;

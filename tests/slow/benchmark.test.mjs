@@ -2,10 +2,13 @@
 // of another machine is measured through its hive; and what has become slow is said after a restart too.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { bigModel } from '../support/big_header.mjs';
+import { FarHive } from '../support/far_hive.mjs';
 import { chatBody, post } from '../support/openai.mjs';
-import { answers, makeHome, Rbee, until } from '../support/rbee.mjs';
+import { answers, demoFile, makeHome, Rbee, until } from '../support/rbee.mjs';
 
 const [{ question }] = answers;
 
@@ -32,6 +35,63 @@ describe('a new worker', () => {
     assert.equal((await results()).length, 1);
     const answer = await post(rbee, '/v1/chat/completions', chatBody(await rbee.model(), question));
     assert.equal(answer.status, 200);
+  });
+});
+
+describe('a worker of another machine', () => {
+  let rbee, hive;
+  before(async () => {
+    hive = new FarHive();
+    [rbee] = await Promise.all([Rbee.start({ demo: false }), hive.start()]);
+    await hive.addTo(rbee, 'far');
+    await rbee.json(['worker', 'deploy', '--hive', 'far', '--no-benchmark']);
+    await rbee.json(['model', 'add', 'rbee-demo', demoFile, '--hive', 'far']);
+  });
+  after(async () => {
+    await rbee?.stop();
+    await hive?.remove();
+  });
+
+  test('is measured through its hive', async () => {
+    const { results: [result] } = await rbee.json(['worker', 'benchmark', '--hive', 'far', '--seconds', '2']);
+    assert.deepEqual([result.hive, result.complete, result.reason], ['far', true, '']);
+    assert.ok(result.speed > 0 && result.bare.speed > 0 && result.load_seconds > 0, JSON.stringify(result));
+  });
+
+  test('that is stopped in the middle ends it with what there is, and says so', async () => {
+    const { workers: [{ name }] } = await rbee.admin('workers');
+    const running = rbee.run(['worker', 'benchmark', '--worker', name, '--seconds', '60', '--json']);
+    await until('its engine is measured', async () => (await rbee.worker(name)).engines[0]?.busy > 0);
+    await rbee.json(['worker', 'stop', name]);
+    const { code, stdout } = await running;
+    const said = JSON.parse(stdout);
+    const [result] = said.results ?? [];
+    if (code === 0) assert.deepEqual([result.complete, result.reason !== ''], [false, true]);
+    else assert.match(said.error.message, new RegExp(name));
+    await rbee.json(['worker', 'start', name]);
+  });
+
+  test('with a model that does not fit is refused with the numbers', async () => {
+    const { header, bytes } = bigModel();
+    const file = path.join(hive.home, 'big.gguf');
+    writeFileSync(file, header);
+    truncateSync(file, bytes);
+    await rbee.json(['model', 'add', 'big', file, '--hive', 'far']);
+    const refused = await rbee.run(['worker', 'benchmark', '--model', 'big', '--json']);
+    assert.deepEqual([refused.code, refused.json().error.code], [4, 'does_not_fit']);
+    assert.match(refused.json().error.message, /\d+(\.\d+)? GB/);
+  });
+
+  test('whose hive dies in the middle ends it with what there is', async () => {
+    const { workers: [{ name }] } = await rbee.admin('workers');
+    const running = rbee.run(['worker', 'benchmark', '--model', 'rbee-demo', '--seconds', '60', '--json']);
+    await until('its engine is measured', async () => (await rbee.worker(name)).engines[0]?.busy > 0);
+    await hive.end('SIGKILL');
+    const { code, stdout } = await running;
+    const said = JSON.parse(stdout);
+    const [result] = said.results ?? [];
+    if (code === 0) assert.deepEqual([result.complete, result.reason !== ''], [false, true]);
+    else assert.ok(said.error.message);
   });
 });
 
