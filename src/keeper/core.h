@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "keeper/access_log.h"
 #include "keeper/asking.h"
 #include "keeper/gate.h"
 #include "keeper/keeper.h"
@@ -12,8 +13,10 @@
 #include "keeper/model_book.h"
 #include "keeper/model_care.h"
 #include "keeper/placing.h"
+#include "keeper/span_export.h"
 #include "keeper/state.h"
 #include "keeper/template_checks.h"
+#include "net/server.h"
 
 #include <atomic>
 #include <memory>
@@ -26,6 +29,10 @@ struct Core {
   std::shared_ptr<Log> log;
   KeeperOptions options;
   Metrics metrics = {};
+  AccessLog access_log{log};
+  SpanExport spans{clock, random, log, options.version};
+  std::shared_ptr<net::ServerCounts> counts = std::make_shared<net::ServerCounts>();
+  std::atomic<std::size_t> in_flight{0};  // clients' requests that a stop waits for
   std::shared_ptr<ModelBook> models = {};
   ModelCare care = {};
   std::unique_ptr<Gate> gate = {};
