@@ -33,6 +33,19 @@ constexpr auto keys = std::to_array<ConfigKey>({
      true},
     {"keeper.benchmark", yields, "auto", "",
      "Measure workers that were deployed, in idle time; or \"never\".", true},
+    {"keeper.max_body", integer, "64", "MiB", "Largest body of a request; beyond: 413.", true},
+    {"keeper.max_connections", integer, "16384", "connections", "Of all clients; beyond: 503.", true},
+    {"keeper.max_connections_per_client", integer, "4096", "connections",
+     "Of one address (IPv6: one /64); beyond: 429. 0: no limit.", true},
+    {"keeper.sign_of_life", duration, "10s", "time",
+     "How often a stream that waits gets a comment, from then on as a 200. \"0s\": never.", true},
+    {"keeper.drain", duration, "20s", "time", "What running answers have to end when the keeper stops.",
+     true},
+    {"keeper.access_log", text, "", "",
+     "A file (or \"stderr\") that gets one line of JSON for each request; relative to the state folder.",
+     true},
+    {"keeper.otlp", text, "", "", "Where spans go: \"http://127.0.0.1:4318\", a collector's OTLP over HTTP.",
+     true},
     {"hive.yield", yields, "auto", "", "Give way to other programs that take the device; or \"never\".",
      true},
     {"hive.yield_after", duration, "30s", "time", "What running requests then have to end.", true},
@@ -257,6 +270,34 @@ Result<void> check_model(const std::string& name, const ModelSettings& settings,
   return {};
 }
 
+// MiB of a body: more would not fit a keeper's memory some dozen times.
+constexpr std::int64_t largest_body_mib = 4096;
+constexpr std::uint16_t otlp_port = 4318;
+
+Result<void> take_clients(const toml::table& table, std::string_view file, Config& config) {
+  const auto number = [&table](const char* key, std::uint64_t standard) {
+    const auto given = table.at_path(key).value<std::int64_t>();
+    return given ? static_cast<std::uint64_t>(std::min(*given, largest_setting)) : standard;
+  };
+  keeper::ClientLimits& limits = config.limits;
+  const std::uint64_t mib = number("keeper.max_body", limits.largest_body_bytes >> 20);
+  limits.largest_body_bytes = std::min<std::uint64_t>(mib, largest_body_mib) << 20;
+  limits.most_connections = number("keeper.max_connections", limits.most_connections);
+  limits.most_connections_per_client =
+      number("keeper.max_connections_per_client", limits.most_connections_per_client);
+  config.telling.access_log = table.at_path("keeper.access_log").value_or(std::string());
+  const auto otlp = table.at_path("keeper.otlp");
+  const std::string collector = otlp.value_or(std::string());
+  if (collector.empty()) return {};
+  Result<net::Endpoint> endpoint = net::parse_endpoint(collector, otlp_port);
+  if (endpoint && !collector.starts_with("https:") && !endpoint->is_unix()) {
+    config.telling.otlp = std::move(*endpoint);
+    return {};
+  }
+  return bad_config_at({file, otlp.node()->source()}, cat("'", collector, "' is no address of a collector."),
+                       "Write \"http://ADDRESS:PORT\", with a numeric address; TLS is not spoken there.");
+}
+
 // A name must lead to one model.
 Result<void> check_aliases(const ModelSettingsByName& models, const toml::table& tables,
                            std::string_view file) {
@@ -290,6 +331,9 @@ Result<Config> take_values(const toml::table& table, std::string_view file) {
     if (parsed) time = *parsed;
   };
   take_time("keeper.hive_gone_after", config.hive_gone_after);
+  take_time("keeper.sign_of_life", config.sign_of_life);
+  take_time("keeper.drain", config.drain);
+  if (const Result<void> taken = take_clients(table, file, config); !taken) return taken.error();
   config.wake_address = table.at_path("keeper.wake_address").value_or(std::string());
   config.benchmark = table.at_path("keeper.benchmark").value_or<std::string>("auto") != "never";
   config.yields = table.at_path("hive.yield").value_or<std::string>("auto") != "never";

@@ -25,6 +25,10 @@ struct Config {
   Milliseconds hive_gone_after{2'000};
   std::string wake_address = {};
   bool benchmark = true;
+  keeper::Telling telling = {};
+  keeper::ClientLimits limits = {};
+  Milliseconds sign_of_life{10'000};
+  Milliseconds drain{20'000};
   bool yields = true;
   Milliseconds yield_after{30'000};
   Milliseconds yield_back_after{60'000};

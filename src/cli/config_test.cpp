@@ -124,6 +124,24 @@ TEST(Config, WhatIsAbsurdInARuleIsPlaced) {
   check_error("[[routing.rules]]\nlabels = [\"=cellar\"]\n", "2:11", "no label", "name=value");
 }
 
+TEST(Config, WhatClientsMayBringAndWhereItIsTold) {
+  const Result<Config> config = parse_config(
+      "[keeper]\nmax_body = 8\nmax_connections = 9\nmax_connections_per_client = 0\nsign_of_life = \"0s\"\n"
+      "drain = \"1m\"\naccess_log = \"a.log\"\notlp = \"http://127.0.0.1\"\n",
+      "rbee.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->limits.largest_body_bytes, 8u << 20);
+  EXPECT_EQ(config->limits.most_connections, 9u);
+  EXPECT_EQ(config->limits.most_connections_per_client, 0u);
+  EXPECT_EQ(config->sign_of_life, Milliseconds{0});
+  EXPECT_EQ(config->drain, Milliseconds{60'000});
+  EXPECT_EQ(config->telling.access_log, "a.log");
+  EXPECT_EQ(config->telling.otlp->text(), "127.0.0.1:4318");
+  EXPECT_FALSE(parse_config("", "rbee.toml")->telling.otlp);
+  check_error("[keeper]\notlp = \"https://127.0.0.1:4318\"\n", "2:8", "no address of a collector", "TLS");
+  check_error("[keeper]\notlp = \"collector:4318\"\n", "2:8", "no address of a collector", "numeric");
+}
+
 TEST(Config, AHivesLabelsAreTextsByName) {
   for (const char* text : {"[hive]\nlabels = { room = \"cellar\", owner = \"ann\" }\n",
                            "[hive.labels]\nroom = \"cellar\"\nowner = \"ann\"\n"}) {

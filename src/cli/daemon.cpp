@@ -20,6 +20,14 @@ hive::YieldSettings yield_settings(const Config& config) {
   return {.on = config.yields, .after = config.yield_after, .back_after = config.yield_back_after};
 }
 
+// A file is named as in the configuration; "stderr" is none.
+keeper::Telling telling_of(const Context& context, const Config& config) {
+  keeper::Telling telling = config.telling;
+  std::string& file = telling.access_log;
+  if (!file.empty() && file != "stderr") file = (context.paths.state / file).string();
+  return telling;
+}
+
 hive::HiveOptions hive_options(const Context& context, const DaemonPlan& plan, const Config& config) {
   const Environment& environment = context.environment;
   hive::HiveOptions options;
@@ -81,13 +89,14 @@ void Daemon::watch_config(const Config& config) {
   keeper::Keeper* keeper = keeper_.get();
   hive::Hive* hive = hive_.get();
   ConfigWatch::Events events{.on_config =
-                                 [keeper, hive](const Config& changed) {
+                                 [this, keeper, hive](const Config& changed) {
                                    if (hive != nullptr) hive->set_yield(yield_settings(changed));
                                    if (keeper == nullptr) return;
                                    keeper->set_routing(changed.routing);
                                    keeper->set_models(changed.models);
                                    keeper->set_origins(changed.allow_origins);
                                    keeper->set_benchmark(changed.benchmark);
+                                   keeper->set_telling(telling_of(context_, changed));
                                  },
                              .on_script =
                                  [keeper](ConfigWatch::Script changed) {
@@ -136,6 +145,10 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
   options.routing = config.routing;
   options.benchmark = config.benchmark;
   options.hive_gone_after = config.hive_gone_after;
+  options.telling = telling_of(context_, config);
+  options.limits = config.limits;
+  options.sign_of_life = config.sign_of_life;
+  options.inherited = plan.inherited;
   if (!config.wake_address.empty()) {
     constexpr std::uint16_t wake_port = 9;
     Result<net::Endpoint> to = net::parse_endpoint(config.wake_address, wake_port);
@@ -181,6 +194,14 @@ void Daemon::stop() {
   keeper_.reset();
   hive_.reset();
 }
+
+void Daemon::let_end(bool somebody_else_accepts, std::function<void()> when_idle) {
+  if (!keeper_started_) return when_idle();
+  keeper_->stop_accepting(somebody_else_accepts, std::move(when_idle));
+}
+
+net::Endpoint Daemon::listens() const { return keeper_->endpoint(); }
+keeper::Inherited Daemon::listening() const { return keeper_->listening(); }
 
 net::Endpoint Daemon::endpoint() const {
   const net::Endpoint listens = keeper_->endpoint();

@@ -12,6 +12,7 @@
 #include "keeper/keeper.h"
 #include "net/loop.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,8 +24,9 @@ struct DaemonPlan {
   std::string hive_name = {};
   std::optional<net::Endpoint> hive_listen = {};  // none: the hive opens no port
   bool keeper = false;
-  net::Endpoint listen = {};     // of the keeper
-  std::string ready_model = {};  // the keeper is not ready before it knows this model
+  net::Endpoint listen = {};         // of the keeper
+  keeper::Inherited inherited = {};  // sockets that it takes over
+  std::string ready_model = {};      // the keeper is not ready before it knows this model
 };
 
 class Daemon {
@@ -39,9 +41,15 @@ class Daemon {
   // Signals must be blocked by now, so that no thread of these takes one. Fails as Hive::start and
   // Keeper::start; what was started before is ended then.
   [[nodiscard]] Result<void> start(const DaemonPlan& plan, const Config& config);
+  // Takes no new connections; `when_idle` is called, on another thread, when no client's request is left.
+  void let_end(bool somebody_else_accepts, std::function<void()> when_idle);
+  // The keeper's, for one that is to follow it.
+  [[nodiscard]] keeper::Inherited listening() const;
   // Blocks until clients are let go and all engines have ended: some 7 s at most.
   void stop();
 
+  // Where the keeper listens for clients.
+  [[nodiscard]] net::Endpoint listens() const;
   // Where this process asks the keeper: its port on loopback, else its socket.
   [[nodiscard]] net::Endpoint endpoint() const;
   // Of the keeper, with the port that 0 became.

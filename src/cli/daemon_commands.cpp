@@ -9,11 +9,13 @@
 #include "cli/home_lock.h"
 #include "cli/introduction.h"
 #include "cli/run.h"
+#include "cli/successor.h"
 
 #include <nlohmann/json.hpp>
 
 #include <unistd.h>
 
+#include <atomic>
 #include <utility>
 
 namespace rbee::cli {
@@ -25,8 +27,10 @@ class KeeperFile {
   explicit KeeperFile(std::filesystem::path file) : file_(std::move(file)) {}
   ~KeeperFile() {
     std::error_code ignored;
-    std::filesystem::remove(file_, ignored);
+    if (!left_) std::filesystem::remove(file_, ignored);
   }
+  // It is another keeper's from now on.
+  void leave() { left_ = true; }
   KeeperFile(const KeeperFile&) = delete;
   KeeperFile& operator=(const KeeperFile&) = delete;
   [[nodiscard]] Result<void> write(const std::string& address) const {
@@ -35,6 +39,7 @@ class KeeperFile {
 
  private:
   std::filesystem::path file_;
+  bool left_ = false;
 };
 
 // What stands in the lock and in keeper.json, in this order: who reads the lock finds the file.
@@ -58,7 +63,58 @@ Result<net::Endpoint> up_endpoint(const Options& options, const Config& config) 
   return listen;
 }
 
-void say_ending(const Context& context) { context.out.note("Ending: engines are let finish for a moment."); }
+// Running answers are let end, for a time; a further signal ends that too.
+void let_end(const Context& context, const Config& config, net::Loop& main_loop, Daemon& daemon,
+             bool somebody_follows = false) {
+  context.out.note(cat("Ending: running answers have ",
+                       duration_text(static_cast<double>(config.drain.count()) / 1000),
+                       " to end, engines a moment. Once more ends at once."));
+  net::Timer late(main_loop);
+  late.arm(config.drain, [&main_loop] { main_loop.stop(); });
+  daemon.let_end(somebody_follows, [&main_loop] { main_loop.stop(); });
+  main_loop.run();
+}
+
+// What a signal asks of a keeper that runs.
+struct Asked {
+  std::atomic<bool> end{false};
+  std::atomic<bool> successor{false};
+};
+
+std::vector<std::string> words_for_successor(const Context& context, const net::Endpoint& listens) {
+  std::vector<std::string> words{"keeper", "--listen", listens.text()};
+  if (context.options.quiet) words.emplace_back("--quiet");
+  if (context.options.json) words.emplace_back("--json");
+  return words;
+}
+
+// The home and its sockets are another process's when this returns true. `program`: as it was when this one
+// started, so that a file that was replaced meanwhile is what is started.
+bool hand_over(const Context& context, const std::string& program, Daemon& daemon, HomeLock& lock,
+               KeeperFile& keeper_file, Log& log) {
+  const HandedOver what{.sockets = daemon.listening(), .lock = lock.descriptor()};
+  log.info("A new process is to take this keeper's place.");
+  const Result<int> pid =
+      start_successor(program, words_for_successor(context, daemon.listens()), context.environment, what);
+  if (!pid) {
+    log.warning(cat("The keeper is not handed over: ", pid.error().message));
+    // The other may have written itself into it.
+    const Result<void> ignored = lock.set_address(daemon.url());
+    static_cast<void>(ignored);
+    return false;
+  }
+  tell_service_manager(context.environment, cat("MAINPID=", *pid));
+  lock.leave();
+  keeper_file.leave();
+  log.info(cat("Process ", *pid, " has taken this keeper's place."));
+  return true;
+}
+
+Result<HomeLock> lock_of_keeper(const Context& context, const std::optional<HandedOver>& before) {
+  if (before && before->lock >= 0)
+    return HomeLock::adopt(before->lock, context.paths.lock, "keeper", context.clock);
+  return HomeLock::take(context.paths.lock, "keeper", context.clock);
+}
 
 }  // namespace
 
@@ -71,7 +127,11 @@ Result<void> run_up(const Context& context) {
   if (!lock) return lock.error();
 
   net::Loop main_loop(context.clock);
-  const EndSignals signals([&main_loop] { main_loop.stop(); });
+  // Left to the system it would end the process, and with it all engines.
+  const auto no_successor = [&context] {
+    context.out.note("`rbee up` has engines and is not handed over; `rbee keeper` beside `rbee hive` is.");
+  };
+  const EndSignals signals([&main_loop] { main_loop.stop(); }, no_successor);
   const Result<std::shared_ptr<Log>> log = open_log(context);
   if (!log) return log.error();
   Introduction introduction{.hive = context.environment.hostname};
@@ -93,7 +153,7 @@ Result<void> run_up(const Context& context) {
   Result<void> outcome;
   main_loop.spawn(introduce_or_end(context, client, std::move(introduction), outcome));
   main_loop.run();
-  say_ending(context);
+  let_end(context, *config, main_loop, daemon);
   daemon.stop();
   return outcome;
 }
@@ -105,27 +165,45 @@ Result<void> run_keeper(const Context& context) {
   const Result<net::Endpoint> listen =
       net::parse_endpoint(given.empty() ? config->keeper_listen : given, keeper::default_port);
   if (!listen) return listen.error();
-  Result<HomeLock> lock = HomeLock::take(context.paths.lock, "keeper", context.clock);
+  std::error_code ignored;
+  const std::string program = std::filesystem::canonical(context.environment.program, ignored).string();
+  const std::optional<HandedOver> before = handed_over(context.environment);
+  Result<HomeLock> lock = lock_of_keeper(context, before);
   if (!lock) return lock.error();
 
   net::Loop main_loop(context.clock);
-  const EndSignals signals([&main_loop] { main_loop.stop(); });
+  Asked asked;
+  const auto ask = [&main_loop](std::atomic<bool>& what) {
+    what = true;
+    main_loop.stop();
+  };
+  const EndSignals signals([&] { ask(asked.end); }, [&] { ask(asked.successor); });
   const Result<std::shared_ptr<Log>> log = open_log(context);
   if (!log) return log.error();
   Daemon daemon(context, *log);
-  const Result<void> started = daemon.start({.keeper = true, .listen = *listen}, *config);
+  DaemonPlan plan{.keeper = true, .listen = *listen};
+  if (before) plan.inherited = before->sockets;
+  const Result<void> started = daemon.start(plan, *config);
   if (!started) return started;
   const std::string address = daemon.url();
-  const KeeperFile keeper_file(context.paths.keeper_json);
+  KeeperFile keeper_file(context.paths.keeper_json);
   const Result<void> announced = announce(*lock, keeper_file, address);
   if (!announced) return announced;
+  if (before) say_ready(*before);
+  tell_service_manager(context.environment, "READY=1");
   context.out.document(Json{{"address", address}, {"pid", getpid()}, {"key", daemon.key_print()}});
   context.out.line(cat("The keeper listens at ", address));
   if (address.starts_with("https://"))
     context.out.note(cat("Its key is ", daemon.key_print(), ": `rbee --keeper '", address, "#",
                          daemon.key_print(), "' status` on another machine."));
-  main_loop.run();
-  say_ending(context);
+  bool followed = false;
+  while (!asked.end && !followed) {
+    main_loop.run();
+    if (asked.successor.exchange(false) && !asked.end)
+      followed = hand_over(context, program, daemon, *lock, keeper_file, **log);
+  }
+  let_end(context, *config, main_loop, daemon, followed);
+  daemon.stop();
   return {};
 }
 
@@ -149,7 +227,7 @@ Result<void> run_hive(const Context& context) {
   context.out.document(Json{{"socket", socket}, {"pid", getpid()}});
   context.out.line(cat("The hive listens at ", socket));
   main_loop.run();
-  say_ending(context);
+  context.out.note("Ending: engines are let finish for a moment.");
   return {};
 }
 

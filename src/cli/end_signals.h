@@ -1,4 +1,5 @@
-// SIGINT, SIGTERM and SIGHUP as an event: blocked in every thread, taken by one that waits for them.
+// SIGINT, SIGTERM and SIGHUP as an event, and SIGUSR2 as another where it is wanted: blocked in every thread,
+// taken by one that waits for them.
 #pragma once
 
 #include <csignal>
@@ -10,8 +11,8 @@ namespace rbee::cli {
 class EndSignals {
  public:
   // Must be made before any other thread, which inherits the mask. `on_signal` is called on a thread of this
-  // object, for each signal.
-  explicit EndSignals(std::function<void()> on_signal);
+  // object, for each signal; `on_user_signal` (if any) for SIGUSR2.
+  explicit EndSignals(std::function<void()> on_signal, std::function<void()> on_user_signal = {});
   ~EndSignals();
   EndSignals(const EndSignals&) = delete;
   EndSignals& operator=(const EndSignals&) = delete;

@@ -61,11 +61,14 @@ HomeLock::HomeLock(int fd, std::filesystem::path file, Holder self)
     : fd_(fd), file_(std::move(file)), self_(std::move(self)) {}
 
 HomeLock::HomeLock(HomeLock&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), file_(std::move(other.file_)), self_(std::move(other.self_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      file_(std::move(other.file_)),
+      self_(std::move(other.self_)),
+      adopted_(other.adopted_) {}
 
 HomeLock::~HomeLock() {
   if (fd_ < 0) return;
-  unlink(file_.c_str());
+  if (!adopted_) unlink(file_.c_str());
   close(fd_);
 }
 
@@ -94,8 +97,20 @@ Result<HomeLock> HomeLock::take(const std::filesystem::path& file, std::string c
   return Error{ErrorCode::io_failed, cat("The lock '", file.string(), "' is removed again and again.")};
 }
 
+// The lock goes with the open file, which both have: it is held without a gap.
+HomeLock HomeLock::adopt(int fd, const std::filesystem::path& file, std::string command, const Clock& clock) {
+  HomeLock taken(fd, file, Holder{std::move(command), getpid(), {}, utc_text(clock.unix_ms())});
+  taken.adopted_ = true;
+  return taken;
+}
+
+void HomeLock::leave() {
+  if (fd_ >= 0) close(std::exchange(fd_, -1));
+}
+
 Result<void> HomeLock::set_address(std::string address) {
   self_.address = std::move(address);
+  adopted_ = false;
   return write();
 }
 

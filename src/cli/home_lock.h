@@ -23,6 +23,12 @@ class HomeLock {
   // Fails with already_running, naming the holder, or io_failed.
   [[nodiscard]] static Result<HomeLock> take(const std::filesystem::path& file, std::string command,
                                              const Clock& clock);
+  // One that the process before this one holds and has handed over. That one's until set_address().
+  [[nodiscard]] static HomeLock adopt(int fd, const std::filesystem::path& file, std::string command,
+                                      const Clock& clock);
+  [[nodiscard]] int descriptor() const { return fd_; }
+  // It is another process's from now on.
+  void leave();
   // Removes the file.
   ~HomeLock();
   HomeLock(HomeLock&& other) noexcept;
@@ -36,6 +42,7 @@ class HomeLock {
   int fd_ = -1;
   std::filesystem::path file_;
   Holder self_;
+  bool adopted_ = false;  // the file is another's still
 };
 
 // Nothing where nobody runs.

@@ -372,6 +372,22 @@ std::string not_ready_because(const Snapshot& snapshot, const KeeperOptions& opt
   return listed ? "" : cat("The model '", model, "' is not there yet.");
 }
 
+namespace {
+
+Gauges gauges(const Core& core, const Snapshot& snapshot) {
+  return {.running = snapshot.running,
+          .waiting = snapshot.waiting,
+          .waiting_by_model = snapshot.waiting_by_model,
+          .connections = core.counts->open,
+          .connections_refused = core.counts->refused,
+          .connections_refused_of_client = core.counts->refused_of_client,
+          .log_lines_dropped = core.access_log.dropped(),
+          .spans_sent = core.spans.sent(),
+          .spans_dropped = core.spans.dropped()};
+}
+
+}  // namespace
+
 net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, Routed routed) {
   net::Task<void> handling;
   switch (routed.id) {
@@ -402,7 +418,7 @@ net::Task<void> administer(std::shared_ptr<Core> core, net::Exchange& exchange, 
     case RouteId::hive_approve: handling = change_hives(core, exchange, std::move(routed)); break;
     case RouteId::metrics: {
       const Snapshot snapshot = core->placing->snapshot();
-      std::string text = core->metrics.text(snapshot.running, snapshot.waiting, snapshot.waiting_by_model);
+      std::string text = core->metrics.text(gauges(*core, snapshot));
       text += state_metrics(snapshot);
       handling = respond_text(exchange, "text/plain; version=0.0.4", std::move(text));
       break;

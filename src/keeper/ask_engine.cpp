@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "keeper/grow.h"
+#include "keeper/signs_of_waiting.h"
 #include "keeper/take_up.h"
 #include "keeper/trace_header.h"
 
@@ -64,7 +65,10 @@ net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, st
     if (at->take_up) {
       at->core->metrics.resumed();
     } else {
-      at->core->metrics.first_byte(at->seconds());
+      at->record.first_us = at->core->clock.now_us();
+      tell_overhead(*at);
+      // That of an answer which comes whole is no token: what its first one took is known at its end.
+      if (at->call.stream) at->core->metrics.first_token(at->model_label, at->seconds());
     }
     // A body that is not streamed comes whole, at its end: that says nothing of when its prompt was read.
     if (at->call.stream && at->ride->ticket != nullptr) at->ride->ticket->answered();
@@ -107,7 +111,19 @@ net::Headers own_headers(const Passage& passage, const std::string& worker) {
   return headers;
 }
 
+void tell_overhead(Passage& passage) {
+  passage.own_time_ends();
+  passage.exchange.add_to_answer("x-rbee-overhead-us", cat(passage.record.overhead_us));
+  passage.core->metrics.overhead(static_cast<double>(passage.record.overhead_us) / 1e6);
+}
+
 net::Task<Attempt> pass_on(Passage& passage, Kept kept, std::string worker) {
+  tell_overhead(passage);
+  if (told_to_wait(passage)) {
+    net::Task<bool> ending = end_in_stream(passage.exchange, passage.call.api, std::move(kept.body));
+    const bool told = co_await ending;
+    co_return Attempt{.outcome = told ? Outcome::engine_error : Outcome::client_gone};
+  }
   net::Headers headers = own_headers(passage, worker);
   headers.add("Content-Type", std::move(kept.type));
   net::Task<Result<void>> responding =
@@ -132,10 +148,16 @@ net::Task<Result<net::ClientExchange>> begin_request(Passage& passage, const Fle
 namespace {
 
 net::ClientRequest request_of(const Passage& passage) {
-  return {.method = passage.call.method,
-          .target = passage.call.target,
-          .headers = passage.call.headers,
-          .body = passage.take_up ? passage.take_up->body : passage.call.body};
+  net::ClientRequest request{.method = passage.call.method,
+                             .target = passage.call.target,
+                             .headers = passage.call.headers,
+                             .body = passage.take_up ? passage.take_up->body : passage.call.body};
+  const TraceContext& trace = passage.record.trace;
+  if (!trace.trace_id.empty() && !passage.record.attempts.empty()) {
+    request.headers.add("traceparent", traceparent_of(trace, passage.record.attempts.back().span_id));
+    if (!trace.state.empty()) request.headers.add("tracestate", trace.state);
+  }
+  return request;
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ net::Task<Result<net::ClientExchange>> begin_request(Passage& passage, const Fle
                                                      net::ClientRequest request, bool& kept);
 // The fields that say who answers this request, and why.
 [[nodiscard]] net::Headers own_headers(const Passage& passage, const std::string& worker);
+// Before the head of an answer goes out: how long the keeper itself was about it, told and counted.
+void tell_overhead(Passage& passage);
 // An answer that was kept goes to the client after all.
 net::Task<Attempt> pass_on(Passage& passage, Kept kept, std::string worker);
 net::Task<Attempt> ask_engine(Passage& passage, FleetEngine chosen);

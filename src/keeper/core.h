@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "keeper/access_log.h"
 #include "keeper/asking.h"
 #include "keeper/benchmark_book.h"
 #include "keeper/gate.h"
@@ -13,9 +14,11 @@
 #include "keeper/model_book.h"
 #include "keeper/model_care.h"
 #include "keeper/placing.h"
+#include "keeper/span_export.h"
 #include "keeper/speed_care.h"
 #include "keeper/state.h"
 #include "keeper/template_checks.h"
+#include "net/server.h"
 
 #include <atomic>
 #include <memory>
@@ -28,6 +31,10 @@ struct Core {
   std::shared_ptr<Log> log;
   KeeperOptions options;
   Metrics metrics = {};
+  AccessLog access_log{log};
+  SpanExport spans{clock, random, log, options.version};
+  std::shared_ptr<net::ServerCounts> counts = std::make_shared<net::ServerCounts>();
+  std::atomic<std::size_t> in_flight{0};  // clients' requests that a stop waits for
   std::shared_ptr<ModelBook> models = {};
   ModelCare care = {};
   SpeedCare speed_care = {};

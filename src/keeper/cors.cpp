@@ -18,7 +18,8 @@ void let_page_read(net::Exchange& exchange) {
   if (!origin) return;
   exchange.add_to_answer("Access-Control-Allow-Origin", std::string(*origin));
   exchange.add_to_answer("Vary", "Origin");
-  exchange.add_to_answer("Access-Control-Expose-Headers", "x-rbee-worker, x-rbee-request-id, Retry-After");
+  exchange.add_to_answer("Access-Control-Expose-Headers",
+                         "x-rbee-worker, x-rbee-request-id, x-rbee-overhead-us, Retry-After");
 }
 
 net::Task<void> answer_preflight(net::Exchange& exchange) {

@@ -5,6 +5,7 @@
 #include "keeper/ask_engine.h"
 #include "keeper/grow.h"
 #include "keeper/passage.h"
+#include "keeper/signs_of_waiting.h"
 #include "keeper/sleepers.h"
 #include "keeper/take_up.h"
 
@@ -34,7 +35,21 @@ std::uint64_t tokens_used(const Passage& passage, const Relayed& relayed) {
   return read + (passage.call.stream ? relayed.chunks : 0);
 }
 
-void account(const Passage& passage, const Attempt& attempt, const std::string& worker) {
+// Of an answer that comes whole, its first token came when the engine says that it began to write.
+void count_tokens(Passage& passage, const Usage& usage, const std::string& worker) {
+  Metrics& metrics = passage.core->metrics;
+  passage.record.tokens = {.prompt = usage.prompt_tokens,
+                           .cached = usage.cached_tokens,
+                           .made = usage.tokens,
+                           .prompt_s = usage.prompt_ms / 1e3,
+                           .made_s = usage.tokens_ms / 1e3};
+  metrics.tokens(passage.model_label, worker, passage.record.tokens);
+  const double first_s = passage.seconds() - passage.record.tokens.made_s;
+  if (!passage.call.stream && usage.tokens > 0 && first_s > 0)
+    metrics.first_token(passage.model_label, first_s);
+}
+
+void account(Passage& passage, const Attempt& attempt, const std::string& worker) {
   Core& core = *passage.core;
   core.metrics.relayed(attempt.relayed.bytes, attempt.relayed.chunks);
   if (attempt.step == Step::lost || attempt.outcome == Outcome::engine_lost) {
@@ -47,7 +62,7 @@ void account(const Passage& passage, const Attempt& attempt, const std::string& 
   const Usage& usage = attempt.relayed.usage;
   if (attempt.outcome != Outcome::engine_error)
     core.gate->spend(passage.call.visitor, tokens_used(passage, attempt.relayed));
-  core.metrics.tokens({usage.prompt_tokens, usage.cached_tokens, usage.tokens});
+  count_tokens(passage, usage, worker);
   core.state->count({lower(passage.call.model), 1, usage.prompt_tokens, usage.tokens});
 }
 
@@ -83,6 +98,13 @@ net::Task<void> refuse_or_end(Passage& passage, Error error, int retry_after_s) 
     co_await ending;
     co_return;
   }
+  tell_overhead(passage);
+  if (told_to_wait(passage)) {
+    const Wire wire{.events = true};
+    net::Task<void> ending = end_lost(passage.exchange, passage.call.api, std::move(error), wire);
+    co_await ending;
+    co_return;
+  }
   const int later = jittered(retry_after_s, passage.core->random);
   net::Task<void> refusing =
       refuse(passage.exchange, passage.call.api, std::move(error), later, own_headers(passage, ""));
@@ -97,9 +119,10 @@ struct Ended {
 };
 
 // One line. Where a queue is full that says all; else each worker has its reason.
-void tell_of_refusal(const Passage& passage, const Error& error) {
+void tell_of_refusal(Passage& passage, const Error& error) {
   Core& core = *passage.core;
   core.metrics.refused(info(error.code).name);
+  passage.record.error = info(error.code).name;
   std::string why = error.message;
   if (error.code == ErrorCode::no_worker || error.code == ErrorCode::worker_lost) {
     if (const auto told = core.placing->explain_past(passage.id)) {
@@ -133,9 +156,12 @@ Request request_of(const Call& call) {
 net::Task<bool> wake_for(Passage& passage, const Error& refusal) {
   const bool may_help = refusal.code == ErrorCode::no_worker || refusal.code == ErrorCode::unknown_model;
   if (passage.woke || !may_help) co_return false;
+  SignsOfWaiting signs(passage);
   net::Task<Woken> waking =
       wake_holders(passage.core, passage.exchange.loop(), passage.call.model, passage.ride->gone);
   const Woken woken = co_await waking;
+  net::Task<void> ending = signs.end();
+  co_await ending;
   passage.woke = woken != Woken::nobody;
   co_return woken == Woken::there;
 }
@@ -159,6 +185,7 @@ net::Task<bool> take_refusal_of_all(Passage& passage, Placing::Ticket& ticket, r
   }
   ended.outcome = Outcome::refused;
   if (passage.model_label.empty()) passage.model_label = model_label(passage, no.error);
+  passage.record.model = passage.model_label;
   tell_of_refusal(passage, no.error);
   const int retry_after_s = passage.woke ? retry_after_wake_s : no.retry_after_s;
   net::Task<void> refusing = refuse_or_end(passage, std::move(no.error), retry_after_s);
@@ -216,10 +243,42 @@ routing::Returned returned_for(Step step) {
   }
 }
 
+// What is told of it when it is over.
+void begin_attempt(Passage& passage, const FleetEngine& chosen, std::int64_t asked_us, std::int64_t now_us) {
+  RequestRecord& record = passage.record;
+  record.worker = chosen.worker;
+  record.queued_us += now_us - asked_us;
+  record.attempts.push_back({.worker = chosen.worker,
+                             .hive = chosen.hive,
+                             .span_id = new_span_id(passage.core->random),
+                             .asked_us = asked_us,
+                             .begun_us = now_us});
+}
+
+void end_attempt(Passage& passage, const Attempt& attempt) {
+  AttemptRecord& told = passage.record.attempts.back();
+  told.ended_us = passage.core->clock.now_us();
+  told.outcome = attempt.outcome;
+  told.placed_again = attempt.step != Step::done;
+  passage.record.own.goes_on(told.ended_us);
+}
+
 net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
   Ended ended;
+  const Clock& clock = passage.core->clock;
   while (true) {
+    const std::int64_t asked_us = clock.now_us();
+    passage.record.own.waits(asked_us);
+    if (!ticket.is_decided()) {
+      SignsOfWaiting signs(passage);
+      net::Task<void> waiting = ticket.until_decided();
+      co_await waiting;
+      net::Task<void> ending = signs.end();
+      co_await ending;
+    }
     std::optional<Decision> decision = co_await ticket.wait();
+    const std::int64_t placed_us = clock.now_us();
+    passage.record.own.goes_on(placed_us);
     if (!decision) break;
     if (auto* no = std::get_if<routing::Refuse>(&*decision)) {
       net::Task<bool> refusing = take_refusal_of_all(passage, ticket, std::move(*no), ended);
@@ -232,9 +291,14 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     ended.worker = chosen.worker;
     ended.predicted_s = send.predicted.own();
     passage.model_label = lower(passage.call.model);
+    passage.record.model = passage.model_label;
     passage.core->metrics.placed(passage.model_label, chosen.worker, send.waited_s);
+    begin_attempt(passage, chosen, asked_us, placed_us);
+    passage.record.own.waits(clock.now_us());
+    const Metrics::Running running = passage.core->metrics.running(passage.model_label);
     net::Task<Attempt> trying = try_engine(passage, chosen);
     const Attempt attempt = co_await trying;
+    end_attempt(passage, attempt);
     if (attempt.step == Step::grows) {
       ticket.give_back(routing::Returned::leaving);
       continue;
@@ -257,16 +321,27 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
 
 net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call call) {
   const std::shared_ptr<Ride> ride = std::make_shared<Ride>();
-  Passage passage{core, exchange, std::move(call), core->random.id(), ride, core->clock.now_us()};
+  RequestRecord unheard;
+  RequestRecord& record = call.record != nullptr ? *call.record : unheard;
+  const std::int64_t begun_us = core->clock.now_us();
+  if (record.begun_us == 0) record.own.begin(begun_us);
+  Passage passage{core, exchange, std::move(call), core->random.id(), ride, begun_us, record};
+  record.of_engine = true;
+  record.id = passage.id;
+  record.stream = passage.call.stream;
   Placing::Ticket ticket(core->placing, exchange.loop());
   const Pointed<Placing::Ticket> pointed(ride->ticket, &ticket);
   exchange.on_disconnect([ride] { ride->client_left(); });
   const std::string_view target = passage.call.target;
   const std::optional<Dialect> dialect = dialect_of(target.substr(0, target.find('?')));
   if (dialect && passage.call.stream && core->resume_streams) passage.so_far.emplace(*dialect);
+  record.own.waits(core->clock.now_us());
   net::Task<void> waiting = wait_for_first_reports(core, exchange.loop(), passage.call.model);
   co_await waiting;
+  record.own.goes_on(core->clock.now_us());
   if (ride->gone) {
+    record.outcome = Outcome::client_gone;
+    core->metrics.request_ended(passage.model_label, "", record.outcome, passage.seconds());
     exchange.abort();
     co_return;
   }
@@ -274,6 +349,7 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   net::Task<Ended> asking = place_and_ask(passage, ticket);
   const Ended ended = co_await asking;
   if (ended.outcome == Outcome::client_gone) exchange.abort();
+  record.outcome = ended.outcome;
   const double seconds = passage.seconds();
   core->metrics.request_ended(passage.model_label, ended.worker, ended.outcome, seconds);
   // Only answers in words: nobody predicts how long an embedding's text takes by tokens that it makes.

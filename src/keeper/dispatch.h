@@ -10,6 +10,7 @@
 #include "keeper/core.h"
 #include "keeper/gate.h"
 #include "keeper/prompt_print.h"
+#include "keeper/request_record.h"
 #include "net/server.h"
 
 #include <memory>
@@ -35,10 +36,11 @@ struct Call {
   bool needs_vision = false;
   bool explain = false;  // its answer carries the trace of its placement
   std::optional<KeepAliveWish> keep_alive = {};
-  std::uint32_t num_ctx = 0;   // the least context that it wants; 0: what the engine has
-  net::Headers headers;        // for the engine
-  std::string_view body;       // outlives dispatch(): it lives in the exchange, or with the caller
-  AnswerForm* form = nullptr;  // outlives it too
+  std::uint32_t num_ctx = 0;        // the least context that it wants; 0: what the engine has
+  net::Headers headers;             // for the engine
+  std::string_view body;            // outlives dispatch(): it lives in the exchange, or with the caller
+  AnswerForm* form = nullptr;       // outlives it too
+  RequestRecord* record = nullptr;  // what becomes of it is written there; outlives it too
 };
 
 net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call call);

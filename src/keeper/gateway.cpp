@@ -170,10 +170,13 @@ net::Task<void> show_model(std::shared_ptr<Core> core, net::Exchange& exchange, 
 
 namespace {
 
-net::Task<void> refuse_asked(std::shared_ptr<Core> core, net::Exchange& exchange, Error error, int later) {
+net::Task<void> refuse_asked(std::shared_ptr<Core> core, net::Exchange& exchange, Error error, int later,
+                             RequestRecord& record) {
   if (error.code == ErrorCode::cancelled) co_return;
+  record.id = core->random.id();
+  record.error = info(error.code).name;
   const Api api = api_of(exchange.head().path);
-  net::Headers headers{{"x-rbee-request-id", core->random.id()}};
+  net::Headers headers{{"x-rbee-request-id", record.id}};
   net::Task<void> refusing = refuse(exchange, api, std::move(error), later, std::move(headers));
   co_await refusing;
   core->metrics.request_ended("", "", Outcome::refused, 0);
@@ -204,8 +207,12 @@ Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, As
 
 }  // namespace
 
-net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor) {
+net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor,
+                                    RequestRecord& record) {
+  record.own.waits(core->clock.now_us());
   const Result<std::string_view> body = co_await exchange.read_body();
+  record.own.goes_on(core->clock.now_us());
+  if (body) record.bytes_in = body->size();
   Asked asked;
   Result<void> read = body ? read_asked(asked, exchange.head(), *body) : body.error();
   int later = 0;
@@ -218,11 +225,12 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
   }
   if (!read) {
     Error error = read.error();
-    net::Task<void> refusing = refuse_asked(core, exchange, std::move(error), later);
+    net::Task<void> refusing = refuse_asked(core, exchange, std::move(error), later, record);
     co_await refusing;
     co_return;
   }
   Call call = call_of(*core, exchange.head(), std::move(visitor), asked);
+  call.record = &record;
   std::optional<OllamaAnswer> form;
   if (asked.request) {
     const OllamaAnswer::Care care = care_of(asked);

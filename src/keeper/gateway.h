@@ -15,7 +15,8 @@ net::Task<void> list_models(std::shared_ptr<Core> core, net::Exchange& exchange,
 net::Task<void> show_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor,
                            std::string model);
 // Any request that an engine answers: its model is in the body, or in the query where there is no body.
-net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor);
+net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor,
+                                    RequestRecord& record);
 // What Ollama's clients look for at "/".
 net::Task<void> say_hello(net::Exchange& exchange);
 // A path that no engine has, or another method.

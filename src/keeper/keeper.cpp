@@ -33,8 +33,10 @@ constexpr Milliseconds between_cares{1'000};
 // For each ms that such a look at 10,000 workers takes. Models stay for minutes.
 constexpr int rest_per_care = 500;
 
-net::Task<void> turn_away(std::shared_ptr<Core> core, net::Exchange& exchange, Error error) {
+net::Task<void> turn_away(std::shared_ptr<Core> core, net::Exchange& exchange, Error error,
+                          RequestRecord& record) {
   core->metrics.refused(info(error.code).name);
+  record.error = info(error.code).name;
   net::Headers headers;
   if (error.code == ErrorCode::invalid_api_key) headers.add("WWW-Authenticate", "Bearer");
   const Api api = api_of(exchange.head().path);
@@ -42,7 +44,23 @@ net::Task<void> turn_away(std::shared_ptr<Core> core, net::Exchange& exchange, E
   co_await refusing;
 }
 
-net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
+// A stop waits for clients' requests, and for none that administers: a log that is followed has no end.
+class InFlight {
+ public:
+  InFlight(Core& core, bool counts) : core_(counts ? &core : nullptr) {
+    if (core_ != nullptr) ++core_->in_flight;
+  }
+  ~InFlight() {
+    if (core_ != nullptr) --core_->in_flight;
+  }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+ private:
+  Core* core_;
+};
+
+net::Task<void> answer_request(std::shared_ptr<Core> core, net::Exchange& exchange, RequestRecord& record) {
   const net::RequestHead& head = exchange.head();
   if (head.method == "POST" && head.path == link_path) {
     net::Task<void> answering = answer_hive(core, exchange);
@@ -50,6 +68,8 @@ net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
     co_return;
   }
   const RouteResult result = route(head.method, head.path);
+  const bool is_clients = result.routed() != nullptr && result.routed()->right == Right::client;
+  const InFlight in_flight(*core, is_clients);
   const Routed* routed = result.routed();
   const Result<Page> page = core->gate->page_of(head);
   const Page asking = page ? *page : Page::none;
@@ -60,9 +80,10 @@ net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
   Result<Visitor> visitor = page.has_error() ? Result<Visitor>(page.error()) : Result<Visitor>(Visitor{});
   const bool preflight = allowed_page && is_preflight(head);
   if (page && !preflight) visitor = core->gate->admit(head, asking, exchange.is_from_this_machine(), right);
+  if (visitor) record.key = visitor->name();
   net::Task<void> handling;
   if (!visitor)
-    handling = turn_away(core, exchange, visitor.error());
+    handling = turn_away(core, exchange, visitor.error(), record);
   else if (preflight)
     handling = answer_preflight(exchange);
   else if (routed == nullptr)
@@ -74,12 +95,38 @@ net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
   else if (routed->id == RouteId::v1_model)
     handling = show_model(core, exchange, *visitor, routed->names.front());
   else if (routed->id == RouteId::engine)
-    handling = ask_engine_of_model(core, exchange, *visitor);
+    handling = ask_engine_of_model(core, exchange, *visitor, record);
   else if (is_of_ollama(routed->id))
     handling = answer_as_ollama(core, exchange, *visitor, routed->id);
   else
     handling = administer(core, exchange, *routed);
   co_await handling;
+}
+
+// One request from its head to its end, and what is told of it then.
+net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
+  RequestRecord record;
+  record.begun_us = core->clock.now_us();
+  record.own.begin(record.begun_us);
+  const net::Headers& headers = exchange.head().headers;
+  record.trace = trace_of(headers.find("traceparent").value_or(""), headers.find("tracestate").value_or(""),
+                          core->spans.is_on(), core->random);
+  // Asked for now: a client that has gone has no address.
+  const bool told = core->access_log.is_on() || core->spans.is_on();
+  if (told) {
+    record.begun_unix_ms = core->clock.unix_ms();
+    record.client = exchange.client_address();
+    record.method = exchange.head().method;
+    record.path = exchange.head().path;
+  }
+  net::Task<void> answering = answer_request(core, exchange, record);
+  co_await answering;
+  if (!told) co_return;
+  record.ended_us = core->clock.now_us();
+  record.status = exchange.status();
+  record.bytes_out = exchange.bytes_out();
+  if (core->access_log.is_on()) core->access_log.write(access_line(record));
+  core->spans.offer(std::move(record));
 }
 
 // What the configuration says of that model, by any of its names.
@@ -169,6 +216,25 @@ net::Task<void> care_for_models(std::weak_ptr<Core> weak, net::Loop& loop) {
     core->state->keep_speeds(core->speed_care.due(core->clock.now(), *core->placing), core->clock.unix_ms());
     took = core->clock.now() - begun;
   }
+}
+
+// A client that keeps a connection asks again within this, or has had the answer for so long that it must
+// expect the connection to be closed.
+constexpr Milliseconds kept_for{5'000};
+constexpr Milliseconds between_looks{10};
+
+// Once no client's request runs. Where somebody else accepts, kept connections get that long to ask once more
+// and be told that they close.
+net::Task<void> tell_when_idle(std::shared_ptr<Core> core, net::Loop& loop, bool kept_once_more,
+                               std::function<void()> tell) {
+  const Instant begun = core->clock.now();
+  while (true) {
+    const bool kept = kept_once_more && core->counts->open > 0 && core->clock.now() - begun < kept_for;
+    if (core->in_flight == 0 && !kept) break;
+    net::Task<void> resting = net::sleep_for(loop, between_looks);
+    co_await resting;
+  }
+  tell();
 }
 
 // A script that is wrong fails with every request: its words are logged once until they change.
@@ -329,14 +395,17 @@ Result<void> Keeper::Impl::open_gate() {
 Result<void> Keeper::Impl::listen(const net::TlsIdentity& own) {
   const KeeperOptions& options = core->options;
   const net::Handler handler = [core = core](net::Exchange& exchange) { return handle(core, exchange); };
-  const Result<net::ServerOptions> how = server_options(options, own, core->log);
+  Result<net::ServerOptions> how = server_options(options, own, core->log);
   if (!how) return how.error();
+  how->counts = core->counts;
+  how->listening = options.inherited.listening;
   Result<std::unique_ptr<net::HttpServer>> opened =
       net::HttpServer::listen(runtime.loops(), options.listen, handler, *how);
   if (!opened) return opened.error();
   server = std::move(*opened);
   core->address = server->endpoint();
   if (net::is_loopback(options.listen) || options.local_socket.empty()) return {};
+  how->listening = options.inherited.local;
   Result<std::unique_ptr<net::HttpServer>> local = net::HttpServer::listen(
       runtime.loops(), net::Endpoint{.unix_path = options.local_socket}, handler, *how);
   if (!local) return local.error();
@@ -378,6 +447,7 @@ Result<void> Keeper::start() {
   if (!state) return state.error();
   core.state = std::move(*state);
   core.benchmarks = std::make_unique<BenchmarkBook>(*core.state);
+  set_telling(options.telling);
   core.started = core.clock.now();
   core.started_unix_ms = core.clock.unix_ms();
   core.models = std::make_shared<ModelBook>(options.models);
@@ -396,6 +466,26 @@ Result<void> Keeper::start() {
   impl_->runtime.first().spawn(measure_new_workers(impl_->core, impl_->runtime.first()));
   impl_->tell_where();
   return {};
+}
+
+void Keeper::stop_accepting(bool somebody_else_does, std::function<void()> when_idle) {
+  using Kept = net::HttpServer::Kept;
+  const Kept kept = somebody_else_does ? Kept::served_once_more : Kept::closed;
+  for (const auto* server : {&impl_->server, &impl_->local_server}) {
+    if (*server) (*server)->stop_accepting(kept);
+  }
+  net::Loop& loop = impl_->runtime.first();
+  loop.spawn(tell_when_idle(impl_->core, loop, somebody_else_does, std::move(when_idle)));
+}
+
+Keeper::Inherited Keeper::listening() const {
+  return {.listening = impl_->server ? impl_->server->listening() : -1,
+          .local = impl_->local_server ? impl_->local_server->listening() : -1};
+}
+
+void Keeper::set_telling(const Telling& telling) {
+  impl_->core->access_log.set_file(telling.access_log);
+  impl_->core->spans.set_endpoint(telling.otlp);
 }
 
 void Keeper::stop() {

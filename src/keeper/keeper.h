@@ -14,6 +14,7 @@
 #include "routing/script_policy.h"
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,25 @@ struct KeeperTls {
   Mode mode = Mode::own;
   std::filesystem::path certificate_file = {};  // PEM, its chain behind it
   std::filesystem::path key_file = {};
+};
+
+// What a keeper tells of requests that are over.
+struct Telling {
+  std::string access_log = {};             // a file, or "stderr"; empty: none
+  std::optional<net::Endpoint> otlp = {};  // a collector of spans; none: nowhere
+};
+
+// How much clients may bring.
+struct ClientLimits {
+  std::uint64_t largest_body_bytes = 64u << 20;  // some images and a long conversation
+  std::size_t most_connections = 16384;
+  std::size_t most_connections_per_client = 4096;
+};
+
+// Sockets that listen already, of the keeper that this one follows; -1: none.
+struct Inherited {
+  int listening = -1;
+  int local = -1;
 };
 
 struct KeeperOptions {
@@ -49,6 +69,10 @@ struct KeeperOptions {
   routing::RouterSettings routing = {};
   std::shared_ptr<const routing::ScriptPolicy> script = {};  // none: rules and strategy alone
   bool benchmark = true;                                     // new workers are measured by themselves
+  Telling telling = {};
+  ClientLimits limits = {};
+  Milliseconds sign_of_life{10'000};  // to a stream that waits, as often; 0: none
+  Inherited inherited = {};
   std::string ready_model = {};  // not ready before this model is known; empty: any
 };
 
@@ -72,6 +96,13 @@ class Keeper {
   void set_models(ModelSettingsByName models);
   // None: rules and strategy alone hold.
   void set_script(std::shared_ptr<const routing::ScriptPolicy> script);
+  void set_telling(const Telling& telling);
+  // The sockets, for a keeper that is to follow this one. After start().
+  using Inherited = keeper::Inherited;
+  [[nodiscard]] Inherited listening() const;
+  // Takes no further connection, and lets what runs go on; `when_idle` is called on a loop's thread when no
+  // client's request is left. `somebody_else_does`: accept them, on the same socket. After start().
+  void stop_accepting(bool somebody_else_does, std::function<void()> when_idle);
   // Closes all connections. The runtime's loops must run, or have ended; what is left of the state is written
   // when the last request has gone with them.
   void stop();

@@ -126,6 +126,9 @@ Result<net::ServerOptions> server_options(const KeeperOptions& options, const ne
                                           std::shared_ptr<Log> log) {
   using Plain = net::ServerOptions::Plain;
   net::ServerOptions server;
+  server.largest_body_bytes = options.limits.largest_body_bytes;
+  server.most_connections = options.limits.most_connections;
+  server.most_connections_per_client = options.limits.most_connections_per_client;
   server.error_body = [](std::string_view path, const Error& error) {
     return error_body(api_of(path), error);
   };

@@ -1,14 +1,17 @@
 #include "keeper/metrics.h"
 
+#include "keeper/metric_names.h"
+
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <tuple>
+#include <vector>
 
 namespace rbee::keeper {
 namespace {
@@ -18,20 +21,35 @@ using prometheus::Gauge;
 using prometheus::Histogram;
 using Buckets = Histogram::BucketBoundaries;
 
-// Whole answers last from an embedding's milliseconds to the minutes of a long text.
+// The bounds that OpenTelemetry's conventions give for each of these, and vLLM has; further ones above, for
+// workers that are processors, and answers that last minutes.
 const Buckets& request_buckets() {
-  static const Buckets buckets{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600};
+  static const Buckets buckets{0.01, 0.02,  0.04,  0.08,  0.16,  0.32,   0.64,   1.28,  2.56,
+                               5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68, 655.36};
   return buckets;
 }
-// A first byte comes in milliseconds from a warm engine, in minutes after a cold load or a long queue.
 const Buckets& ttft_buckets() {
-  static const Buckets buckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
-                               1,     2.5,    5,     10,   20,    40,   80,  160};
+  static const Buckets buckets{0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5,
+                               0.75,  1,     2.5,  5,    7.5,  10,   20,   40,  80,   160};
+  return buckets;
+}
+const Buckets& token_buckets() {
+  static const Buckets buckets{0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15,
+                               0.2,    0.3,   0.4,  0.5,   0.75, 1,     2.5};
+  return buckets;
+}
+const Buckets& size_buckets() {
+  static const Buckets buckets{1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576};
   return buckets;
 }
 // 1 is a prediction that was right; within 0.8 and 1.25 is as good as lengths that nobody knows allow.
 const Buckets& ratio_buckets() {
   static const Buckets buckets{0.1, 0.25, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 4, 10};
+  return buckets;
+}
+// Some hundred microseconds are usual; a script, or a thousand workers, take milliseconds.
+const Buckets& overhead_buckets() {
+  static const Buckets buckets{0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1};
   return buckets;
 }
 
@@ -40,55 +58,40 @@ auto& make(Builder builder, const char* name, const char* help, prometheus::Regi
   return builder.Name(name).Help(help).Register(registry);
 }
 
-// A number by rbee's name and by vLLM's.
-struct TwoNames {
-  std::string own, vllm;
+// A name whose series are those of models and workers that were seen.
+template <class Metric>
+using Seen = std::map<std::pair<std::string, std::string>, Metric*>;
+
+// Of one model: what is not asked for by worker.
+struct OfModel {
+  Gauge& running;
+  Histogram& seconds;
+  Histogram& ttft;
+  Histogram& queue_seconds;
+  Histogram& inter_token;
+  Histogram& per_token;
+  Histogram& prompt_size;
+  Histogram& answer_size;
+  Counter& prompt_tokens;
+  Counter& cached_tokens;
+  Counter& made_tokens;
 };
 
-class Counted {
- public:
-  Counted(prometheus::Registry& registry, const TwoNames& names, const char* help)
-      : own_(make(prometheus::BuildCounter(), names.own.c_str(), help, registry).Add({})),
-        vllm_(make(prometheus::BuildCounter(), names.vllm.c_str(), help, registry).Add({})) {}
-  void add(std::uint64_t value) {
-    own_.Increment(static_cast<double>(value));
-    vllm_.Increment(static_cast<double>(value));
-  }
-
- private:
-  Counter& own_;
-  Counter& vllm_;
+// Of one model on one worker: what its engine did.
+struct OfEngine {
+  Counter& prompt_tokens;
+  Counter& prompt_seconds;
+  Counter& tokens;
+  Counter& token_seconds;
 };
 
-class Timed {
- public:
-  Timed(prometheus::Registry& registry, const TwoNames& names, const char* help, const Buckets& buckets)
-      : own_(make(prometheus::BuildHistogram(), names.own.c_str(), help, registry).Add({}, buckets)),
-        vllm_(make(prometheus::BuildHistogram(), names.vllm.c_str(), help, registry).Add({}, buckets)) {}
-  void add(double seconds) {
-    own_.Observe(seconds);
-    vllm_.Observe(seconds);
-  }
-
- private:
-  Histogram& own_;
-  Histogram& vllm_;
-};
-
-class Gauged {
- public:
-  Gauged(prometheus::Registry& registry, const TwoNames& names, const char* help)
-      : own_(make(prometheus::BuildGauge(), names.own.c_str(), help, registry).Add({})),
-        vllm_(make(prometheus::BuildGauge(), names.vllm.c_str(), help, registry).Add({})) {}
-  void set(std::size_t value) {
-    own_.Set(static_cast<double>(value));
-    vllm_.Set(static_cast<double>(value));
-  }
-
- private:
-  Gauge& own_;
-  Gauge& vllm_;
-};
+// As many gaps as there were, each of the mean: what came between two tokens is not looked at one by one.
+void observe_gaps(Histogram& histogram, const Buckets& buckets, double mean_s, double gaps) {
+  std::vector<double> counts(buckets.size() + 1, 0.0);
+  const auto at = std::ranges::lower_bound(buckets, mean_s);
+  counts[static_cast<std::size_t>(at - buckets.begin())] = gaps;
+  histogram.ObserveMultiple(counts, mean_s * gaps);
+}
 
 }  // namespace
 
@@ -104,52 +107,53 @@ std::string_view outcome_name(Outcome outcome) {
 }
 
 struct Metrics::Impl {
-  Counter& counter(const char* name, const char* help) {
-    return make(prometheus::BuildCounter(), name, help, registry).Add({});
+  using Family = prometheus::Family<Counter>;
+  using Times = prometheus::Family<Histogram>;
+  Family& counters(const char* name, const char* help) {
+    return make(prometheus::BuildCounter(), name, help, registry);
+  }
+  Counter& counter(const char* name, const char* help) { return counters(name, help).Add({}); }
+  Times& times(const char* name, const char* help) {
+    return make(prometheus::BuildHistogram(), name, help, registry);
+  }
+  Gauge& gauge(const char* name, const char* help) {
+    return make(prometheus::BuildGauge(), name, help, registry).Add({});
   }
 
   prometheus::Registry registry;
-  prometheus::Family<Counter>& requests =
-      make(prometheus::BuildCounter(), "rbee_requests_total", "Requests that ended.", registry);
-  prometheus::Family<Counter>& placements = make(prometheus::BuildCounter(), "rbee_placements_total",
-                                                 "Requests that were sent to a worker.", registry);
-  prometheus::Family<Counter>& refusals = make(prometheus::BuildCounter(), "rbee_requests_refused_total",
-                                               "Requests that were refused, by reason.", registry);
+  Family& requests = counters("rbee_requests_total", "Requests that ended.");
+  Family& placements = counters("rbee_placements_total", "Requests that were sent to a worker.");
+  Family& refusals = counters("rbee_requests_refused_total", "Requests that were refused, by reason.");
   prometheus::Family<Gauge>& queued = make(prometheus::BuildGauge(), "rbee_queue_requests",
                                            "Requests that wait for a slot now, by model.", registry);
-  Gauged running{
-      registry, {"rbee_requests_running", "vllm:num_requests_running"}, "Requests that engines work on now."};
-  Gauged waiting{
-      registry, {"rbee_requests_waiting", "vllm:num_requests_waiting"}, "Requests that wait for a slot now."};
-  Timed seconds{registry,
-                {"rbee_request_seconds", "vllm:e2e_request_latency_seconds"},
-                "From a request's last byte to its answer's.",
-                request_buckets()};
-  Timed ttft{registry,
-             {"rbee_ttft_seconds", "vllm:time_to_first_token_seconds"},
-             "From a request's last byte to its answer's first.",
-             ttft_buckets()};
-  Timed queue_seconds{registry,
-                      {"rbee_queue_seconds", "vllm:request_queue_time_seconds"},
-                      "What requests waited for a slot.",
-                      ttft_buckets()};
-  Counted prompt_tokens{registry,
-                        {"rbee_prompt_tokens_total", "vllm:prompt_tokens_total"},
-                        "Tokens of prompts, those of the cache included."};
-  Counted cached_tokens{registry,
-                        {"rbee_cached_tokens_total", "vllm:prefix_cache_hits_total"},
-                        "Of them, those that an engine had in its cache."};
-  Counted made_tokens{
-      registry, {"rbee_generated_tokens_total", "vllm:generation_tokens_total"}, "Tokens of answers."};
-  Counter& cache_queries =
-      counter("vllm:prefix_cache_queries_total", "Tokens of prompts that were looked up in a cache.");
+  prometheus::Family<Gauge>& model_running = make(prometheus::BuildGauge(), "rbee_model_requests_running",
+                                                  "Requests that engines work on now, by model.", registry);
+  Gauge& running = gauge("rbee_requests_running", "Requests that engines work on now.");
+  Gauge& waiting = gauge("rbee_requests_waiting", "Requests that wait for a slot now.");
+  Times& seconds = times("rbee_request_seconds", "From a request's last byte to its answer's.");
+  Times& ttft = times("rbee_ttft_seconds", "From a request's last byte to its answer's first token.");
+  Times& queue_seconds = times("rbee_queue_seconds", "What requests waited for a slot.");
+  Times& inter_token = times("rbee_inter_token_seconds", "From one token of an answer to the next.");
+  Times& per_token = times("rbee_token_seconds", "Of each answer: the mean time of a token after the first.");
+  Times& sizes = times("rbee_request_tokens", "Tokens of each request's prompt and answer.");
+  Family& prompt_tokens =
+      counters("rbee_prompt_tokens_total", "Tokens of prompts, those of the cache included.");
+  Family& cached_tokens = counters("rbee_cached_tokens_total", "Of them, those that an engine had cached.");
+  Family& made_tokens = counters("rbee_generated_tokens_total", "Tokens of answers.");
+  Family& engine_prompt_tokens =
+      counters("rbee_engine_prompt_tokens_total", "Tokens of prompts that an engine read.");
+  Family& engine_prompt_seconds = counters("rbee_engine_prompt_seconds_total", "What it read them in.");
+  Family& engine_tokens = counters("rbee_engine_tokens_total", "Tokens that an engine made.");
+  Family& engine_token_seconds = counters("rbee_engine_token_seconds_total", "What it made them in.");
   Counter& predicted_seconds =
       counter("rbee_predicted_seconds_total", "Of whole answers: the time that was predicted.");
   Counter& actual_seconds = counter("rbee_actual_seconds_total", "Of the same answers: the time they took.");
-  Histogram& predicted_ratio =
-      make(prometheus::BuildHistogram(), "rbee_predicted_vs_actual_ratio",
-           "Of whole answers: the time that was predicted by the time it took.", registry)
-          .Add({}, ratio_buckets());
+  Histogram& predicted_ratio = times("rbee_predicted_vs_actual_ratio",
+                                     "Of whole answers: the time that was predicted by the time it took.")
+                                   .Add({}, ratio_buckets());
+  Histogram& overhead =
+      times("rbee_overhead_seconds", "The keeper's own time until an answer's head was out.")
+          .Add({}, overhead_buckets());
   Counter& again = counter("rbee_retries_total",
                            "Requests that came back from an engine before its answer, "
                            "and were placed again.");
@@ -160,10 +164,22 @@ struct Metrics::Impl {
                                      "Requests that routing.rhai failed to decide: rules and strategy did.");
   Counter& bytes = counter("rbee_relayed_bytes_total", "Bytes of answers passed on.");
   Counter& chunks = counter("rbee_relayed_chunks_total", "Pieces in which they were passed on.");
+  Gauge& connections = gauge("rbee_connections", "Connections of clients that are open now.");
+  Family& turned_away =
+      counters("rbee_connections_refused_total", "Connections that were too many: of all, or of one client.");
+  Counter& turned_away_of_all = turned_away.Add({{"limit", "all"}});
+  Counter& turned_away_of_client = turned_away.Add({{"limit", "client"}});
+  Counter& log_dropped = counter("rbee_access_log_dropped_total",
+                                 "Lines of the access log that its file did not take fast enough.");
+  Counter& spans_sent = counter("rbee_spans_sent_total", "Spans that the collector took.");
+  Counter& spans_dropped =
+      counter("rbee_spans_dropped_total", "Spans that the collector did not take, or not fast enough.");
 
   std::mutex mutex;
   std::map<std::tuple<std::string, std::string, Outcome>, Counter*> series;
-  std::map<std::pair<std::string, std::string>, Counter*> placed_series;
+  Seen<Counter> placed_series;
+  std::map<std::string, OfModel> model_series;
+  std::map<std::pair<std::string, std::string>, OfEngine> engine_series;
   std::map<std::string, Gauge*> queued_series;
 
   Counter& ended(const std::string& model, const std::string& worker, Outcome outcome) {
@@ -187,16 +203,75 @@ struct Metrics::Impl {
     if (!full) placed_series.emplace(std::pair{model, worker}, &added);
     return added;
   }
-  void show_queues(WaitingByModel by_model) {
+  // What it points to is never taken away.
+  const OfModel& of_model(const std::string& model) {
+    const std::scoped_lock lock(mutex);
+    const auto known = model_series.find(model);
+    if (known != model_series.end()) return known->second;
+    if (model_series.size() >= most_models) {
+      const auto others = model_series.find("");
+      return others != model_series.end() ? others->second : add_model("");
+    }
+    return add_model(model);
+  }
+  const OfModel& add_model(const std::string& model) {
+    const prometheus::Labels labels{{"model", model}};
+    const prometheus::Labels input{{"model", model}, {"kind", "input"}};
+    const prometheus::Labels output{{"model", model}, {"kind", "output"}};
+    // From the first request on, and not only once somebody waited: a board shows 0 then.
+    if (queued_series.size() < most_series && !queued_series.contains(model))
+      queued_series.emplace(model, &queued.Add(labels));
+    const OfModel added{.running = model_running.Add(labels),
+                        .seconds = seconds.Add(labels, request_buckets()),
+                        .ttft = ttft.Add(labels, ttft_buckets()),
+                        .queue_seconds = queue_seconds.Add(labels, ttft_buckets()),
+                        .inter_token = inter_token.Add(labels, token_buckets()),
+                        .per_token = per_token.Add(labels, token_buckets()),
+                        .prompt_size = sizes.Add(input, size_buckets()),
+                        .answer_size = sizes.Add(output, size_buckets()),
+                        .prompt_tokens = prompt_tokens.Add(labels),
+                        .cached_tokens = cached_tokens.Add(labels),
+                        .made_tokens = made_tokens.Add(labels)};
+    return model_series.emplace(model, added).first->second;
+  }
+  const OfEngine& of_engine(const std::string& model, const std::string& worker) {
+    const std::scoped_lock lock(mutex);
+    const bool full = engine_series.size() >= most_series;
+    auto known = engine_series.find({model, worker});
+    if (known == engine_series.end() && full) known = engine_series.find({"", ""});
+    if (known != engine_series.end()) return known->second;
+    const std::pair<std::string, std::string> key =
+        full ? std::pair<std::string, std::string>{} : std::pair{model, worker};
+    const prometheus::Labels labels{{"model", key.first}, {"worker", key.second}};
+    const OfEngine added{.prompt_tokens = engine_prompt_tokens.Add(labels),
+                         .prompt_seconds = engine_prompt_seconds.Add(labels),
+                         .tokens = engine_tokens.Add(labels),
+                         .token_seconds = engine_token_seconds.Add(labels)};
+    return engine_series.emplace(key, added).first->second;
+  }
+  void show_queues(const Gauges& now) {
     const std::scoped_lock lock(mutex);
     for (const auto& [model, gauge] : queued_series) gauge->Set(0);
-    for (const auto& [model, count] : by_model) {
+    for (const auto& [model, count] : now.waiting_by_model) {
       const auto known = queued_series.find(model);
       if (known == queued_series.end() && queued_series.size() >= most_series) continue;
       Gauge*& gauge = queued_series[model];
       if (gauge == nullptr) gauge = &queued.Add({{"model", model}});
       gauge->Set(static_cast<double>(count));
     }
+  }
+  // Counted elsewhere, from the start on: two who ask at once must not add the same twice.
+  void show_counts(const Gauges& now) {
+    const std::scoped_lock lock(mutex);
+    const auto raise = [](Counter& counter, std::uint64_t to) {
+      const double more = static_cast<double>(to) - counter.Value();
+      if (more > 0) counter.Increment(more);
+    };
+    raise(turned_away_of_all, now.connections_refused);
+    raise(turned_away_of_client, now.connections_refused_of_client);
+    raise(log_dropped, now.log_lines_dropped);
+    raise(spans_sent, now.spans_sent);
+    raise(spans_dropped, now.spans_dropped);
   }
 };
 
@@ -206,12 +281,18 @@ Metrics::~Metrics() = default;
 void Metrics::request_ended(const std::string& model, const std::string& worker, Outcome outcome,
                             double seconds) {
   impl_->ended(model, worker, outcome).Increment();
-  impl_->seconds.add(seconds);
+  impl_->of_model(model).seconds.Observe(seconds);
 }
 
 void Metrics::placed(const std::string& model, const std::string& worker, double waited_s) {
   impl_->placed(model, worker).Increment();
-  impl_->queue_seconds.add(waited_s);
+  impl_->of_model(model).queue_seconds.Observe(waited_s);
+}
+
+Metrics::Running::Running(Gauge& gauge) : gauge_(gauge) { gauge_.Increment(); }
+Metrics::Running::~Running() { gauge_.Decrement(); }
+Metrics::Running Metrics::running(const std::string& model) {
+  return Running(impl_->of_model(model).running);
 }
 
 void Metrics::predicted(double predicted_s, double actual_s) {
@@ -221,15 +302,34 @@ void Metrics::predicted(double predicted_s, double actual_s) {
   impl_->predicted_ratio.Observe(predicted_s / actual_s);
 }
 
-void Metrics::tokens(const Tokens& tokens) {
-  impl_->prompt_tokens.add(tokens.prompt);
-  impl_->cached_tokens.add(tokens.cached);
-  impl_->made_tokens.add(tokens.made);
-  impl_->cache_queries.Increment(static_cast<double>(tokens.prompt));
+void Metrics::tokens(const std::string& model, const std::string& worker, const Tokens& tokens) {
+  if (tokens.prompt == 0 && tokens.made == 0) return;
+  const OfModel& of_model = impl_->of_model(model);
+  const auto prompt = static_cast<double>(tokens.prompt);
+  const auto cached = static_cast<double>(tokens.cached);
+  const auto made = static_cast<double>(tokens.made);
+  of_model.prompt_tokens.Increment(prompt);
+  of_model.cached_tokens.Increment(cached);
+  of_model.made_tokens.Increment(made);
+  of_model.prompt_size.Observe(prompt);
+  of_model.answer_size.Observe(made);
+  if (tokens.made > 1 && tokens.made_s > 0) {
+    const double gaps = made - 1;
+    of_model.per_token.Observe(tokens.made_s / gaps);
+    observe_gaps(of_model.inter_token, token_buckets(), tokens.made_s / gaps, gaps);
+  }
+  const OfEngine& of_engine = impl_->of_engine(model, worker);
+  of_engine.prompt_tokens.Increment(std::max(prompt - cached, 0.0));
+  of_engine.prompt_seconds.Increment(std::max(tokens.prompt_s, 0.0));
+  of_engine.tokens.Increment(made);
+  of_engine.token_seconds.Increment(std::max(tokens.made_s, 0.0));
 }
 
 void Metrics::placed_again() { impl_->again.Increment(); }
-void Metrics::first_byte(double seconds) { impl_->ttft.add(seconds); }
+void Metrics::first_token(const std::string& model, double seconds) {
+  impl_->of_model(model).ttft.Observe(seconds);
+}
+void Metrics::overhead(double seconds) { impl_->overhead.Observe(seconds); }
 void Metrics::script_failed() { impl_->script_failures.Increment(); }
 void Metrics::engine_lost() { impl_->lost.Increment(); }
 
@@ -243,11 +343,13 @@ void Metrics::relayed(std::uint64_t bytes, std::uint64_t chunks) {
   impl_->chunks.Increment(static_cast<double>(chunks));
 }
 
-std::string Metrics::text(std::size_t running, std::size_t waiting, WaitingByModel by_model) {
-  impl_->running.set(running);
-  impl_->waiting.set(waiting);
-  impl_->show_queues(by_model);
-  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+std::string Metrics::text(const Gauges& now) {
+  impl_->running.Set(static_cast<double>(now.running));
+  impl_->waiting.Set(static_cast<double>(now.waiting));
+  impl_->connections.Set(static_cast<double>(now.connections));
+  impl_->show_queues(now);
+  impl_->show_counts(now);
+  return metrics_text(impl_->registry.Collect());
 }
 
 }  // namespace rbee::keeper

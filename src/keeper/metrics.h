@@ -1,7 +1,7 @@
 // Metrics: what the keeper counts, in the text form that Prometheus reads. Safe from every thread.
 //
-// Beside rbee's own names stand those of vLLM for what both count, so that dashboards made for that work
-// here.
+// Beside rbee's own names stand those of vLLM, of llama-server and of OpenTelemetry's conventions for
+// generative AI, for what all of them count (metric_names.h), so that dashboards made for those work here.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+namespace prometheus {
+class Gauge;
+}
 
 namespace rbee::keeper {
 
@@ -22,6 +26,22 @@ struct Tokens {
   std::uint64_t prompt = 0;  // those of the cache included
   std::uint64_t cached = 0;
   std::uint64_t made = 0;
+  double prompt_s = 0;  // what the engine read the rest of the prompt in
+  double made_s = 0;    // from its first token to its last
+};
+
+// What is so at the moment of asking.
+struct Gauges {
+  std::size_t running = 0;
+  std::size_t waiting = 0;
+  std::span<const std::pair<std::string, std::size_t>> waiting_by_model = {};
+  std::size_t connections = 0;  // of clients
+  // Since the start: told to go away because there were too many, of all or of their address.
+  std::uint64_t connections_refused = 0;
+  std::uint64_t connections_refused_of_client = 0;
+  std::uint64_t log_lines_dropped = 0;
+  std::uint64_t spans_sent = 0;
+  std::uint64_t spans_dropped = 0;
 };
 
 class Metrics {
@@ -34,17 +54,33 @@ class Metrics {
   // Series of one name. Clients choose model names, so a caller gives "" for one that nobody has; beyond this
   // many (model, worker, outcome) all others count as "" too.
   static constexpr std::size_t most_series = 1000;
+  // Models with times of their own: each has some 200 lines. Beyond, they share those of "".
+  static constexpr std::size_t most_models = 50;
 
   void request_ended(const std::string& model, const std::string& worker, Outcome outcome, double seconds);
   // It was sent to that worker after so long in the queue.
   void placed(const std::string& model, const std::string& worker, double waited_s);
+  // An engine works on it while this lives.
+  class Running {
+   public:
+    explicit Running(prometheus::Gauge& gauge);
+    ~Running();
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+   private:
+    prometheus::Gauge& gauge_;
+  };
+  [[nodiscard]] Running running(const std::string& model);
   // It came back before its first byte, and is placed again.
   void placed_again();
   // Of an answer that came whole: from the request's arrival to its end.
   void predicted(double predicted_s, double actual_s);
-  void tokens(const Tokens& tokens);
+  void tokens(const std::string& model, const std::string& worker, const Tokens& tokens);
   // Seconds from the request's last byte to the answer's first.
-  void first_byte(double seconds);
+  void first_token(const std::string& model, double seconds);
+  // The keeper's own time until an answer's head is out.
+  void overhead(double seconds);
   void engine_lost();
   // A stream whose engine was lost in its middle goes on with another one.
   void resumed();
@@ -54,8 +90,7 @@ class Metrics {
   void refused(std::string_view reason);
   void relayed(std::uint64_t bytes, std::uint64_t chunks);
   // All of them, with the gauges as they are now.
-  using WaitingByModel = std::span<const std::pair<std::string, std::size_t>>;
-  [[nodiscard]] std::string text(std::size_t running, std::size_t waiting, WaitingByModel by_model = {});
+  [[nodiscard]] std::string text(const Gauges& now);
 
  private:
   struct Impl;

@@ -73,6 +73,7 @@ struct Passage {
   std::string id;
   std::shared_ptr<Ride> ride;
   std::int64_t begun_us = 0;
+  RequestRecord& record;
   std::string model_label = {};            // for metrics; empty until somebody is known to have it
   bool woke = false;                       // a machine was woken for it: once is enough
   bool grown = false;                      // an engine was asked to start anew for it: once is enough
@@ -80,6 +81,11 @@ struct Passage {
   std::optional<TakeUp> take_up = {};      // a stream was cut, and this goes on with it
   std::optional<Kept> failure = {};        // what an engine said that failed; told where no other does better
 
+  // Nothing is waited for any more, or for the last time before the answer's head goes out.
+  void own_time_ends() {
+    record.own.goes_on(core->clock.now_us());
+    record.overhead_us = record.own.own_us(core->clock.now_us());
+  }
   [[nodiscard]] double seconds() const { return static_cast<double>(core->clock.now_us() - begun_us) / 1e6; }
 };
 

@@ -372,11 +372,21 @@ void Placing::Ticket::ask(Request request, const std::string& name) {
   if (live) placing_->live_came();
 }
 
-net::Task<std::optional<Decision>> Placing::Ticket::wait() {
+bool Placing::Ticket::is_decided() const { return mailbox_->decision || mailbox_->left; }
+
+net::Task<void> Placing::Ticket::until_decided() {
   const std::shared_ptr<Mailbox> mailbox = mailbox_;
   while (!mailbox->decision && !mailbox->left) {
     const bool announced = co_await mailbox->signal.wait(longest_wait);
     static_cast<void>(announced);
+  }
+}
+
+net::Task<std::optional<Decision>> Placing::Ticket::wait() {
+  const std::shared_ptr<Mailbox> mailbox = mailbox_;
+  if (!is_decided()) {
+    net::Task<void> waiting = until_decided();
+    co_await waiting;
   }
   if (mailbox->left) co_return std::nullopt;
   std::optional<Decision> decision = std::exchange(mailbox->decision, std::nullopt);

@@ -141,6 +141,9 @@ class Placing::Ticket {
   // Once, and once more after each refusal; `request.id` is given here. `name` is what its answer is called
   // by.
   void ask(Request request, const std::string& name);
+  // wait() would not wait.
+  [[nodiscard]] bool is_decided() const;
+  net::Task<void> until_decided();
   // What was decided; nothing once leave() was called.
   net::Task<std::optional<Decision>> wait();
   // Before the first byte: a new decision follows.

@@ -62,7 +62,6 @@ class EventTail {
 net::Task<Result<void>> start_once(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
                                    bool raw) {
   if (to.started()) co_return Result<void>();
-  if (job.on_first) job.on_first();
   net::Headers headers = answer_headers(from, job.added, raw);
   const int status = from.head().status;
   to.hold_head();
@@ -88,6 +87,13 @@ net::Task<void> end_lost(net::Exchange& to, Api api, Error error, Wire wire) {
   net::Task<Result<void>> passing = net::pass_piece(to, bytes, true, wire.raw);
   const Result<void> told = co_await passing;
   if (!told) to.abort();
+}
+
+net::Task<bool> write_comment(net::Exchange& to, std::string_view comment, Wire wire) {
+  const std::string bytes = wire.raw ? as_chunk(comment, false) : std::string(comment);
+  net::Task<Result<void>> passing = net::pass_piece(to, bytes, false, wire.raw);
+  const Result<void> passed = co_await passing;
+  co_return static_cast<bool>(passed);
 }
 
 net::Task<Relayed> relay_rest(net::Exchange& to, net::ClientExchange& from, RelayJob job, Wire wire,
@@ -136,8 +142,9 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     co_return relayed;
   }
   UsageReader usage;
-  const bool raw = net::can_pass_framing(to, from);
   const bool chunked = from.framing().kind == net::Framing::chunked;
+  // A head that is out already, with comments behind it, says that chunks follow.
+  const bool raw = net::can_pass_framing(to, from) && (chunked || !to.started());
   // A body of a known length cannot have an event more.
   relayed.wire = {.events = is_event_stream(from) && (chunked || !raw), .raw = raw};
   StreamSoFar* const so_far = relayed.wire.events ? job.so_far : nullptr;
@@ -151,7 +158,7 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
       break;
     }
     if (!piece) {
-      relayed.end = to.started() ? RelayEnd::lost_after : RelayEnd::lost_before;
+      relayed.end = relayed.chunks > 0 ? RelayEnd::lost_after : RelayEnd::lost_before;
       break;
     }
     last = piece->last;
@@ -163,6 +170,7 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
       co_await preparing;
     }
     if (job.api == Api::anthropic && relayed.wire.events) relayed.failure = engine_error_in(bytes);
+    if (relayed.chunks == 0 && job.on_first) job.on_first();
     net::Task<Result<void>> starting = start_once(to, from, job, raw);
     const Result<void> started = co_await starting;
     if (!started) {

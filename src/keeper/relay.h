@@ -59,6 +59,9 @@ struct RelayJob {
 // any other body can only be cut.
 net::Task<void> end_lost(net::Exchange& to, Api api, Error error, Wire wire);
 
+// A comment between two events of such a stream: no event, and no part of the answer. False: nobody reads.
+net::Task<bool> write_comment(net::Exchange& to, std::string_view comment, Wire wire);
+
 [[nodiscard]] bool is_event_stream(const net::ClientExchange& from);
 
 // The rest of a stream that another engine goes on with, behind what the client has of it.

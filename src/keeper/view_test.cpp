@@ -294,46 +294,75 @@ TEST(Metrics, AreWrittenWithTheirLabels) {
   Metrics metrics;
   metrics.request_ended("a", "w", Outcome::ok, 0.5);
   metrics.request_ended("a", "w", Outcome::ok, 0.5);
-  metrics.first_byte(0.002);
+  metrics.first_token("a", 0.002);
   metrics.engine_lost();
   metrics.relayed(100, 3);
   metrics.placed("a", "w", 0.2);
   metrics.placed_again();
   metrics.refused("queue_full");
   metrics.predicted(2, 4);
-  metrics.tokens({.prompt = 10, .cached = 4, .made = 6});
+  metrics.tokens("a", "w", {.prompt = 10, .cached = 4, .made = 6, .prompt_s = 0.5, .made_s = 0.2});
+  metrics.overhead(0.0002);
+  const Metrics::Running running = metrics.running("a");
   const std::vector<std::pair<std::string, std::size_t>> queues{{"a", 5}, {"b", 0}};
-  const std::string text = metrics.text(4, 5, queues);
+  const std::string text =
+      metrics.text({.running = 4, .waiting = 5, .waiting_by_model = queues, .connections = 7});
   for (const char* line : {R"(rbee_requests_total{model="a",outcome="ok",worker="w"} 2)",
                            "rbee_requests_running 4",
                            "rbee_requests_waiting 5",
-                           "rbee_request_seconds_count 2",
-                           "rbee_ttft_seconds_count 1",
+                           R"(rbee_request_seconds_count{model="a"} 2)",
+                           R"(rbee_ttft_seconds_count{model="a"} 1)",
                            "rbee_engine_lost_total 1",
                            "rbee_relayed_bytes_total 100",
                            "rbee_relayed_chunks_total 3",
                            R"(rbee_placements_total{model="a",worker="w"} 1)",
-                           "rbee_queue_seconds_count 1",
+                           R"(rbee_queue_seconds_count{model="a"} 1)",
                            "rbee_retries_total 1",
                            R"(rbee_requests_refused_total{reason="queue_full"} 1)",
                            "rbee_predicted_seconds_total 2",
                            "rbee_actual_seconds_total 4",
                            R"(rbee_predicted_vs_actual_ratio_bucket{le="0.5"} 1)",
                            R"(rbee_queue_requests{model="a"} 5)",
-                           "vllm:num_requests_waiting 5",
-                           "vllm:prompt_tokens_total 10",
-                           "vllm:prefix_cache_hits_total 4",
-                           "vllm:generation_tokens_total 6",
-                           "vllm:request_queue_time_seconds_count 1"}) {
+                           R"(rbee_overhead_seconds_bucket{le="0.00025"} 1)",
+                           "rbee_connections 7",
+                           R"(vllm:num_requests_running{model_name="a"} 1)",
+                           R"(vllm:num_requests_waiting{model_name="a"} 5)",
+                           R"(vllm:prompt_tokens_total{model_name="a"} 10)",
+                           R"(vllm:prefix_cache_queries_total{model_name="a"} 10)",
+                           R"(vllm:prefix_cache_hits_total{model_name="a"} 4)",
+                           R"(vllm:generation_tokens_total{model_name="a"} 6)",
+                           R"(vllm:request_queue_time_seconds_count{model_name="a"} 1)",
+                           R"(vllm:inter_token_latency_seconds_bucket{model_name="a",le="0.05"} 5)",
+                           R"(vllm:inter_token_latency_seconds_count{model_name="a"} 5)",
+                           R"(gen_ai_server_time_per_output_token_seconds_count{gen_ai_request_model="a"} 1)",
+                           R"(gen_ai_server_time_to_first_token_seconds_count{gen_ai_request_model="a"} 1)",
+                           R"(llamacpp:prompt_tokens_total{model="a",worker="w"} 6)",
+                           R"(llamacpp:tokens_predicted_seconds_total{model="a",worker="w"} 0.2)"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << " in\n" << text;
   }
+}
+
+TEST(Metrics, ModelsBeyondTheLimitShareTheirTimes) {
+  Metrics metrics;
+  for (std::size_t i = 0; i < Metrics::most_models + 7; ++i) metrics.first_token(cat("m", i), 1);
+  const std::string text = metrics.text({});
+  EXPECT_NE(text.find(R"(rbee_ttft_seconds_count{model=""} 7)"), std::string::npos);
+  EXPECT_NE(text.find(cat("rbee_ttft_seconds_count{model=\"m", Metrics::most_models - 1, "\"} 1")),
+            std::string::npos);
+}
+
+TEST(Metrics, WhatIsCountedElsewhereIsNotCountedTwice) {
+  Metrics metrics;
+  static_cast<void>(metrics.text({.spans_dropped = 3}));
+  EXPECT_NE(metrics.text({.spans_dropped = 3}).find("rbee_spans_dropped_total 3"), std::string::npos);
+  EXPECT_NE(metrics.text({.spans_dropped = 5}).find("rbee_spans_dropped_total 5"), std::string::npos);
 }
 
 TEST(Metrics, AQueueThatIsNoLongerNamedIsEmpty) {
   Metrics metrics;
   const std::vector<std::pair<std::string, std::size_t>> queues{{"a", 5}};
-  static_cast<void>(metrics.text(0, 5, queues));
-  EXPECT_NE(metrics.text(0, 0).find(R"(rbee_queue_requests{model="a"} 0)"), std::string::npos);
+  static_cast<void>(metrics.text({.waiting_by_model = queues}));
+  EXPECT_NE(metrics.text({}).find(R"(rbee_queue_requests{model="a"} 0)"), std::string::npos);
 }
 
 TEST(TraceHeader, IsOneLineOfAsciiAndHasAnEnd) {
@@ -359,7 +388,7 @@ TEST(Metrics, SeriesHaveAnEnd) {
   Metrics metrics;
   for (std::size_t i = 0; i < Metrics::most_series + 50; ++i)
     metrics.request_ended(cat("m", i), "w", Outcome::ok, 0);
-  const std::string text = metrics.text(0, 0);
+  const std::string text = metrics.text({});
   EXPECT_NE(text.find(R"(rbee_requests_total{model="",outcome="ok",worker=""} 50)"), std::string::npos);
 }
 
