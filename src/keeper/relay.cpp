@@ -59,9 +59,7 @@ class EventTail {
 };
 
 // The answer's head goes out with its first piece.
-net::Task<Result<void>> start_once(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
-                                   bool raw) {
-  if (to.started()) co_return Result<void>();
+net::Task<Result<void>> start(net::Exchange& to, net::ClientExchange& from, const RelayJob& job, bool raw) {
   net::Headers headers = answer_headers(from, job.added, raw);
   const int status = from.head().status;
   to.hold_head();
@@ -69,6 +67,31 @@ net::Task<Result<void>> start_once(net::Exchange& to, net::ClientExchange& from,
       raw ? to.start_raw(status, std::move(headers)) : to.start(status, std::move(headers));
   const Result<void> started = co_await starting;
   co_return started;
+}
+
+// A piece on its way to the client, behind the head where it is the first.
+net::Task<void> send_piece(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
+                           std::string_view bytes, bool last, Relayed& relayed) {
+  const bool raw = relayed.wire.raw;
+  if (job.before_piece) {
+    net::Task<void> preparing = job.before_piece(bytes);
+    co_await preparing;
+  }
+  if (job.api == Api::anthropic && relayed.wire.events) relayed.failure = engine_error_in(bytes);
+  if (!to.started()) {
+    net::Task<Result<void>> starting = start(to, from, job, raw);
+    const Result<void> started = co_await starting;
+    if (!started) relayed.end = RelayEnd::client_gone;
+    if (!started) co_return;
+  }
+  if (relayed.failure) {
+    net::Task<void> ending = end_lost(to, job.api, *relayed.failure, relayed.wire);
+    co_await ending;
+    co_return;
+  }
+  net::Task<Result<void>> passing = net::pass_piece(to, bytes, last, raw);
+  const Result<void> passed = co_await passing;
+  if (!passed) relayed.end = RelayEnd::client_gone;
 }
 
 }  // namespace
@@ -165,34 +188,15 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     std::string_view bytes = piece->bytes;
     if (relayed.wire.events) bytes = tail.pass(bytes, last);
     if (bytes.empty() && !last) continue;
-    if (job.before_piece) {
-      net::Task<void> preparing = job.before_piece(bytes);
-      co_await preparing;
-    }
-    if (job.api == Api::anthropic && relayed.wire.events) relayed.failure = engine_error_in(bytes);
     if (relayed.chunks == 0 && job.on_first) job.on_first();
-    net::Task<Result<void>> starting = start_once(to, from, job, raw);
-    const Result<void> started = co_await starting;
-    if (!started) {
-      relayed.end = RelayEnd::client_gone;
-      break;
-    }
-    if (relayed.failure) {
-      net::Task<void> ending = end_lost(to, job.api, *relayed.failure, relayed.wire);
-      co_await ending;
-      break;
-    }
     usage.pass(bytes);
     relayed.bytes += bytes.size();
     ++relayed.chunks;
-    relayed.wire.whole = tail.is_whole(bytes);
     if (so_far != nullptr) so_far->add(bytes, raw);
-    net::Task<Result<void>> passing = net::pass_piece(to, bytes, last, raw);
-    const Result<void> passed = co_await passing;
-    if (!passed) {
-      relayed.end = RelayEnd::client_gone;
-      break;
-    }
+    net::Task<void> sending = send_piece(to, from, job, bytes, last, relayed);
+    co_await sending;
+    if (relayed.end != RelayEnd::whole || relayed.failure) break;
+    relayed.wire.whole = tail.is_whole(bytes);
   }
   relayed.usage = usage.usage();
   if (relayed.end == RelayEnd::lost_after && so_far == nullptr) {

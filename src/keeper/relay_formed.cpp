@@ -66,6 +66,20 @@ net::Task<Result<void>> write_line(net::Exchange& to, net::ClientExchange& from,
   co_return written;
 }
 
+// Where the caller takes the stream up, it ends it too.
+net::Task<void> end_formed(net::Exchange& to, const RelayJob& job, Relayed& relayed) {
+  if (relayed.end == RelayEnd::whole) {
+    net::Task<Result<void>> finishing = to.finish();
+    const Result<void> finished = co_await finishing;
+    if (!finished) relayed.end = RelayEnd::client_gone;
+  }
+  if (relayed.end == RelayEnd::lost_after && job.so_far == nullptr) {
+    net::Task<void> ending = end_lost(to, job.api, job.when_lost(), relayed.wire);
+    co_await ending;
+  }
+  if (relayed.end == RelayEnd::client_gone) to.abort();
+}
+
 }  // namespace
 
 net::Task<Relayed> relay_formed(net::Exchange& to, net::ClientExchange& from, RelayJob job,
@@ -101,17 +115,9 @@ net::Task<Relayed> relay_formed(net::Exchange& to, net::ClientExchange& from, Re
     const Result<void> written = co_await writing;
     if (!written) relayed.end = RelayEnd::client_gone;
   }
-  if (relayed.end == RelayEnd::whole) {
-    net::Task<Result<void>> finishing = to.finish();
-    const Result<void> finished = co_await finishing;
-    if (!finished) relayed.end = RelayEnd::client_gone;
-  }
   relayed.usage = usage.usage();
-  if (relayed.end == RelayEnd::lost_after && job.so_far == nullptr) {
-    net::Task<void> ending = end_lost(to, job.api, job.when_lost(), relayed.wire);
-    co_await ending;
-  }
-  if (relayed.end == RelayEnd::client_gone) to.abort();
+  net::Task<void> ending = end_formed(to, job, relayed);
+  co_await ending;
   co_return relayed;
 }
 
