@@ -99,7 +99,7 @@ Result<HomeLock> HomeLock::take(const std::filesystem::path& file, std::string c
 
 // The lock goes with the open file, which both have: it is held without a gap.
 HomeLock HomeLock::adopt(int fd, const std::filesystem::path& file, std::string command, const Clock& clock) {
-  HomeLock taken(fd, file, Holder{std::move(command), getpid(), {}, utc_text(clock.unix_ms())});
+  HomeLock taken(fd, file, Holder{std::move(command), getpid(), {}, iso_time(clock.unix_ms())});
   taken.adopted_ = true;
   return taken;
 }
