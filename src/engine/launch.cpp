@@ -9,10 +9,9 @@ namespace rbee::engine {
 namespace {
 
 // The engine has a thread for each open connection, and when they run out a healthy engine looks dead.
-// Slots, probes and the connections that a keeper keeps for its next requests (32 at most) together stay
-// below this; 64 cost no memory worth naming.
-constexpr int fewest_http_threads = 64;
-constexpr int spare_http_threads = 48;
+// Slots, probes and the connections that a keeper keeps for its next requests (64 at most) together stay
+// below this; they cost no memory worth naming.
+constexpr int spare_http_threads = 96;
 
 // -ngl counts from the last layer; no model has more, and with -fit off nothing is moved back.
 constexpr std::uint32_t all_layers = 999;
@@ -82,7 +81,7 @@ std::vector<std::string> engine_arguments(const EngineSpec& spec) {
     add({spec.use == EngineUse::ranking ? "--reranking" : "--embeddings", "-b", batch, "-ub", batch});
   }
   add({"--cache-ram", cat(spec.cache_ram_mib)});  // 8 GiB by default, that no plan counts
-  add({"--threads-http", cat(std::max(fewest_http_threads, spec.slots + spare_http_threads))});
+  add({"--threads-http", cat(spec.slots + spare_http_threads)});
   add({"--metrics", "--slots", "--no-webui", "--offline"});
   if (!spec.projector.empty()) add({"--mmproj", spec.projector});
   arguments.insert(arguments.end(), spec.extra.begin(), spec.extra.end());

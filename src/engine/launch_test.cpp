@@ -30,7 +30,7 @@ TEST(Launch, EverythingThatMattersIsSaidOutright) {
   EXPECT_EQ(join(engine_arguments(spec_on(Backend::vulkan, "Vulkan0")), " "),
             "/packs/vulkan/llama-server -m /models/demo.gguf -a demo --host /run/e.sock -fit off -np 2 -kvu "
             "--kv-unified-per-slot 512 -dev Vulkan0 -ngl 999 -ctk f16 -ctv f16 -t 3 --cache-ram 64 "
-            "--threads-http 64 --metrics "
+            "--threads-http 98 --metrics "
             "--slots --no-webui --offline -lv 4 --log-jsonl");
 }
 
@@ -69,7 +69,7 @@ TEST(Launch, AnEngineForEmbeddingsReadsEachInputInOneBatch) {
 TEST(Launch, HttpThreadsExceedTheSlots) {
   EngineSpec spec = spec_on(Backend::cpu, "CPU");
   spec.slots = 100;
-  EXPECT_THAT(join(engine_arguments(spec), " "), HasSubstr("--threads-http 148"));
+  EXPECT_THAT(join(engine_arguments(spec), " "), HasSubstr("--threads-http 196"));
 }
 
 TEST(Launch, EnvironmentIsCleaned) {

