@@ -7,11 +7,12 @@
 namespace rbee {
 
 std::string iso_time(std::int64_t unix_ms) {
-  using namespace std::chrono;
-  const sys_seconds at = floor<seconds>(sys_time<milliseconds>{milliseconds{unix_ms}});
-  const sys_days day = floor<days>(at);
-  const year_month_day date{day};
-  const hh_mm_ss time{at - day};
+  namespace chrono = std::chrono;
+  const auto at =
+      chrono::floor<chrono::seconds>(chrono::sys_time<chrono::milliseconds>{chrono::milliseconds{unix_ms}});
+  const auto day = chrono::floor<chrono::days>(at);
+  const chrono::year_month_day date{day};
+  const chrono::hh_mm_ss time{at - day};
   const auto two = [](auto number) { return cat(number < 10 ? "0" : "", number); };
   return cat(static_cast<int>(date.year()), "-", two(static_cast<unsigned>(date.month())), "-",
              two(static_cast<unsigned>(date.day())), "T", two(time.hours().count()), ":",

@@ -18,7 +18,7 @@ constexpr std::size_t queues_looked_at = 16;
 constexpr std::size_t places_looked_at = 8;
 // In a queue, short prompts go first: each second of reading is worth so many of waiting. In the simulator
 // the means fall with it up to some 150; what waits long still comes to its turn, as time goes on for all.
-constexpr double short_first = 100;
+constexpr double short_first = 120;
 // Those behind it in a queue lose its time; so do the ones who come while they wait.
 constexpr double behind_counts = 4;
 constexpr double priority_s = 30;
