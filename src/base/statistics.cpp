@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <vector>
 
 namespace rbee {
@@ -13,11 +14,12 @@ std::vector<double> sorted(std::span<const double> values) {
   return copy;
 }
 
-// Of n throws of a coin, how likely exactly k heads are.
+// Of n throws of a coin, how likely exactly k heads are. Factor by factor, so that nothing overflows.
 double binomial(std::size_t n, std::size_t k) {
-  const auto factorial = [](std::size_t of) { return std::lgamma(static_cast<double>(of) + 1); };
-  const double halves = static_cast<double>(n) * std::log(2.0);
-  return std::exp(factorial(n) - factorial(k) - factorial(n - k) - halves);
+  double logarithm = -static_cast<double>(n) * std::numbers::ln2;
+  for (std::size_t i = 1; i <= k; ++i)
+    logarithm += std::log(static_cast<double>(n - k + i) / static_cast<double>(i));
+  return std::exp(logarithm);
 }
 
 }  // namespace
