@@ -99,27 +99,35 @@ Result<CommandLine> parse_command_line(std::span<const std::string> words) {
   return line;
 }
 
+namespace {
+
+NameKind of_name(const std::string& name) {
+  if (name == "M" || name == "--model" || name == "-m") return NameKind::model;
+  if (name == "W" || name == "--worker") return NameKind::worker;
+  if (name == "H" || name == "--hive" || name == "--from" || name == "--to") return NameKind::hive;
+  return NameKind::none;
+}
+
+// The command that these words name; words that name none are passed over.
+const CLI::App& command_at(const CLI::App& root, std::span<const std::string> words) {
+  const CLI::App* at = &root;
+  for (const std::string& word : words) {
+    const std::vector<const CLI::App*> all = at->get_subcommands([](const CLI::App*) { return true; });
+    const auto named = std::ranges::find(all, word, [](const CLI::App* one) { return one->get_name(); });
+    if (named != all.end()) at = *named;
+  }
+  return *at;
+}
+
+}  // namespace
+
 Completion complete_command_line(std::span<const std::string> words) {
   Options options;
   Grammar grammar(options);
-  const CLI::App* at = &grammar.root();
   const std::string typed = words.empty() ? "" : words.back();
-  std::string before;
-  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-    before = words[i];
-    for (const CLI::App* next : at->get_subcommands([](const CLI::App*) { return true; })) {
-      if (next->get_name() == words[i]) {
-        at = next;
-        break;
-      }
-    }
-  }
-  const auto of_name = [](const std::string& name) {
-    if (name == "M" || name == "--model" || name == "-m") return NameKind::model;
-    if (name == "W" || name == "--worker") return NameKind::worker;
-    if (name == "H" || name == "--hive" || name == "--from" || name == "--to") return NameKind::hive;
-    return NameKind::none;
-  };
+  const std::span<const std::string> done = words.empty() ? words : words.first(words.size() - 1);
+  const std::string before = done.empty() ? "" : done.back();
+  const CLI::App* at = &command_at(grammar.root(), done);
   if (const NameKind kind = of_name(before); before.starts_with('-') && kind != NameKind::none)
     return {{}, kind};
   if (before == "--backend") return {{"cuda", "metal", "rocm", "vulkan", "cpu"}, NameKind::none};
