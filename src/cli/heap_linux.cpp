@@ -10,6 +10,7 @@ constexpr int large_block_bytes = 1 << 20;
 
 }  // namespace
 
+// NOLINTNEXTLINE(concurrency-mt-unsafe): main calls it before there is any thread.
 void return_large_blocks() { mallopt(M_MMAP_THRESHOLD, large_block_bytes); }
 
 }  // namespace rbee::cli

@@ -425,6 +425,8 @@ Keeper::Keeper(net::Runtime& runtime, Clock& clock, Random& random, std::shared_
                KeeperOptions options)
     : impl_(new Impl{
           .runtime = runtime,
+          // An aggregate: make_shared does not initialise it by names.
+          // NOLINTNEXTLINE(modernize-make-shared)
           .core = std::shared_ptr<Core>(new Core{
               .clock = clock, .random = random, .log = std::move(log), .options = std::move(options)}),
           .alarm = std::make_shared<Alarm>(runtime.first())}) {

@@ -69,6 +69,15 @@ net::Task<Result<void>> start(net::Exchange& to, net::ClientExchange& from, cons
   co_return started;
 }
 
+bool is_chunked(const net::ClientExchange& from) { return from.framing().kind == net::Framing::chunked; }
+
+Wire wire_of(const net::Exchange& to, const net::ClientExchange& from) {
+  // A head that is out already, with comments behind it, says that chunks follow.
+  const bool raw = net::can_pass_framing(to, from) && (is_chunked(from) || !to.started());
+  // A body of a known length cannot have an event more.
+  return {.events = is_event_stream(from) && (is_chunked(from) || !raw), .raw = raw};
+}
+
 // A piece on its way to the client, behind the head where it is the first.
 net::Task<void> send_piece(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
                            std::string_view bytes, bool last, Relayed& relayed) {
@@ -165,23 +174,17 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     co_return relayed;
   }
   UsageReader usage;
-  const bool chunked = from.framing().kind == net::Framing::chunked;
-  // A head that is out already, with comments behind it, says that chunks follow.
-  const bool raw = net::can_pass_framing(to, from) && (chunked || !to.started());
-  // A body of a known length cannot have an event more.
-  relayed.wire = {.events = is_event_stream(from) && (chunked || !raw), .raw = raw};
+  relayed.wire = wire_of(to, from);
+  const bool raw = relayed.wire.raw;
   StreamSoFar* const so_far = relayed.wire.events ? job.so_far : nullptr;
-  EventTail tail(raw && chunked);
+  EventTail tail(raw && is_chunked(from));
   bool last = false;
   while (!last) {
     net::Task<Result<net::ClientExchange::Raw>> reading = net::next_piece(from, raw, longest_engine_silence);
     const Result<net::ClientExchange::Raw> piece = co_await reading;
-    if (gone) {
-      relayed.end = RelayEnd::client_gone;
-      break;
-    }
-    if (!piece) {
-      relayed.end = relayed.chunks > 0 ? RelayEnd::lost_after : RelayEnd::lost_before;
+    if (gone || !piece) {
+      const RelayEnd lost = relayed.chunks > 0 ? RelayEnd::lost_after : RelayEnd::lost_before;
+      relayed.end = gone ? RelayEnd::client_gone : lost;
       break;
     }
     last = piece->last;
