@@ -1,20 +1,15 @@
 // Engines that fail, lie, break off or speak no HTTP: each client is told so in the form of its own API,
 // and nothing of it stays behind. Stand-ins for llama-server.
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { chatBody, events, linesOf, post } from './support/openai.mjs';
-import { makeHome, Rbee, run, until } from './support/rbee.mjs';
-import { makePack } from './support/stand_in_pack.mjs';
+import { until } from './support/rbee.mjs';
+import { startWithStandIn } from './support/stand_in_pack.mjs';
 
 describe('an engine', () => {
   let system, model, worker;
   before(async () => {
-    const home = makeHome();
-    const env = { RBEE_ENGINES: path.join(home, 'engines') };
-    const installed = await run(home, ['engine', 'install', 'cpu', '--from', makePack(home)], { env });
-    assert.equal(installed.code, 0, installed.stderr);
-    system = await Rbee.start({ home, env });
+    system = await startWithStandIn();
     model = await system.model();
     worker = (await system.workerOf('CPU')).name;
   });

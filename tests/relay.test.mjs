@@ -5,17 +5,13 @@ import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { chatBody, post, readStream } from './support/openai.mjs';
-import { makeHome, Rbee, run, until } from './support/rbee.mjs';
-import { makePack } from './support/stand_in_pack.mjs';
+import { until } from './support/rbee.mjs';
+import { startWithStandIn } from './support/stand_in_pack.mjs';
 
 describe('relay', () => {
   let system, model, worker;
   before(async () => {
-    const home = makeHome();
-    const env = { RBEE_ENGINES: path.join(home, 'engines') };
-    const installed = await run(home, ['engine', 'install', 'cpu', '--from', makePack(home)], { env });
-    assert.equal(installed.code, 0, installed.stderr);
-    system = await Rbee.start({ home, env });
+    system = await startWithStandIn();
     model = await system.model();
     worker = (await system.workerOf('CPU')).name;
   });

@@ -9,8 +9,8 @@ import OpenAI from 'openai';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { chatBody, post, raw, readStream, statusOf } from './support/openai.mjs';
-import { makeHome, Rbee, run, until } from './support/rbee.mjs';
-import { makePack } from './support/stand_in_pack.mjs';
+import { makeHome, until } from './support/rbee.mjs';
+import { startWithStandIn } from './support/stand_in_pack.mjs';
 
 const clientsTrace = '4bf92f3577b34da6a3ce929d0e0e4736';
 const traceparent = `00-${clientsTrace}-00f067aa0ba902b7-01`;
@@ -50,10 +50,7 @@ describe('telling', () => {
     const config = ['access_log = "access.log"', `otlp = "${collector.url}"`, 'sign_of_life = "100ms"',
       'max_body = 1', 'max_connections_per_client = 64'];
     writeFileSync(path.join(home, 'rbee.toml'), `[keeper]\n${config.join('\n')}\n`);
-    const env = { RBEE_ENGINES: path.join(home, 'engines') };
-    const installed = await run(home, ['engine', 'install', 'cpu', '--from', makePack(home)], { env });
-    assert.equal(installed.code, 0, installed.stderr);
-    system = await Rbee.start({ home, env });
+    system = await startWithStandIn(home);
     log = path.join(home, 'access.log');
     model = await system.model();
     worker = (await system.workerOf('CPU')).name;

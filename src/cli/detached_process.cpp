@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "engine/spawn.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -9,13 +10,6 @@
 
 namespace rbee::cli {
 namespace {
-
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-  std::vector<char*> all;
-  for (std::string& one : strings) all.push_back(one.data());
-  all.push_back(nullptr);
-  return all;
-}
 
 class FileActions {
  public:
@@ -60,13 +54,11 @@ Result<DetachedProcess> DetachedProcess::start(const std::string& program,
   std::error_code failure;
   const std::filesystem::path file = std::filesystem::canonical(program, failure);
   if (failure) return io_error(cat("'", program, "' is not there"), failure.value());
-  std::vector<std::string> argument_texts = words;
-  std::vector<std::string> variable_texts = environment;
   const FileActions actions(output.string());
   const Attributes attributes;
   pid_t pid = 0;
   const int result = posix_spawn(&pid, file.c_str(), actions.get(), attributes.get(),
-                                 pointers(argument_texts).data(), pointers(variable_texts).data());
+                                 engine::pointers(words).data(), engine::pointers(environment).data());
   if (result != 0) return io_error(cat("'", file.string(), "' cannot be started"), result);
   return DetachedProcess(pid);
 }

@@ -1,5 +1,6 @@
 #include "cli/successor.h"
 #include "cli/successor_process.h"
+#include "engine/spawn.h"
 
 #include <spawn.h>
 #include <sys/socket.h>
@@ -11,22 +12,9 @@
 #include <cstring>
 
 namespace rbee::cli {
-namespace {
-
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-  std::vector<char*> all;
-  for (std::string& one : strings) all.push_back(one.data());
-  all.push_back(nullptr);
-  return all;
-}
-
-}  // namespace
-
 int start_with_descriptors(const std::string& program, const std::vector<std::string>& arguments,
                            const std::vector<std::string>& environment, const std::vector<int>& descriptors,
                            int& pid) {
-  std::vector<std::string> argument_texts = arguments;
-  std::vector<std::string> variable_texts = environment;
   posix_spawn_file_actions_t actions{};
   posix_spawn_file_actions_init(&actions);
   int next = first_passed_descriptor;
@@ -41,7 +29,7 @@ int start_with_descriptors(const std::string& program, const std::vector<std::st
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
   pid_t started = 0;
   const int failure = posix_spawn(&started, program.c_str(), &actions, &attributes,
-                                  pointers(argument_texts).data(), pointers(variable_texts).data());
+                                  engine::pointers(arguments).data(), engine::pointers(environment).data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   pid = started;

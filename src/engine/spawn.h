@@ -48,8 +48,9 @@ struct Spawned {
                                     const std::vector<std::string>& environment,
                                     const std::filesystem::path& folder);
 
-// For spawn_*.cpp: what exec takes, valid as long as `strings`; and the error of a start that failed.
+// What exec takes, valid as long as `strings`.
 [[nodiscard]] std::vector<char*> pointers(const std::vector<std::string>& strings);
+// For spawn_*.cpp: the error of a start that failed.
 [[nodiscard]] Error cannot_start(const std::string& program, int reason);
 
 // Reaps a child that has ended, or waits for it. A child that cannot be waited for counts as killed.

@@ -1,6 +1,7 @@
 #include "keeper/ask_engine.h"
 
 #include "base/text.h"
+#include "keeper/engine_request.h"
 #include "keeper/grow.h"
 #include "keeper/signs_of_waiting.h"
 #include "keeper/take_up.h"
@@ -132,19 +133,6 @@ net::Task<Attempt> pass_on(Passage& passage, Kept kept, std::string worker) {
   co_return Attempt{.outcome = answered ? Outcome::engine_error : Outcome::client_gone};
 }
 
-net::Task<Result<net::ClientExchange>> begin_request(Passage& passage, const FleetEngine& chosen,
-                                                     net::ClientRequest request, bool& kept) {
-  HiveConnections& hives = *passage.core->hives;
-  if (hives.is_own(chosen.hive)) {
-    return HiveConnections::begin_engine(passage.core->hives, passage.exchange.loop(), chosen.socket,
-                                         std::move(request), engine_connects_within, kept);
-  }
-  kept = false;
-  request.target = cat("/engines/", net::percent_encode(chosen.id), request.target);
-  return HiveConnections::begin(passage.core->hives, passage.exchange.loop(), chosen.hive, std::move(request),
-                                engine_connects_within);
-}
-
 namespace {
 
 net::ClientRequest request_of(const Passage& passage) {
@@ -165,7 +153,8 @@ net::ClientRequest request_of(const Passage& passage) {
 net::Task<Attempt> ask_engine(Passage& passage, FleetEngine chosen) {
   bool kept = true;
   net::ClientRequest request = request_of(passage);
-  net::Task<Result<net::ClientExchange>> beginning = begin_request(passage, chosen, std::move(request), kept);
+  net::Task<Result<net::ClientExchange>> beginning = begin_at_engine(
+      passage.core, passage.exchange.loop(), chosen, std::move(request), engine_connects_within, kept);
   Result<net::ClientExchange> engine = co_await beginning;
   if (!engine) co_return Attempt{.step = Step::lost};
   const Pointed<net::ClientExchange> pointed(passage.ride->engine, &*engine);
@@ -177,7 +166,8 @@ net::Task<Attempt> ask_engine(Passage& passage, FleetEngine chosen) {
   if (!head && kept && !passage.ride->gone && head.error().code == ErrorCode::unreachable) {
     kept = false;
     request = request_of(passage);
-    beginning = begin_request(passage, chosen, std::move(request), kept);
+    beginning = begin_at_engine(passage.core, passage.exchange.loop(), chosen, std::move(request),
+                                engine_connects_within, kept);
     engine = co_await beginning;
     if (!engine) co_return Attempt{.step = Step::lost};
     if (!passage.ride->gone) head = co_await engine->read_head(longest_engine_silence);

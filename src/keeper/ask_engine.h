@@ -11,10 +11,6 @@ inline constexpr Milliseconds engine_connects_within{5'000};
 // The errors of an engine have some hundred bytes; one about a grammar may have the grammar in it.
 inline constexpr std::size_t largest_error_bytes = 1u << 20;
 
-// On this machine straight to the engine's socket, `kept` as HiveConnections::begin_engine says; elsewhere
-// through its hive.
-net::Task<Result<net::ClientExchange>> begin_request(Passage& passage, const FleetEngine& chosen,
-                                                     net::ClientRequest request, bool& kept);
 // The fields that say who answers this request, and why.
 [[nodiscard]] net::Headers own_headers(const Passage& passage, const std::string& worker);
 // Before the head of an answer goes out: how long the keeper itself was about it, told and counted.

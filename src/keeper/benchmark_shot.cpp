@@ -128,8 +128,9 @@ net::Task<void> ask_one(std::shared_ptr<ShotRun> run, std::size_t index, FleetEn
                              .target = "/completion",
                              .headers = {{"Content-Type", "application/json"}},
                              .body = body};
+  bool kept = false;
   net::Task<Result<net::ClientExchange>> beginning =
-      begin_at_engine(run->core, run->loop, engine, std::move(request), connect_within);
+      begin_at_engine(run->core, run->loop, engine, std::move(request), connect_within, kept);
   Result<net::ClientExchange> exchange = co_await beginning;
   if (!exchange) co_return;
   net::ClientExchange* at = &*exchange;
@@ -204,8 +205,9 @@ ShotFigures figures_of(const ShotRun& run, double seconds) {
 
 net::Task<Result<Json>> ask_json(std::shared_ptr<Core> core, net::Loop& loop, FleetEngine engine,
                                  net::ClientRequest request) {
+  bool kept = false;
   net::Task<Result<net::ClientExchange>> beginning =
-      begin_at_engine(core, loop, std::move(engine), std::move(request), connect_within);
+      begin_at_engine(core, loop, engine, std::move(request), connect_within, kept);
   Result<net::ClientExchange> exchange = co_await beginning;
   if (!exchange) co_return exchange.error();
   net::Task<Result<void>> heading = exchange->read_head(longest_silence);

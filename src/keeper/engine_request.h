@@ -7,9 +7,10 @@
 
 namespace rbee::keeper {
 
-// Connects and sends; the answer's head is still to be read. Fails as ClientExchange::begin().
+// Connects and sends; the answer's head is still to be read. `kept` as HiveConnections::begin_engine says;
+// false comes back where the way is through a hive. Fails as ClientExchange::begin().
 net::Task<Result<net::ClientExchange>> begin_at_engine(std::shared_ptr<Core> core, net::Loop& loop,
-                                                       FleetEngine engine, net::ClientRequest request,
-                                                       Milliseconds within);
+                                                       const FleetEngine& engine, net::ClientRequest request,
+                                                       Milliseconds within, bool& kept);
 
 }  // namespace rbee::keeper

@@ -1,5 +1,6 @@
 #include "keeper/ollama.h"
 
+#include "base/calendar.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "domain/model_name.h"
@@ -71,7 +72,7 @@ Json tags_json(const Core& core, const Visitor& visitor) {
   for (const ModelFile& file : models_for(core, visitor)) {
     Json row = row_json(file);
     // Its own time is not kept, so every model has that of the keeper's start.
-    row["modified_at"] = ollama_time(core.started_unix_ms);
+    row["modified_at"] = iso_time_ms(core.started_unix_ms);
     list.push_back(std::move(row));
   }
   return {{"models", std::move(list)}};
@@ -90,7 +91,7 @@ Json ps_json(const Core& core, const Visitor& visitor) {
       Json row = row_json(*file);
       const std::optional<Instant> goes_at = core.care.goes_at(engine.id);
       row["expires_at"] =
-          goes_at ? Json(ollama_time(core.clock.unix_ms() + (*goes_at - core.clock.now()).count()))
+          goes_at ? Json(iso_time_ms(core.clock.unix_ms() + (*goes_at - core.clock.now()).count()))
                   : Json(nullptr);
       row["size_vram"] = engine.memory_bytes;
       row["context_length"] = engine.context;
@@ -142,7 +143,7 @@ Result<Json> show_json(const Core& core, const Visitor& visitor, const Result<Js
               {"details", details_json(*file)},
               {"model_info", std::move(facts)},
               {"capabilities", std::move(capabilities)},
-              {"modified_at", ollama_time(core.started_unix_ms)}};
+              {"modified_at", iso_time_ms(core.started_unix_ms)}};
 }
 
 // These clients name no hive: the one of this machine is meant, or the first that is up.

@@ -1,5 +1,6 @@
 #include "keeper/ollama_answer.h"
 
+#include "base/calendar.h"
 #include "base/text.h"
 #include "net/sse.h"
 
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <utility>
 
 namespace rbee::keeper {
@@ -79,16 +79,6 @@ struct OllamaAnswer::Piece {
   Json log_probabilities = {};
 };
 
-std::string ollama_time(std::int64_t unix_ms) {
-  const auto seconds = static_cast<std::time_t>(unix_ms / 1000);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[32];
-  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  const std::string thousandths = cat(1000 + unix_ms % 1000);
-  return cat(std::string_view(text, size), '.', std::string_view(thousandths).substr(1), 'Z');
-}
-
 OllamaAnswer::OllamaAnswer(const OllamaRequest& request, const Clock& clock)
     : ask_(request.ask),
       model_(request.model),
@@ -106,7 +96,7 @@ void OllamaAnswer::begin_again() {
 std::string_view OllamaAnswer::stream_type() const { return "application/x-ndjson"; }
 
 Json OllamaAnswer::begin(std::string_view text, std::string_view thought) const {
-  Json line{{"model", model_}, {"created_at", ollama_time(clock_.unix_ms())}};
+  Json line{{"model", model_}, {"created_at", iso_time_ms(clock_.unix_ms())}};
   if (ask_ == OllamaAsk::chat) {
     Json message{{"role", "assistant"}, {"content", text}};
     if (!thought.empty()) message["thinking"] = thought;

@@ -15,9 +15,6 @@
 
 namespace rbee::keeper {
 
-// "2024-02-29T12:00:00.000Z".
-[[nodiscard]] std::string ollama_time(std::int64_t unix_ms);
-
 class OllamaAnswer final : public AnswerForm {
  public:
   OllamaAnswer(const OllamaRequest& request, const Clock& clock);

@@ -1,26 +1,12 @@
 #include "keeper/request_record.h"
 
+#include "base/calendar.h"
 #include "base/json.h"
 
 #include <nlohmann/json.hpp>
 
-#include <ctime>
-
 namespace rbee::keeper {
 namespace {
-
-std::string time_text(std::int64_t unix_ms) {
-  const std::time_t seconds = unix_ms / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[40] = {};
-  const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  const auto ms = static_cast<int>(unix_ms % 1000);
-  std::string whole(text, length);
-  whole += '.';
-  for (const int digit : {ms / 100, ms / 10 % 10, ms % 10}) whole += static_cast<char>('0' + digit);
-  return whole + 'Z';
-}
 
 double ms_of(std::int64_t us) { return static_cast<double>(us) / 1000; }
 
@@ -42,7 +28,7 @@ void add_engine_part(const RequestRecord& record, Json& line) {
 }  // namespace
 
 std::string access_line(const RequestRecord& record) {
-  Json line{{"time", time_text(record.begun_unix_ms)},
+  Json line{{"time", iso_time_ms(record.begun_unix_ms)},
             {"client", record.client},
             {"method", record.method},
             {"path", record.path},

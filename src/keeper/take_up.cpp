@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "keeper/ask_engine.h"
+#include "keeper/engine_request.h"
 #include "keeper/resume.h"
 
 namespace rbee::keeper {
@@ -14,7 +15,8 @@ net::Task<std::string> ask_template(Passage& passage, FleetEngine chosen, bool c
                              .headers = {{"Content-Type", "application/json"}},
                              .body = question};
   bool kept = false;
-  net::Task<Result<net::ClientExchange>> beginning = begin_request(passage, chosen, std::move(request), kept);
+  net::Task<Result<net::ClientExchange>> beginning = begin_at_engine(
+      passage.core, passage.exchange.loop(), chosen, std::move(request), engine_connects_within, kept);
   Result<net::ClientExchange> engine = co_await beginning;
   if (!engine) co_return "";
   const Result<void> head = co_await engine->read_head(engine_connects_within);

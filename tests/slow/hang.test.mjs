@@ -2,18 +2,12 @@
 // after a minute. A real one cannot be made to do that on demand.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import path from 'node:path';
 import { chatBody, post } from '../support/openai.mjs';
-import { makeHome, Rbee, run } from '../support/rbee.mjs';
-import { makePack } from '../support/stand_in_pack.mjs';
+import { startWithStandIn } from '../support/stand_in_pack.mjs';
 
 let system, model;
 before(async () => {
-  const home = makeHome();
-  const env = { RBEE_ENGINES: path.join(home, 'engines') };
-  const installed = await run(home, ['engine', 'install', 'cpu', '--from', makePack(home)], { env });
-  assert.equal(installed.code, 0, installed.stderr);
-  system = await Rbee.start({ home, env });
+  system = await startWithStandIn();
   model = await system.model();
 });
 after(() => system?.stop());
