@@ -47,7 +47,7 @@ void tell_service_manager(const Environment& environment, const std::string& wor
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path->size());
-  const auto* address = static_cast<const sockaddr*>(static_cast<const void*>(&to));
+  const auto* address = reinterpret_cast<const sockaddr*>(&to);
   const ssize_t ignored = sendto(fd, word.data(), word.size(), MSG_NOSIGNAL, address, length);
   static_cast<void>(ignored);
   close(fd);
