@@ -28,10 +28,10 @@ struct Ride {
 
 net::Headers passed(const net::Headers& headers, bool raw) {
   net::Headers kept;
-  for (const auto& [name, value] : headers.all()) {
-    const std::string known = lower(name);
-    const bool framing = known == "transfer-encoding" || known == "content-length";
-    const bool own = std::ranges::find(of_the_connection, known) != of_the_connection.end();
+  for (const auto& [name, value] : headers) {
+    const auto is_it = [&name = name](std::string_view other) { return equal_ignoring_case(name, other); };
+    const bool framing = is_it("transfer-encoding") || is_it("content-length");
+    const bool own = std::ranges::any_of(of_the_connection, is_it);
     if (framing ? raw : !own) kept.add(name, value);
   }
   return kept;
@@ -39,7 +39,7 @@ net::Headers passed(const net::Headers& headers, bool raw) {
 
 net::Task<void> say_lost(net::Exchange& exchange) {
   Error error{ErrorCode::worker_lost, "The engine was gone before it answered.", {}, {}};
-  net::Headers headers{{"Content-Type", "application/json"}, {std::string(lost_field), "1"}};
+  net::Headers headers{{"Content-Type", "application/json"}, {lost_field, "1"}};
   std::string body = dump_json(error_json(error));
   net::Task<Result<void>> responding =
       exchange.respond(info(error.code).http_status, std::move(headers), std::move(body));
@@ -65,8 +65,12 @@ net::Task<void> pass_answer(net::Exchange& exchange, net::ClientExchange& engine
       co_return;
     }
     last = piece->last;
-    net::Task<Result<void>> passing = net::pass_piece(exchange, piece->bytes, last, raw);
-    passing_on = co_await passing;
+    if (raw) {
+      passing_on = co_await exchange.write_raw(piece->bytes, last);
+    } else {
+      net::Task<Result<void>> passing = net::pass_piece(exchange, piece->bytes, last, raw);
+      passing_on = co_await passing;
+    }
   }
   if (!passing_on) exchange.abort();
 }

@@ -150,7 +150,7 @@ net::ClientRequest request_of(const Passage& passage) {
 
 }  // namespace
 
-net::Task<Attempt> ask_engine(Passage& passage, FleetEngine chosen) {
+net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen) {
   bool kept = true;
   net::ClientRequest request = request_of(passage);
   net::Task<Result<net::ClientExchange>> beginning = begin_at_engine(

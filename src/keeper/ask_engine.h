@@ -17,6 +17,7 @@ inline constexpr std::size_t largest_error_bytes = 1u << 20;
 void tell_overhead(Passage& passage);
 // An answer that was kept goes to the client after all.
 net::Task<Attempt> pass_on(Passage& passage, Kept kept, std::string worker);
-net::Task<Attempt> ask_engine(Passage& passage, FleetEngine chosen);
+// `chosen` must outlive the task.
+net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen);
 
 }  // namespace rbee::keeper

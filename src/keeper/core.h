@@ -14,6 +14,7 @@
 #include "keeper/model_book.h"
 #include "keeper/model_care.h"
 #include "keeper/placing.h"
+#include "keeper/request_head.h"
 #include "keeper/span_export.h"
 #include "keeper/speed_care.h"
 #include "keeper/state.h"
@@ -40,6 +41,7 @@ struct Core {
   SpeedCare speed_care = {};
   std::unique_ptr<Gate> gate = {};
   Asking asking = {};
+  RequestReader requests = {};
   std::shared_ptr<Placing> placing = {};
   std::unique_ptr<State> state = {};
   std::unique_ptr<BenchmarkBook> benchmarks = {};

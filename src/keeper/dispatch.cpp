@@ -75,7 +75,7 @@ std::string model_label(const Passage& passage, const Error& refusal) {
 
 // Whether an engine with more context is on its way for it. Where there is no room for an answer beside the
 // prompt, the prompt alone must do.
-net::Task<bool> grow(Passage& passage, FleetEngine engine, std::uint64_t tokens) {
+net::Task<bool> grow(Passage& passage, const FleetEngine& engine, std::uint64_t tokens) {
   passage.grown = true;
   const double asked = passage.call.max_tokens;
   const std::uint64_t answer = asked > 0 ? static_cast<std::uint64_t>(asked) : tokens_of_answer;
@@ -203,7 +203,7 @@ bool another_is_ready(const Passage& passage, const FleetEngine& failed) {
 
 // Asks the chosen engine; one whose context is too small for it may start anew with more: then the request is
 // not ready for it yet.
-net::Task<Attempt> try_engine(Passage& passage, FleetEngine chosen) {
+net::Task<Attempt> try_engine(Passage& passage, const FleetEngine& chosen) {
   if (passage.call.num_ctx > chosen.context && !passage.grown) {
     net::Task<bool> growing = grow(passage, chosen, passage.call.num_ctx);
     const bool comes = co_await growing;
@@ -287,7 +287,7 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       continue;
     }
     const auto& send = std::get<routing::Send>(*decision);
-    const FleetEngine chosen = *send.engine;
+    const FleetEngine& chosen = *send.engine;  // which `decision` keeps
     ended.worker = chosen.worker;
     ended.predicted_s = send.predicted.own();
     passage.model_label = lower(passage.call.model);

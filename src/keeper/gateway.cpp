@@ -28,8 +28,8 @@ net::Task<void> respond_json(net::Exchange& exchange, Json json) {
   static_cast<void>(ignored);
 }
 
-Result<RequestHead> head_of(const net::RequestHead& head, std::string_view body) {
-  if (head.method != "GET") return read_request_head(body);
+Result<RequestHead> head_of(Core& core, const net::RequestHead& head, std::string_view body) {
+  if (head.method != "GET") return core.requests.read(body, core.clock.now());
   std::optional<std::string> model = net::query_value(head.query, "model");
   if (model && !model->empty() && model->size() <= longest_model_name)
     return RequestHead{.model = std::move(*model)};
@@ -91,8 +91,8 @@ Result<void> translate(Asked& asked, OllamaAsk ask) {
   return {};
 }
 
-Result<void> read_asked(Asked& asked, const net::RequestHead& head, std::string_view body) {
-  Result<RequestHead> read = head_of(head, body);
+Result<void> read_asked(Core& core, Asked& asked, const net::RequestHead& head, std::string_view body) {
+  Result<RequestHead> read = head_of(core, head, body);
   if (!read) return read.error();
   asked.head = std::move(*read);
   asked.target = head.target;
@@ -215,7 +215,7 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
   record.own.goes_on(core->clock.now_us());
   if (body) record.bytes_in = body->size();
   Asked asked;
-  Result<void> read = body ? read_asked(asked, exchange.head(), *body) : body.error();
+  Result<void> read = body ? read_asked(*core, asked, exchange.head(), *body) : body.error();
   int later = 0;
   if (read) {
     if (std::optional<Gate::TooMany> no = refused_by_key(*core, visitor, asked.head.model)) {

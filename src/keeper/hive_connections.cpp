@@ -305,7 +305,7 @@ void HiveConnections::give_back_engine(net::Loop& loop, const std::string& socke
     });
     found = engines.try_emplace(socket).first;
   }
-  if (found->second.size() >= most_kept_of_engine) found->second.pop_front();
+  if (found->second.size() >= most_kept_of_engine / loops_.size()) found->second.pop_front();
   keep_idle(found->second, std::move(*stream), loop.clock().now());
 }
 

@@ -45,8 +45,8 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   static constexpr Milliseconds kept_for{60'000};
 
   // An engine closes after 5 s without a request, and after a hundred; it has a thread for each connection
-  // (engine/launch.cpp). On each of the four loops at most.
-  static constexpr std::size_t most_kept_of_engine = 16;
+  // (engine/launch.cpp). Of all loops together.
+  static constexpr std::size_t most_kept_of_engine = 64;
   static constexpr Milliseconds engine_kept_for{3'000};
 
   // A hive that lends keeps spare ones and dials the next when one is taken: a round trip or two.

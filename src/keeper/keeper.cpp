@@ -213,6 +213,7 @@ net::Task<void> care_for_models(std::weak_ptr<Core> weak, net::Loop& loop) {
       loop.spawn(ask_unload(core, loop, std::move(unload), "was idle for its keep_alive"));
     for (std::string& name : todo.preload) loop.spawn(preload(core, loop, std::move(name)));
     core->state->write_counts();
+    core->requests.let_go(begun);
     core->state->keep_speeds(core->speed_care.due(core->clock.now(), *core->placing), core->clock.unix_ms());
     took = core->clock.now() - begun;
   }

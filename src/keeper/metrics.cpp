@@ -1,5 +1,6 @@
 #include "keeper/metrics.h"
 
+#include "base/brief_mutex.h"
 #include "keeper/metric_names.h"
 
 #include <prometheus/counter.h>
@@ -175,7 +176,7 @@ struct Metrics::Impl {
   Counter& spans_dropped =
       counter("rbee_spans_dropped_total", "Spans that the collector did not take, or not fast enough.");
 
-  std::mutex mutex;
+  BriefMutex mutex;
   std::map<std::tuple<std::string, std::string, Outcome>, Counter*> series;
   Seen<Counter> placed_series;
   std::map<std::string, OfModel> model_series;

@@ -5,6 +5,7 @@
 // every thread.
 #pragma once
 
+#include "base/brief_mutex.h"
 #include "base/clock.h"
 #include "keeper/fleet_view.h"
 #include "keeper/model_book.h"
@@ -115,7 +116,7 @@ class Placing {
   const Clock& clock_;
   Effects effects_;
   std::shared_ptr<const ModelBook> models_;
-  mutable std::mutex mutex_;
+  mutable BriefMutex mutex_;
   std::unique_ptr<routing::Scheduler> scheduler_;
   FleetView view_;
   std::map<std::uint64_t, std::weak_ptr<Mailbox>> mailboxes_;

@@ -20,14 +20,16 @@ std::string as_chunk(std::string_view text, bool last) {
 }
 
 net::Headers answer_headers(const net::ClientExchange& from, const net::Headers& added, bool raw) {
-  net::Headers headers;
-  const net::Headers passed = to_client(from.head().headers);
-  for (const auto& [name, value] : passed.all()) {
-    const bool framing =
-        equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Transfer-Encoding");
-    if (raw || !framing) headers.add(name, value);
+  net::Headers headers = to_client(from.head().headers);
+  if (!raw) {
+    const net::Headers passed = std::exchange(headers, {});
+    for (const auto& [name, value] : passed) {
+      const bool framing =
+          equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Transfer-Encoding");
+      if (!framing) headers.add(name, value);
+    }
   }
-  for (const auto& [name, value] : added.all()) headers.add(name, value);
+  for (const auto& [name, value] : added) headers.add(name, value);
   return headers;
 }
 
@@ -78,6 +80,9 @@ Wire wire_of(const net::Exchange& to, const net::ClientExchange& from) {
   return {.events = is_event_stream(from) && (is_chunked(from) || !raw), .raw = raw};
 }
 
+// An engine's error within a stream is put into this API's words.
+bool looks_into(const RelayJob& job, Wire wire) { return job.api == Api::anthropic && wire.events; }
+
 // A piece on its way to the client, behind the head where it is the first.
 net::Task<void> send_piece(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
                            std::string_view bytes, bool last, Relayed& relayed) {
@@ -86,7 +91,7 @@ net::Task<void> send_piece(net::Exchange& to, net::ClientExchange& from, const R
     net::Task<void> preparing = job.before_piece(bytes);
     co_await preparing;
   }
-  if (job.api == Api::anthropic && relayed.wire.events) relayed.failure = engine_error_in(bytes);
+  if (looks_into(job, relayed.wire)) relayed.failure = engine_error_in(bytes);
   if (!to.started()) {
     net::Task<Result<void>> starting = start(to, from, job, raw);
     const Result<void> started = co_await starting;
@@ -196,8 +201,13 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     relayed.bytes += bytes.size();
     ++relayed.chunks;
     if (so_far != nullptr) so_far->add(bytes, raw);
-    net::Task<void> sending = send_piece(to, from, job, bytes, last, relayed);
-    co_await sending;
+    if (raw && to.started() && !job.before_piece && !looks_into(job, relayed.wire)) {
+      const Result<void> passed = co_await to.write_raw(bytes, last);
+      if (!passed) relayed.end = RelayEnd::client_gone;
+    } else {
+      net::Task<void> sending = send_piece(to, from, job, bytes, last, relayed);
+      co_await sending;
+    }
     if (relayed.end != RelayEnd::whole || relayed.failure) break;
     relayed.wire.whole = tail.is_whole(bytes);
   }

@@ -54,7 +54,7 @@ Error lost_error(const Core& core, const std::string& worker) {
       ErrorCode::worker_lost, cat("Worker '", worker, "' was lost in the middle of this answer."), {}, {}};
 }
 
-net::Task<Attempt> go_on(Passage& passage, FleetEngine chosen) {
+net::Task<Attempt> go_on(Passage& passage, const FleetEngine& chosen) {
   const Dialect dialect = passage.so_far->dialect();
   const ToldSoFar& told = passage.so_far->told();
   const bool begins_anew = told.text.empty() && told.reasoning.empty();

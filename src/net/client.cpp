@@ -18,13 +18,11 @@ Error lost(const Endpoint& to, std::string_view when) {
   return Error{ErrorCode::unreachable, cat(to.text(), " closed the connection ", when, "."), {}, {}};
 }
 
-Headers with_own_fields(const ClientRequest& request, const Endpoint& to, bool keep) {
-  Headers headers{{"Host", to.is_unix() ? std::string("localhost") : to.text()}};
-  if (!keep) headers.add("Connection", "close");
-  if (!request.body.empty() || request.method == "POST")
-    headers.add("Content-Length", cat(request.body.size()));
-  for (const auto& [name, value] : request.headers.all()) headers.add(name, value);
-  return headers;
+std::string head_of(const ClientRequest& request, const Endpoint& to, bool keep) {
+  Headers own{{"Host", to.is_unix() ? std::string("localhost") : to.text()}};
+  if (!keep) own.add("Connection", "close");
+  if (!request.body.empty() || request.method == "POST") own.add("Content-Length", cat(request.body.size()));
+  return format_request_head(request.method, request.target, own, request.headers);
 }
 
 }  // namespace
@@ -47,7 +45,9 @@ struct ClientExchange::Impl {
 
   Task<void> send(ClientRequest request, Milliseconds within);
   [[nodiscard]] std::string_view unread() const { return buffer.unread(); }
-  Task<Result<bool>> fill();
+  // Room for what is read next, and what came into it: between them it is read. False: the end.
+  [[nodiscard]] Stream::Reading fill();
+  [[nodiscard]] Result<bool> filled(const Result<std::size_t>& got);
   Task<Result<void>> read_head();
   [[nodiscard]] std::string_view take(std::size_t bytes);
   Result<std::string_view> decode();
@@ -70,10 +70,14 @@ void ClientExchange::close() {
   if (impl_) impl_->stream.close();
 }
 
-Task<Result<bool>> ClientExchange::Impl::fill() {
+// Not one coroutine around the read: each chunk of each stream comes this way.
+Stream::Reading ClientExchange::Impl::fill() {
   char* room = buffer.prepare(read_bytes);
-  const Result<std::size_t> got = co_await stream.read_some(room, read_bytes);
-  if (!got) co_return got.error();
+  return stream.read_some(room, read_bytes);
+}
+
+Result<bool> ClientExchange::Impl::filled(const Result<std::size_t>& got) {
+  if (!got) return got.error();
   buffer.commit(*got);
   read_bytes = *got == read_bytes ? std::min(4 * read_bytes, most_read_bytes)
                                   : std::clamp(2 * *got, least_read_bytes, most_read_bytes);
@@ -81,7 +85,7 @@ Task<Result<bool>> ClientExchange::Impl::fill() {
     last_byte = stream.now();
     life->heard(last_byte);
   }
-  co_return *got > 0;
+  return *got > 0;
 }
 
 Task<Result<void>> ClientExchange::Impl::read_head() {
@@ -100,7 +104,8 @@ Task<Result<void>> ClientExchange::Impl::read_head() {
       co_return Error{
           ErrorCode::bad_request, cat("The head of the answer of ", to.text(), " has no end."), {}, {}};
     }
-    const Result<bool> more = co_await fill();
+    const Result<std::size_t> got = co_await fill();
+    const Result<bool> more = filled(got);
     if (!more) co_return more.error();
     if (!*more) co_return lost(to, "before it answered");
   }
@@ -113,8 +118,7 @@ void ClientExchange::say_goodbye() {
 Task<void> ClientExchange::Impl::send(ClientRequest request, Milliseconds within) {
   stream.expire_after(within);
   answers_head_request = request.method == "HEAD";
-  const Headers headers = with_own_fields(request, to, keep);
-  const std::string first = format_request_head(request.method, request.target, headers);
+  const std::string first = head_of(request, to, keep);
   // A peer that answers before it has read all (413) also makes the write fail: its answer is still there,
   // and where it is not, reading the head says that the connection is lost.
   const Result<void> written = co_await stream.write(first, request.body);
@@ -253,7 +257,8 @@ Task<Result<std::string_view>> ClientExchange::read_some(Milliseconds silence) {
   while (true) {
     const Result<std::string_view> data = impl.decode();
     if (!data || !data->empty() || impl.ended) co_return data;
-    const Result<bool> more = co_await impl.fill();
+    const Result<std::size_t> got = co_await impl.fill();
+    const Result<bool> more = impl.filled(got);
     if (!more) co_return more.error();
     if (*more) continue;
     if (impl.framing.kind != Framing::until_close) co_return lost(impl.to, "in the middle of its answer");
@@ -290,7 +295,8 @@ Task<Result<ClientExchange::Raw>> ClientExchange::read_raw(Milliseconds silence)
       impl.scanned -= *whole;
       co_return Raw{impl.take(*whole), impl.ended};
     }
-    const Result<bool> more = co_await impl.fill();
+    const Result<std::size_t> got = co_await impl.fill();
+    const Result<bool> more = impl.filled(got);
     if (!more) co_return more.error();
     if (!*more) co_return lost(impl.to, "in the middle of its answer");
   }

@@ -7,15 +7,20 @@ bool can_pass_framing(const Exchange& to, const ClientExchange& from) {
   return kind == Framing::chunked ? to.head().minor_version >= 1 : kind != Framing::until_close;
 }
 
-Task<Result<ClientExchange::Raw>> next_piece(ClientExchange& from, bool raw, Milliseconds silence) {
-  if (raw) {
-    const Result<ClientExchange::Raw> piece = co_await from.read_raw(silence);
-    co_return piece;
-  }
+namespace {
+
+Task<Result<ClientExchange::Raw>> next_decoded(ClientExchange& from, Milliseconds silence) {
   const Result<std::string_view> data = co_await from.read_some(silence);
   if (!data) co_return data.error();
   const ClientExchange::Raw piece{*data, data->empty()};
   co_return piece;
+}
+
+}  // namespace
+
+// No coroutine around one: each chunk of each stream comes this way.
+Task<Result<ClientExchange::Raw>> next_piece(ClientExchange& from, bool raw, Milliseconds silence) {
+  return raw ? from.read_raw(silence) : next_decoded(from, silence);
 }
 
 Task<Result<void>> pass_piece(Exchange& to, std::string_view bytes, bool last, bool raw) {

@@ -43,5 +43,13 @@ TEST(ReadBuffer, OneThatWasLargeIsSmallAgainWhenLittleIsReadIntoIt) {
   EXPECT_EQ(buffer.unread(), "abc");
 }
 
+TEST(ReadBuffer, WhatIsClearedKeepsItsRoom) {
+  ReadBuffer buffer;
+  fill(buffer, std::string(1000, 'x'));
+  buffer.clear();
+  EXPECT_EQ(buffer.unread(), "");
+  EXPECT_GE(buffer.capacity(), 1000u);
+}
+
 }  // namespace
 }  // namespace rbee::net
