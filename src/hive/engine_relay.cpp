@@ -87,7 +87,41 @@ std::optional<EngineTarget> engine_target(std::string_view path, std::string_vie
   return target;
 }
 
-net::Task<void> relay_to_engine(net::Exchange& exchange, std::string socket, std::string target) {
+namespace {
+
+net::ClientRequest request_of(const net::Exchange& exchange, const std::string& target,
+                              std::string_view body) {
+  return {.method = exchange.head().method,
+          .target = target,
+          .headers = passed(exchange.head().headers, false),
+          .body = body};
+}
+
+// Sends it to the engine and reads the head of its answer; once more where a kept connection was at its end.
+net::Task<Result<net::ClientExchange>> ask(std::shared_ptr<net::EngineConnections> engines,
+                                           net::Exchange& exchange, std::string socket, std::string target,
+                                           std::string_view body, std::shared_ptr<Ride> ride) {
+  bool kept = true;
+  while (true) {
+    net::ClientRequest request = request_of(exchange, target, body);
+    net::Task<Result<net::ClientExchange>> beginning = net::EngineConnections::begin(
+        engines, exchange.loop(), socket, std::move(request), connect_within, kept);
+    Result<net::ClientExchange> engine = co_await beginning;
+    if (!engine || ride->gone) co_return std::move(engine);
+    ride->engine = &*engine;
+    const Result<void> head = co_await engine->read_head(longest_silence);
+    ride->engine = nullptr;
+    if (head) co_return std::move(engine);
+    const bool again = kept && !ride->gone && head.error().code == ErrorCode::unreachable;
+    if (!again) co_return head.error();
+    kept = false;
+  }
+}
+
+}  // namespace
+
+net::Task<void> relay_to_engine(std::shared_ptr<net::EngineConnections> engines, net::Exchange& exchange,
+                                std::string socket, std::string target) {
   if (socket.empty()) {
     net::Task<void> telling = say_lost(exchange);
     co_await telling;
@@ -105,22 +139,19 @@ net::Task<void> relay_to_engine(net::Exchange& exchange, std::string socket, std
     ride->gone = true;
     if (ride->engine != nullptr) ride->engine->say_goodbye();
   });
-  net::ClientRequest request{.method = exchange.head().method,
-                             .target = std::move(target),
-                             .headers = passed(exchange.head().headers, false),
-                             .body = *body};
-  net::Endpoint to{.unix_path = std::move(socket)};
-  net::Task<Result<net::ClientExchange>> beginning =
-      net::ClientExchange::begin(exchange.loop(), std::move(to), std::move(request), connect_within);
-  Result<net::ClientExchange> engine = co_await beginning;
-  net::Task<void> answering = say_lost(exchange);
-  if (engine && !ride->gone) {
-    ride->engine = &*engine;
-    const Result<void> head = co_await engine->read_head(longest_silence);
-    if (head) answering = pass_answer(exchange, *engine);
+  net::Task<Result<net::ClientExchange>> asking =
+      ask(engines, exchange, socket, std::move(target), *body, ride);
+  Result<net::ClientExchange> engine = co_await asking;
+  if (!engine || ride->gone) {
+    net::Task<void> telling = say_lost(exchange);
+    co_await telling;
+    co_return;
   }
+  ride->engine = &*engine;
+  net::Task<void> answering = pass_answer(exchange, *engine);
   co_await answering;
   ride->engine = nullptr;
+  if (!ride->gone) engines->give_back(exchange.loop(), socket, *engine);
 }
 
 }  // namespace rbee::hive

@@ -183,7 +183,7 @@ net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen) {
   const bool answered = attempt.step == Step::done && attempt.outcome != Outcome::client_gone;
   const bool again = attempt.step != Step::done && !passage.ride->gone;
   if (answered && is_own)
-    passage.core->hives->give_back_engine(passage.exchange.loop(), chosen.socket, *engine);
+    passage.core->engines->give_back(passage.exchange.loop(), chosen.socket, *engine);
   else if (answered)
     passage.core->hives->give_back(passage.exchange.loop(), chosen.hive, *engine);
   if (answered || again) co_return attempt;

@@ -19,6 +19,7 @@
 #include "keeper/speed_care.h"
 #include "keeper/state.h"
 #include "keeper/template_checks.h"
+#include "net/kept_connections.h"
 #include "net/server.h"
 
 #include <atomic>
@@ -50,6 +51,7 @@ struct Core {
   net::Endpoint address = {};  // with its real port
   std::string key_print = {};  // of this keeper's own key, which its hives pin
   std::shared_ptr<HiveConnections> hives = {};
+  std::shared_ptr<net::EngineConnections> engines = {};  // of the hive of the same home
   std::shared_ptr<Links> links = {};
   std::shared_ptr<const net::TlsContext> tls = {};  // with this keeper's key, for its hives
   std::atomic<bool> resume_streams = true;          // the configuration's
