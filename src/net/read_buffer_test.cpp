@@ -23,12 +23,12 @@ TEST(ReadBuffer, WhatIsUnreadSurvivesGrowingAndMoving) {
 
 TEST(ReadBuffer, AnEmptyOneBeginsAtItsFrontAgain) {
   ReadBuffer buffer;
-  const char* first = buffer.prepare(100);
+  const char* first = buffer.prepare(10);
   for (int i = 0; i < 50; ++i) {
     fill(buffer, "some bytes");
     buffer.consume(10);
   }
-  EXPECT_EQ(buffer.prepare(100), first);
+  EXPECT_EQ(buffer.prepare(10), first);
 }
 
 TEST(ReadBuffer, OneThatWasLargeIsSmallAgainWhenLittleIsReadIntoIt) {
