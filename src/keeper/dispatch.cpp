@@ -213,6 +213,8 @@ net::Task<Attempt> try_engine(Passage& passage, FleetEngine chosen) {
   care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
   net::Task<Attempt> asking = passage.take_up ? go_on(passage, chosen) : ask_engine(passage, chosen);
   Attempt attempt = co_await asking;
+  const std::optional<FleetEngine> by = attempt.by;
+  if (by) chosen = *by;
   care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
   if (attempt.step == Step::too_small) {
     net::Task<bool> growing = grow(passage, chosen, attempt.tokens);
@@ -232,6 +234,7 @@ net::Task<Attempt> try_engine(Passage& passage, FleetEngine chosen) {
     const bool goes_on = co_await planning;
     if (!goes_on) attempt.step = Step::done;
   }
+  attempt.by = by;
   co_return attempt;
 }
 
@@ -294,11 +297,13 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     passage.record.model = passage.model_label;
     passage.core->metrics.placed(passage.model_label, chosen.worker, send.waited_s);
     begin_attempt(passage, chosen, asked_us, placed_us);
+    passage.late_after = Milliseconds{std::lround(send.late_after_s * 1000)};
     passage.record.own.waits(clock.now_us());
     const Metrics::Running running = passage.core->metrics.running(passage.model_label);
     net::Task<Attempt> trying = try_engine(passage, chosen);
     const Attempt attempt = co_await trying;
     end_attempt(passage, attempt);
+    if (attempt.by) ended.worker = attempt.by->worker;
     if (attempt.step == Step::grows) {
       ticket.give_back(routing::Returned::leaving);
       continue;
