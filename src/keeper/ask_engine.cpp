@@ -34,8 +34,8 @@ net::Task<Attempt> take_error(Passage& passage, net::ClientExchange& engine, std
   const int status = engine.head().status;
   if (status == 503 && says_loading(*body)) co_return Attempt{.step = Step::not_ready};
   if (passage.take_up) {
-    // Nothing of it is for the client, who has part of an answer.
-    Attempt refused{.step = Step::cut, .outcome = Outcome::engine_error};
+    // Nothing of it is for the client, who has part of an answer. Another one may go on with it.
+    Attempt refused{.step = Step::failed, .outcome = Outcome::engine_error};
     refused.relayed.failure =
         Error{ErrorCode::worker_lost, "Another worker refused to go on with this answer."};
     co_return refused;

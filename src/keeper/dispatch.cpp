@@ -77,15 +77,19 @@ std::string model_label(const Passage& passage, const Error& refusal) {
 // prompt, the prompt alone must do.
 net::Task<bool> grow(Passage& passage, FleetEngine engine, std::uint64_t tokens) {
   passage.grown = true;
+  SignsOfWaiting signs(passage);
   const double asked = passage.call.max_tokens;
   const std::uint64_t answer = asked > 0 ? static_cast<std::uint64_t>(asked) : tokens_of_answer;
   const std::uint64_t room = std::min(answer, 64 * tokens_of_answer);
   net::Task<bool> asking = ask_more_context(passage.core, passage.exchange.loop(), engine, tokens + room);
-  const bool taken = co_await asking;
-  if (taken) co_return true;
-  asking = ask_more_context(passage.core, passage.exchange.loop(), engine, tokens + 1);
-  const bool taken_without = co_await asking;
-  co_return taken_without;
+  bool taken = co_await asking;
+  if (!taken) {
+    asking = ask_more_context(passage.core, passage.exchange.loop(), engine, tokens + 1);
+    taken = co_await asking;
+  }
+  net::Task<void> ending = signs.end();
+  co_await ending;
+  co_return taken;
 }
 
 // Where the answer has begun the client can only be told within it.
@@ -224,10 +228,14 @@ net::Task<Attempt> try_engine(Passage& passage, FleetEngine chosen) {
     attempt = co_await passing;
   }
   if (attempt.step == Step::failed && !another_is_ready(passage, chosen)) {
-    net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen.worker);
-    attempt = co_await passing;
+    if (passage.take_up) {
+      attempt.step = Step::cut;
+    } else {
+      net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen.worker);
+      attempt = co_await passing;
+    }
   }
-  if (attempt.step == Step::failed) passage.failure = attempt.kept;
+  if (attempt.step == Step::failed && !passage.take_up) passage.failure = attempt.kept;
   account(passage, attempt, chosen.worker);
   if (attempt.step == Step::cut) {
     net::Task<bool> planning = plan_take_up(passage, attempt, chosen.worker);

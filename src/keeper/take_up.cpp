@@ -86,6 +86,7 @@ net::Task<bool> plan_take_up(Passage& passage, Attempt attempt, std::string work
     Result<std::string> body =
         continued_request(passage.so_far->dialect(), passage.call.body, passage.so_far->told());
     if (body) {
+      if (has_all_tokens(passage.call.body, passage.so_far->told())) passage.so_far->complete();
       passage.take_up = TakeUp{wire, std::move(*body), std::move(error)};
       co_return true;
     }
