@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "keeper/engine_request.h"
 #include "keeper/grow.h"
+#include "keeper/hedge.h"
 #include "keeper/signs_of_waiting.h"
 #include "keeper/take_up.h"
 #include "keeper/trace_header.h"
@@ -10,9 +11,6 @@
 namespace rbee::keeper {
 namespace {
 
-// An engine notices a departed client within its current batch, or after a second without news for anybody;
-// one that has not let go by now is its hive's to judge.
-constexpr Milliseconds let_go_within{60'000};
 // In a hive's answer: the engine was gone before its first byte (docs/hive-api.md).
 constexpr std::string_view lost_field = "x-rbee-lost";
 
@@ -36,8 +34,8 @@ net::Task<Attempt> take_error(Passage& passage, net::ClientExchange& engine, std
   const int status = engine.head().status;
   if (status == 503 && says_loading(*body)) co_return Attempt{.step = Step::not_ready};
   if (passage.take_up) {
-    // Nothing of it is for the client, who has part of an answer.
-    Attempt refused{.step = Step::cut, .outcome = Outcome::engine_error};
+    // Nothing of it is for the client, who has part of an answer. Another one may go on with it.
+    Attempt refused{.step = Step::failed, .outcome = Outcome::engine_error};
     refused.relayed.failure =
         Error{ErrorCode::worker_lost, "Another worker refused to go on with this answer."};
     co_return refused;
@@ -96,7 +94,7 @@ net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, st
 
 // The slot counts as busy until the engine has closed: only then is it free for the next request.
 net::Task<Attempt> leave_engine(net::ClientExchange& engine) {
-  net::Task<void> leaving = engine.let_go(let_go_within);
+  net::Task<void> leaving = engine.let_go(engine_lets_go_within);
   co_await leaving;
   co_return Attempt{.outcome = Outcome::client_gone};
 }
@@ -133,40 +131,62 @@ net::Task<Attempt> pass_on(Passage& passage, Kept kept, std::string worker) {
   co_return Attempt{.outcome = answered ? Outcome::engine_error : Outcome::client_gone};
 }
 
-namespace {
-
-net::ClientRequest request_of(const Passage& passage) {
+net::ClientRequest engine_request(const Passage& passage, std::string_view span_id) {
   net::ClientRequest request{.method = passage.call.method,
                              .target = passage.call.target,
                              .headers = passage.call.headers,
                              .body = passage.take_up ? passage.take_up->body : passage.call.body};
   const TraceContext& trace = passage.record.trace;
-  if (!trace.trace_id.empty() && !passage.record.attempts.empty()) {
-    request.headers.add("traceparent", traceparent_of(trace, passage.record.attempts.back().span_id));
+  if (!trace.trace_id.empty() && !span_id.empty()) {
+    request.headers.add("traceparent", traceparent_of(trace, span_id));
     if (!trace.state.empty()) request.headers.add("tracestate", trace.state);
   }
   return request;
 }
 
+bool begins_answer(const net::ClientExchange& engine) {
+  return engine.head().status == 200 && !engine.head().headers.find(lost_field);
+}
+
+namespace {
+
+net::ClientRequest request_of(const Passage& passage) {
+  const std::vector<AttemptRecord>& attempts = passage.record.attempts;
+  return engine_request(passage, attempts.empty() ? std::string_view{} : attempts.back().span_id);
+}
+
 }  // namespace
 
-net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen) {
+net::Task<Attempt> ask_engine(Passage& passage, std::shared_ptr<const FleetEngine> chosen) {
   bool kept = true;
   net::ClientRequest request = request_of(passage);
   net::Task<Result<net::ClientExchange>> beginning = begin_at_engine(
-      passage.core, passage.exchange.loop(), chosen, std::move(request), engine_connects_within, kept);
+      passage.core, passage.exchange.loop(), *chosen, std::move(request), engine_connects_within, kept);
   Result<net::ClientExchange> engine = co_await beginning;
   if (!engine) co_return Attempt{.step = Step::lost};
   const Pointed<net::ClientExchange> pointed(passage.ride->engine, &*engine);
   std::optional<HiveConnections::Flight> flight;
-  const bool is_own = passage.core->hives->is_own(chosen.hive);
-  if (!is_own) flight.emplace(passage.core->hives, passage.exchange.loop(), chosen.hive, *engine);
+  bool is_own = passage.core->hives->is_own(chosen->hive);
+  if (!is_own) flight.emplace(passage.core->hives, passage.exchange.loop(), chosen->hive, *engine);
   Result<void> head = Result<void>{};
-  if (!passage.ride->gone) head = co_await engine->read_head(longest_engine_silence);
+  const std::shared_ptr<const FleetEngine> first = chosen;
+  if (!passage.ride->gone) {
+    const bool hedges = passage.late_after > Milliseconds{0} && !passage.take_up;
+    net::Task<Result<void>> reading =
+        hedges ? read_head_or_hedge(passage, chosen, *engine) : engine->read_head(longest_engine_silence);
+    head = co_await reading;
+  }
+  const bool hedged = chosen != first;
+  if (hedged) {
+    kept = false;
+    is_own = passage.core->hives->is_own(chosen->hive);
+    flight.reset();
+    if (!is_own) flight.emplace(passage.core->hives, passage.exchange.loop(), chosen->hive, *engine);
+  }
   if (!head && kept && !passage.ride->gone && head.error().code == ErrorCode::unreachable) {
     kept = false;
     request = request_of(passage);
-    beginning = begin_at_engine(passage.core, passage.exchange.loop(), chosen, std::move(request),
+    beginning = begin_at_engine(passage.core, passage.exchange.loop(), *chosen, std::move(request),
                                 engine_connects_within, kept);
     engine = co_await beginning;
     if (!engine) co_return Attempt{.step = Step::lost};
@@ -176,16 +196,17 @@ net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen) {
   const bool there = head && !engine->head().headers.find(lost_field);
   if (there && !passage.ride->gone) {
     const bool refuses = engine->head().status >= 400;
-    net::Task<Attempt> taking =
-        refuses ? take_error(passage, *engine, chosen.worker) : take_answer(passage, *engine, chosen.worker);
+    net::Task<Attempt> taking = refuses ? take_error(passage, *engine, chosen->worker)
+                                        : take_answer(passage, *engine, chosen->worker);
     attempt = co_await taking;
   }
+  if (hedged) attempt.by = chosen;
   const bool answered = attempt.step == Step::done && attempt.outcome != Outcome::client_gone;
   const bool again = attempt.step != Step::done && !passage.ride->gone;
   if (answered && is_own)
-    passage.core->engines->give_back(passage.exchange.loop(), chosen.socket, *engine);
+    passage.core->engines->give_back(passage.exchange.loop(), chosen->socket, *engine);
   else if (answered)
-    passage.core->hives->give_back(passage.exchange.loop(), chosen.hive, *engine);
+    passage.core->hives->give_back(passage.exchange.loop(), chosen->hive, *engine);
   if (answered || again) co_return attempt;
   net::Task<Attempt> leaving = leave_engine(*engine);
   const Attempt left = co_await leaving;

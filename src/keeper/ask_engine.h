@@ -8,6 +8,9 @@ namespace rbee::keeper {
 
 // An engine's socket is on this machine and takes a connection in microseconds, or it is stuck.
 inline constexpr Milliseconds engine_connects_within{5'000};
+// An engine notices a departed client within its current batch, or after a second without news for anybody;
+// one that has not let go by now is its hive's to judge.
+inline constexpr Milliseconds engine_lets_go_within{60'000};
 // The errors of an engine have some hundred bytes; one about a grammar may have the grammar in it.
 inline constexpr std::size_t largest_error_bytes = 1u << 20;
 
@@ -17,7 +20,10 @@ inline constexpr std::size_t largest_error_bytes = 1u << 20;
 void tell_overhead(Passage& passage);
 // An answer that was kept goes to the client after all.
 net::Task<Attempt> pass_on(Passage& passage, Kept kept, std::string worker);
-// `chosen` must outlive the task.
-net::Task<Attempt> ask_engine(Passage& passage, const FleetEngine& chosen);
+// It as an engine gets it; `span_id`: of this asking.
+[[nodiscard]] net::ClientRequest engine_request(const Passage& passage, std::string_view span_id);
+// Whether the head that was read is that of an answer: no error, and no word that the engine is gone.
+[[nodiscard]] bool begins_answer(const net::ClientExchange& engine);
+net::Task<Attempt> ask_engine(Passage& passage, std::shared_ptr<const FleetEngine> chosen);
 
 }  // namespace rbee::keeper

@@ -77,15 +77,19 @@ std::string model_label(const Passage& passage, const Error& refusal) {
 // prompt, the prompt alone must do.
 net::Task<bool> grow(Passage& passage, const FleetEngine& engine, std::uint64_t tokens) {
   passage.grown = true;
+  SignsOfWaiting signs(passage);
   const double asked = passage.call.max_tokens;
   const std::uint64_t answer = asked > 0 ? static_cast<std::uint64_t>(asked) : tokens_of_answer;
   const std::uint64_t room = std::min(answer, 64 * tokens_of_answer);
   net::Task<bool> asking = ask_more_context(passage.core, passage.exchange.loop(), engine, tokens + room);
-  const bool taken = co_await asking;
-  if (taken) co_return true;
-  asking = ask_more_context(passage.core, passage.exchange.loop(), engine, tokens + 1);
-  const bool taken_without = co_await asking;
-  co_return taken_without;
+  bool taken = co_await asking;
+  if (!taken) {
+    asking = ask_more_context(passage.core, passage.exchange.loop(), engine, tokens + 1);
+    taken = co_await asking;
+  }
+  net::Task<void> ending = signs.end();
+  co_await ending;
+  co_return taken;
 }
 
 // Where the answer has begun the client can only be told within it.
@@ -203,35 +207,42 @@ bool another_is_ready(const Passage& passage, const FleetEngine& failed) {
 
 // Asks the chosen engine; one whose context is too small for it may start anew with more: then the request is
 // not ready for it yet.
-net::Task<Attempt> try_engine(Passage& passage, const FleetEngine& chosen) {
-  if (passage.call.num_ctx > chosen.context && !passage.grown) {
-    net::Task<bool> growing = grow(passage, chosen, passage.call.num_ctx);
+net::Task<Attempt> try_engine(Passage& passage, std::shared_ptr<const FleetEngine> chosen) {
+  if (passage.call.num_ctx > chosen->context && !passage.grown) {
+    net::Task<bool> growing = grow(passage, *chosen, passage.call.num_ctx);
     const bool comes = co_await growing;
     if (comes) co_return Attempt{.step = Step::grows};
   }
   ModelCare& care = passage.core->care;
-  care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
+  care.used(chosen->id, passage.core->clock.now(), passage.call.keep_alive);
   net::Task<Attempt> asking = passage.take_up ? go_on(passage, chosen) : ask_engine(passage, chosen);
   Attempt attempt = co_await asking;
-  care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
+  const std::shared_ptr<const FleetEngine> by = attempt.by;
+  if (by) chosen = by;
+  care.used(chosen->id, passage.core->clock.now(), passage.call.keep_alive);
   if (attempt.step == Step::too_small) {
-    net::Task<bool> growing = grow(passage, chosen, attempt.tokens);
+    net::Task<bool> growing = grow(passage, *chosen, attempt.tokens);
     const bool comes = co_await growing;
     if (comes) co_return Attempt{.step = Step::grows};
-    net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen.worker);
+    net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen->worker);
     attempt = co_await passing;
   }
-  if (attempt.step == Step::failed && !another_is_ready(passage, chosen)) {
-    net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen.worker);
-    attempt = co_await passing;
+  if (attempt.step == Step::failed && !another_is_ready(passage, *chosen)) {
+    if (passage.take_up) {
+      attempt.step = Step::cut;
+    } else {
+      net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen->worker);
+      attempt = co_await passing;
+    }
   }
-  if (attempt.step == Step::failed) passage.failure = attempt.kept;
-  account(passage, attempt, chosen.worker);
+  if (attempt.step == Step::failed && !passage.take_up) passage.failure = attempt.kept;
+  account(passage, attempt, chosen->worker);
   if (attempt.step == Step::cut) {
-    net::Task<bool> planning = plan_take_up(passage, attempt, chosen.worker);
+    net::Task<bool> planning = plan_take_up(passage, attempt, chosen->worker);
     const bool goes_on = co_await planning;
     if (!goes_on) attempt.step = Step::done;
   }
+  attempt.by = by;
   co_return attempt;
 }
 
@@ -287,18 +298,20 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       continue;
     }
     const auto& send = std::get<routing::Send>(*decision);
-    const FleetEngine& chosen = *send.engine;  // which `decision` keeps
+    const FleetEngine& chosen = *send.engine;
     ended.worker = chosen.worker;
     ended.predicted_s = send.predicted.own();
     passage.model_label = lower(passage.call.model);
     passage.record.model = passage.model_label;
     passage.core->metrics.placed(passage.model_label, chosen.worker, send.waited_s);
     begin_attempt(passage, chosen, asked_us, placed_us);
+    passage.late_after = Milliseconds{std::lround(send.late_after_s * 1000)};
     passage.record.own.waits(clock.now_us());
     const Metrics::Running running = passage.core->metrics.running(passage.model_label);
-    net::Task<Attempt> trying = try_engine(passage, chosen);
+    net::Task<Attempt> trying = try_engine(passage, send.engine);
     const Attempt attempt = co_await trying;
     end_attempt(passage, attempt);
+    if (attempt.by) ended.worker = attempt.by->worker;
     if (attempt.step == Step::grows) {
       ticket.give_back(routing::Returned::leaving);
       continue;

@@ -161,6 +161,8 @@ struct Metrics::Impl {
   Counter& lost = counter("rbee_engine_lost_total", "Engines that went away with a request.");
   Counter& resumed = counter("rbee_streams_resumed_total",
                              "Streams that went on with another engine after theirs was lost.");
+  Counter& hedges = counter("rbee_hedges_total", "Streams that began late, and were put to a second engine.");
+  Counter& hedges_won = counter("rbee_hedges_won_total", "Of those, how many the second engine answered.");
   Counter& script_failures = counter("rbee_script_failures_total",
                                      "Requests that routing.rhai failed to decide: rules and strategy did.");
   Counter& bytes = counter("rbee_relayed_bytes_total", "Bytes of answers passed on.");
@@ -334,6 +336,8 @@ void Metrics::overhead(double seconds) { impl_->overhead.Observe(seconds); }
 void Metrics::script_failed() { impl_->script_failures.Increment(); }
 void Metrics::engine_lost() { impl_->lost.Increment(); }
 
+void Metrics::hedged() { impl_->hedges.Increment(); }
+void Metrics::hedge_won() { impl_->hedges_won.Increment(); }
 void Metrics::resumed() { impl_->resumed.Increment(); }
 void Metrics::refused(std::string_view reason) {
   // One series for each kind of error: there are some thirty.

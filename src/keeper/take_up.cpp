@@ -54,12 +54,12 @@ Error lost_error(const Core& core, const std::string& worker) {
       ErrorCode::worker_lost, cat("Worker '", worker, "' was lost in the middle of this answer."), {}, {}};
 }
 
-net::Task<Attempt> go_on(Passage& passage, const FleetEngine& chosen) {
+net::Task<Attempt> go_on(Passage& passage, std::shared_ptr<const FleetEngine> chosen) {
   const Dialect dialect = passage.so_far->dialect();
   const ToldSoFar& told = passage.so_far->told();
   const bool begins_anew = told.text.empty() && told.reasoning.empty();
   if (dialect != Dialect::completions && !begins_anew) {
-    net::Task<bool> checking = template_goes_on(passage, chosen, !told.reasoning.empty());
+    net::Task<bool> checking = template_goes_on(passage, *chosen, !told.reasoning.empty());
     const bool goes_on = co_await checking;
     if (!goes_on) {
       Attempt attempt{.step = Step::cut, .outcome = Outcome::engine_lost};
@@ -71,7 +71,7 @@ net::Task<Attempt> go_on(Passage& passage, const FleetEngine& chosen) {
   net::Task<Attempt> asking = ask_engine(passage, chosen);
   Attempt attempt = co_await asking;
   if (attempt.step == Step::done && attempt.outcome == Outcome::ok) {
-    passage.core->log->info(cat("Request ", passage.id, " went on with worker '", chosen.worker, "' after ",
+    passage.core->log->info(cat("Request ", passage.id, " went on with worker '", chosen->worker, "' after ",
                                 told.tokens, " tokens."));
   }
   co_return attempt;
@@ -86,6 +86,7 @@ net::Task<bool> plan_take_up(Passage& passage, Attempt attempt, std::string work
     Result<std::string> body =
         continued_request(passage.so_far->dialect(), passage.call.body, passage.so_far->told());
     if (body) {
+      if (has_all_tokens(passage.call.body, passage.so_far->told())) passage.so_far->complete();
       passage.take_up = TakeUp{wire, std::move(*body), std::move(error)};
       co_return true;
     }

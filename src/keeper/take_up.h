@@ -10,8 +10,7 @@ namespace rbee::keeper {
 [[nodiscard]] Error lost_error(const Core& core, const std::string& worker);
 // Whether what the client has can be the beginning of another engine's answer; if not, the client is told.
 net::Task<bool> plan_take_up(Passage& passage, Attempt attempt, std::string worker);
-// The chosen engine goes on with the stream, where its chat template lets a text go on. `chosen` must outlive
-// the task.
-net::Task<Attempt> go_on(Passage& passage, const FleetEngine& chosen);
+// The chosen engine goes on with the stream, where its chat template lets a text go on.
+net::Task<Attempt> go_on(Passage& passage, std::shared_ptr<const FleetEngine> chosen);
 
 }  // namespace rbee::keeper

@@ -34,6 +34,7 @@ struct Stream::Impl : std::enable_shared_from_this<Stream::Impl> {
   void prepare();  // non-blocking, TCP_NODELAY
   void renew();
   void check_deadline();
+  void stop_waiting();
   void close();
   void wait_for_end();
   // Whether the other end is gone; for a socket that became readable while nobody reads.

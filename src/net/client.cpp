@@ -66,6 +66,9 @@ void ClientExchange::tell(std::shared_ptr<SignOfLife> life) {
   impl_->last_byte = impl_->stream.now();
 }
 Instant ClientExchange::last_byte() const { return impl_->last_byte; }
+void ClientExchange::stop_waiting() {
+  if (impl_) impl_->stream.stop_waiting();
+}
 void ClientExchange::close() {
   if (impl_) impl_->stream.close();
 }

@@ -93,9 +93,7 @@ void Stream::Impl::check_deadline() {
   const Instant now = loop.clock().now();
   if (now >= deadline) {
     if (!reader && !writer) return;  // nobody waits: the next operation arms it again
-    expired = true;
-    error_code ignored;
-    socket.cancel(ignored);  // the connection stays: a last word may still be said
+    stop_waiting();
     return;
   }
   watchdog_armed = true;
@@ -103,6 +101,13 @@ void Stream::Impl::check_deadline() {
   watchdog.arm(deadline - now, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->check_deadline();
   });
+}
+
+// A last word may still be said.
+void Stream::Impl::stop_waiting() {
+  expired = true;
+  error_code ignored;
+  socket.cancel(ignored);
 }
 
 void Stream::Impl::close() {
@@ -305,6 +310,10 @@ void Stream::expire_after(Milliseconds idle) {
     impl_->watchdog_armed = false;
   }
   impl_->idle = idle;
+}
+
+void Stream::stop_waiting() {
+  if (is_open()) impl_->stop_waiting();
 }
 
 void Stream::close() {

@@ -73,6 +73,8 @@ class Stream {
   // What reads and writes may last from now on, each call renewing it: a store, no system call. Zero: no
   // limit.
   void expire_after(Milliseconds idle);
+  // What waits ends now as if its time were over. The connection stays.
+  void stop_waiting();
   // Gives the connection up when what was sent is not acknowledged for so long, where the system can: a
   // network that swallows packets (a NAT that forgot) looks like silence else. By itself it takes minutes.
   void lose_after(Milliseconds unacknowledged);
