@@ -17,7 +17,7 @@ struct Second {
   net::Loop& loop;
   std::shared_ptr<Ride> ride;
   std::optional<Placing::Second> place;
-  FleetEngine engine;
+  std::shared_ptr<const FleetEngine> engine;
   std::string body;  // the client's own may be gone before it is sent
   AttemptRecord record = {};
   net::ClientExchange* first = nullptr;  // who waits for the other engine; null: that is over
@@ -36,7 +36,7 @@ net::Task<void> ask_second(std::shared_ptr<Second> second, net::ClientRequest re
   request.body = second->body;
   bool kept = false;
   net::Task<Result<net::ClientExchange>> beginning = begin_at_engine(
-      second->core, second->loop, second->engine, std::move(request), engine_connects_within, kept);
+      second->core, second->loop, *second->engine, std::move(request), engine_connects_within, kept);
   Result<net::ClientExchange> begun = co_await beginning;
   if (!begun) {
     second->place.reset();
@@ -44,8 +44,8 @@ net::Task<void> ask_second(std::shared_ptr<Second> second, net::ClientRequest re
   }
   second->exchange = std::move(*begun);
   std::optional<HiveConnections::Flight> flight;
-  if (!second->core->hives->is_own(second->engine.hive))
-    flight.emplace(second->core->hives, second->loop, second->engine.hive, second->exchange);
+  if (!second->core->hives->is_own(second->engine->hive))
+    flight.emplace(second->core->hives, second->loop, second->engine->hive, second->exchange);
   if (second->first != nullptr && !second->ride->gone) {
     second->reads = true;
     const Result<void> head = co_await second->exchange.read_head(longest_engine_silence);
@@ -66,7 +66,7 @@ std::shared_ptr<Second> begin_second(Passage& passage, const FleetEngine& chosen
   std::optional<Placing::Second> place = passage.ride->ticket->hedge();
   if (!place) return nullptr;
   Core& core = *passage.core;
-  const FleetEngine engine = *place->send().engine;
+  const std::shared_ptr<const FleetEngine> engine = place->send().engine;
   const std::int64_t now_us = core.clock.now_us();
   auto second = std::make_shared<Second>(Second{.core = passage.core,
                                                 .loop = passage.exchange.loop(),
@@ -75,40 +75,40 @@ std::shared_ptr<Second> begin_second(Passage& passage, const FleetEngine& chosen
                                                 .engine = engine,
                                                 .body = std::string(passage.call.body),
                                                 .first = &first});
-  second->record = {.worker = engine.worker,
-                    .hive = engine.hive,
+  second->record = {.worker = engine->worker,
+                    .hive = engine->hive,
                     .span_id = new_span_id(core.random),
                     .asked_us = now_us,
                     .begun_us = now_us};
   core.metrics.hedged();
-  core.metrics.placed(passage.model_label, engine.worker, 0);
-  core.care.used(engine.id, core.clock.now(), passage.call.keep_alive);
+  core.metrics.placed(passage.model_label, engine->worker, 0);
+  core.care.used(engine->id, core.clock.now(), passage.call.keep_alive);
   core.log->info(cat("Request ", passage.id, " begins late on worker '", chosen.worker, "': worker '",
-                     engine.worker, "' is asked as well."));
+                     engine->worker, "' is asked as well."));
   net::ClientRequest request = engine_request(passage, second->record.span_id);
   second->loop.spawn(ask_second(second, std::move(request)));
   return second;
 }
 
 // What was the second is the one that answers, and the first is what is let go of.
-void change_over(Passage& passage, FleetEngine& chosen, net::ClientExchange& engine, Second& second) {
+void change_over(Passage& passage, net::ClientExchange& engine, Second& second) {
   std::swap(engine, second.exchange);
-  std::swap(chosen, second.engine);
   passage.ride->ticket->change_over(*second.place);
   RequestRecord& record = passage.record;
   AttemptRecord& before = record.attempts.back();
   before.ended_us = passage.core->clock.now_us();
   before.outcome = Outcome::client_gone;  // as that engine sees it
   before.placed_again = true;
-  record.worker = chosen.worker;
+  record.worker = second.engine->worker;
   record.attempts.push_back(std::move(second.record));
   passage.core->metrics.hedge_won();
 }
 
 }  // namespace
 
-net::Task<Result<void>> read_head_or_hedge(Passage& passage, FleetEngine& chosen,
-                                           net::ClientExchange& engine) {
+net::Task<Result<void>> read_head_or_hedge(Passage& passage, const FleetEngine& chosen,
+                                           net::ClientExchange& engine,
+                                           std::shared_ptr<const FleetEngine>& by) {
   Milliseconds late = passage.late_after;
   std::shared_ptr<Second> second;
   while (!second) {
@@ -128,7 +128,8 @@ net::Task<Result<void>> read_head_or_hedge(Passage& passage, FleetEngine& chosen
     co_return head;
   }
   if (!head && !passage.ride->gone) {
-    change_over(passage, chosen, engine, *second);
+    change_over(passage, engine, *second);
+    by = second->engine;
     head = Result<void>{};
   }
   second->loop.spawn(leave(second));

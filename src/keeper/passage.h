@@ -60,7 +60,7 @@ struct Attempt {
   std::uint64_t tokens = 0;  // of too_small: what the prompt has
   Kept kept = {};            // of too_small and failed: the engine's own words
   // Another than the one that was chosen: it was asked as well, and began first.
-  std::optional<FleetEngine> by = {};
+  std::shared_ptr<const FleetEngine> by = {};
 };
 
 // A stream that goes on: how the client gets it, and what is asked for in place of the client's own body.
@@ -73,7 +73,7 @@ struct TakeUp {
 struct Passage {
   std::shared_ptr<Core> core;
   net::Exchange& exchange;
-  Call call;
+  Call& call;
   std::string id;
   std::shared_ptr<Ride> ride;
   std::int64_t begun_us = 0;

@@ -190,6 +190,8 @@ Task<Result<void>> Exchange::Impl::read_whole_body() {
   Task<Result<void>> reading = framing.kind == Framing::length ? read_length_body() : read_chunked_body();
   Result<void> read = co_await reading;
   if (read) body_done = true;
+  // Ten thousand answers that are under way need no room for requests.
+  if (read) buffer.rest();
   if (!read) keep_alive = false;
   co_return read;
 }
