@@ -19,11 +19,13 @@ inline constexpr std::size_t largest_error_bytes = 1u << 20;
 // Before the head of an answer goes out: how long the keeper itself was about it, told and counted.
 void tell_overhead(Passage& passage);
 // An answer that was kept goes to the client after all.
-net::Task<Attempt> pass_on(Passage& passage, Kept kept, std::string worker);
+net::Task<Outcome> pass_on(Passage& passage, Kept kept, std::string worker);
 // It as an engine gets it; `span_id`: of this asking.
 [[nodiscard]] net::ClientRequest engine_request(const Passage& passage, std::string_view span_id);
 // Whether the head that was read is that of an answer: no error, and no word that the engine is gone.
 [[nodiscard]] bool begins_answer(const net::ClientExchange& engine);
-net::Task<Attempt> ask_engine(Passage& passage, std::shared_ptr<const FleetEngine> chosen);
+// What came of it is written to `attempt`: one place for all the steps of a stream, ten thousand of which may
+// be under way.
+net::Task<void> ask_engine(Passage& passage, const FleetEngine& chosen, Attempt& attempt);
 
 }  // namespace rbee::keeper

@@ -91,32 +91,31 @@ std::shared_ptr<Second> begin_second(Passage& passage, const FleetEngine& chosen
 }
 
 // What was the second is the one that answers, and the first is what is let go of.
-void change_over(Passage& passage, std::shared_ptr<const FleetEngine>& chosen, net::ClientExchange& engine,
-                 Second& second) {
+void change_over(Passage& passage, net::ClientExchange& engine, Second& second) {
   std::swap(engine, second.exchange);
-  std::swap(chosen, second.engine);
   passage.ride->ticket->change_over(*second.place);
   RequestRecord& record = passage.record;
   AttemptRecord& before = record.attempts.back();
   before.ended_us = passage.core->clock.now_us();
   before.outcome = Outcome::client_gone;  // as that engine sees it
   before.placed_again = true;
-  record.worker = chosen->worker;
+  record.worker = second.engine->worker;
   record.attempts.push_back(std::move(second.record));
   passage.core->metrics.hedge_won();
 }
 
 }  // namespace
 
-net::Task<Result<void>> read_head_or_hedge(Passage& passage, std::shared_ptr<const FleetEngine>& chosen,
-                                           net::ClientExchange& engine) {
+net::Task<Result<void>> read_head_or_hedge(Passage& passage, const FleetEngine& chosen,
+                                           net::ClientExchange& engine,
+                                           std::shared_ptr<const FleetEngine>& by) {
   Milliseconds late = passage.late_after;
   std::shared_ptr<Second> second;
   while (!second) {
     const Result<void> head = co_await engine.read_head(late);
     const bool is_late = !head && head.error().code == ErrorCode::timed_out;
     if (!is_late || passage.ride->gone || late >= longest_engine_silence) co_return head;
-    second = begin_second(passage, *chosen, engine);
+    second = begin_second(passage, chosen, engine);
     // What has waited twice as long may wait for a slower one.
     late = std::min(2 * late, longest_engine_silence);
   }
@@ -129,7 +128,8 @@ net::Task<Result<void>> read_head_or_hedge(Passage& passage, std::shared_ptr<con
     co_return head;
   }
   if (!head && !passage.ride->gone) {
-    change_over(passage, chosen, engine, *second);
+    change_over(passage, engine, *second);
+    by = second->engine;
     head = Result<void>{};
   }
   second->loop.spawn(leave(second));

@@ -7,9 +7,10 @@
 
 namespace rbee::keeper {
 
-// Waits for the head of the answer of the chosen engine, which was asked. `chosen` and `engine` are those of
-// the second one where that began first.
-net::Task<Result<void>> read_head_or_hedge(Passage& passage, std::shared_ptr<const FleetEngine>& chosen,
-                                           net::ClientExchange& engine);
+// Waits for the head of the answer of the chosen engine, which was asked. `engine` becomes the exchange with
+// the second one where that began first, and `by` that one.
+net::Task<Result<void>> read_head_or_hedge(Passage& passage, const FleetEngine& chosen,
+                                           net::ClientExchange& engine,
+                                           std::shared_ptr<const FleetEngine>& by);
 
 }  // namespace rbee::keeper

@@ -73,7 +73,7 @@ struct TakeUp {
 struct Passage {
   std::shared_ptr<Core> core;
   net::Exchange& exchange;
-  Call call;
+  Call& call;
   std::string id;
   std::shared_ptr<Ride> ride;
   std::int64_t begun_us = 0;

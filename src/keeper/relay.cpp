@@ -108,6 +108,21 @@ net::Task<void> send_piece(net::Exchange& to, net::ClientExchange& from, const R
   if (!passed) relayed.end = RelayEnd::client_gone;
 }
 
+// What becomes of an answer that breaks off: how it ends for its client.
+RelayEnd broken_off(const Relayed& relayed, bool gone) {
+  if (gone) return RelayEnd::client_gone;
+  return relayed.chunks > 0 ? RelayEnd::lost_after : RelayEnd::lost_before;
+}
+
+// Where the caller takes the stream up, it ends it too.
+net::Task<void> end_relay(net::Exchange& to, const RelayJob& job, const Relayed& relayed, bool taken_up) {
+  if (relayed.end == RelayEnd::lost_after && !taken_up) {
+    net::Task<void> ending = end_lost(to, job.api, job.when_lost(), relayed.wire);
+    co_await ending;
+  }
+  if (relayed.end == RelayEnd::client_gone) to.abort();
+}
+
 }  // namespace
 
 bool is_event_stream(const net::ClientExchange& from) {
@@ -188,8 +203,7 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     net::Task<Result<net::ClientExchange::Raw>> reading = net::next_piece(from, raw, longest_engine_silence);
     const Result<net::ClientExchange::Raw> piece = co_await reading;
     if (gone || !piece) {
-      const RelayEnd lost = relayed.chunks > 0 ? RelayEnd::lost_after : RelayEnd::lost_before;
-      relayed.end = gone ? RelayEnd::client_gone : lost;
+      relayed.end = broken_off(relayed, gone);
       break;
     }
     last = piece->last;
@@ -212,11 +226,9 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     relayed.wire.whole = tail.is_whole(bytes);
   }
   relayed.usage = usage.usage();
-  if (relayed.end == RelayEnd::lost_after && so_far == nullptr) {
-    net::Task<void> ending = end_lost(to, job.api, job.when_lost(), relayed.wire);
-    co_await ending;
-  }
-  if (relayed.end == RelayEnd::client_gone) to.abort();
+  if (relayed.end == RelayEnd::whole) co_return relayed;
+  net::Task<void> ending = end_relay(to, job, relayed, so_far != nullptr);
+  co_await ending;
   co_return relayed;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace rbee::net {
@@ -49,6 +50,17 @@ Task<Result<std::string_view>> Exchange::read_body() {
     error.code = ErrorCode::cancelled;
   }
   co_return error;
+}
+
+std::string_view Exchange::settle_body() {
+  const bool is_in_buffer = impl_.long_body.capacity() == 0 && impl_.chunked_body.empty();
+  if (is_in_buffer && !impl_.body.empty()) {
+    std::copy(impl_.body.begin(), impl_.body.end(), impl_.long_body.prepare(impl_.body.size()));
+    impl_.long_body.commit(impl_.body.size());
+    impl_.body = impl_.long_body.unread();
+  }
+  impl_.buffer.rest();
+  return impl_.body;
 }
 
 Task<Result<void>> Exchange::respond(int status, Headers headers, std::string body) {

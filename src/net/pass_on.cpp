@@ -16,22 +16,27 @@ Task<Result<ClientExchange::Raw>> next_decoded(ClientExchange& from, Millisecond
   co_return piece;
 }
 
+Task<Result<void>> pass_raw(Exchange& to, std::string_view bytes, bool last) {
+  const Result<void> written = co_await to.write_raw(bytes, last);
+  co_return written;
+}
+
+Task<Result<void>> pass_encoded(Exchange& to, std::string_view bytes, bool last) {
+  const Result<void> written = co_await to.write(bytes);
+  if (!written || !last) co_return written;
+  const Result<void> finished = co_await to.finish();
+  co_return finished;
+}
+
 }  // namespace
 
-// No coroutine around one: each chunk of each stream comes this way.
+// Not coroutines: what passes as it is pays for no frame but its own.
 Task<Result<ClientExchange::Raw>> next_piece(ClientExchange& from, bool raw, Milliseconds silence) {
   return raw ? from.read_raw(silence) : next_decoded(from, silence);
 }
 
 Task<Result<void>> pass_piece(Exchange& to, std::string_view bytes, bool last, bool raw) {
-  if (raw) {
-    const Result<void> written = co_await to.write_raw(bytes, last);
-    co_return written;
-  }
-  const Result<void> written = co_await to.write(bytes);
-  if (!written || !last) co_return written;
-  const Result<void> finished = co_await to.finish();
-  co_return finished;
+  return raw ? pass_raw(to, bytes, last) : pass_encoded(to, bytes, last);
 }
 
 }  // namespace rbee::net

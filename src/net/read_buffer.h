@@ -35,6 +35,10 @@ class ReadBuffer {
   void clear() { begin_ = end_ = 0; }
   // So many bytes of the room were filled.
   void commit(std::size_t bytes) { end_ += bytes; }
+  // The room is given back where nothing in it is unread: what follows may be long in coming.
+  void rest() {
+    if (begin_ == end_) *this = {};
+  }
   // The first `bytes` are used; views of them hold until the next prepare().
   void consume(std::size_t bytes) { begin_ += bytes; }
 

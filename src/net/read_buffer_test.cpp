@@ -31,6 +31,18 @@ TEST(ReadBuffer, AnEmptyOneBeginsAtItsFrontAgain) {
   EXPECT_EQ(buffer.prepare(10), first);
 }
 
+TEST(ReadBuffer, OneThatRestsKeepsOnlyWhatIsUnread) {
+  ReadBuffer buffer;
+  fill(buffer, "abc");
+  buffer.rest();
+  EXPECT_EQ(buffer.unread(), "abc");
+  buffer.consume(3);
+  buffer.rest();
+  EXPECT_EQ(buffer.unread(), "");
+  fill(buffer, "def");
+  EXPECT_EQ(buffer.unread(), "def");
+}
+
 TEST(ReadBuffer, OneThatWasLargeIsSmallAgainWhenLittleIsReadIntoIt) {
   ReadBuffer buffer;
   const char* large = buffer.prepare(100'000);
