@@ -7,8 +7,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
+#include <condition_variable>
 #include <list>
 #include <memory>
+#include <mutex>
 
 namespace rbee::net {
 
@@ -24,7 +27,15 @@ struct Loop::Impl {
   // What one connection reads at once into room that all of the loop share, and uses before it waits again.
   static constexpr std::size_t scratch_bytes = 65536;
 
+  // How a patient loop rests. What is posted meanwhile waits; stop() does not.
+  struct Rest {
+    std::atomic<Milliseconds> between_rounds{Milliseconds{0}};
+    std::mutex mutex = {};
+    std::condition_variable over = {};
+  };
+
   asio::io_context context{1};
+  std::unique_ptr<Rest> rest = {};           // of a patient one
   std::list<std::coroutine_handle<>> tasks;  // spawned and not ended
   std::unique_ptr<char[]> scratch = std::make_unique_for_overwrite<char[]>(scratch_bytes);
 };
