@@ -150,15 +150,18 @@ class Placing::Ticket {
   void give_back(routing::Returned why);
   // The engine has let it go.
   void done(routing::Spent spent);
-  // The first byte of its answer is here.
+  // The first event of its streamed answer is here.
   void answered();
   // Its client is gone: who waits is woken.
   void leave();
 
  private:
+  [[nodiscard]] double seconds() const;  // since it was asked
+
   std::shared_ptr<Placing> placing_;
   std::shared_ptr<Mailbox> mailbox_;
   std::uint64_t id_ = 0;
+  std::int64_t asked_us_ = 0;
   bool ended_ = true;  // nothing is held
 };
 
