@@ -4,40 +4,22 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { FarHive } from './support/far_hive.mjs';
-import { Keeper } from './support/keeper.mjs';
-import { chatBody, post } from './support/openai.mjs';
-import { demoFile, makeHome, removeHome, until } from './support/rbee.mjs';
+import { LearningSystem, speeds } from './support/learning_system.mjs';
 
 describe('speeds that answers tell', () => {
-  let keeper, hive;
-  const believed = async () => (await keeper.admin('workers')).workers[0]?.models.find((one) => one.loaded);
-  const answered = async (count) => {
-    for (let i = 0; i < count; ++i) {
-      const body = chatBody('far', `Count to ${i}`, { max_tokens: 32, ignore_eos: true });
-      const answer = await post(keeper, '/v1/chat/completions', body);
-      assert.equal(answer.status, 200, await answer.text());
-    }
-  };
+  let system, keeper;
   const config = () => path.join(keeper.home, 'rbee.toml');
 
   before(async () => {
-    keeper = new Keeper(makeHome(), {});
-    hive = new FarHive();
-    await Promise.all([keeper.begin(), hive.start()]);
-    await keeper.json(['hive', 'add', 'far', hive.address, '--token', await hive.token()]);
-    await keeper.json(['worker', 'deploy', '--hive', 'far', '--backend', 'cpu']);
-    await keeper.json(['model', 'add', 'far', demoFile, '--hive', 'far']);
-    await answered(1);
+    system = new LearningSystem();
+    keeper = system.keeper;
+    await system.start();
+    await system.answered(1);
   });
-  after(async () => {
-    if (!keeper.ended) await keeper.kill('SIGTERM');
-    await hive.remove();
-    removeHome(keeper.home);
-  });
+  after(() => system?.stop());
 
   test('before there are enough of them a speed is an estimate, and marked', async () => {
-    assert.equal((await believed()).speed_from, 'estimate');
+    assert.equal((await system.believed()).speed_from, 'estimate');
     assert.match((await keeper.run(['worker', 'list'])).stdout, /~\d+ tokens\/s by estimate/);
     const fit = await keeper.json(['model', 'fit', 'far']);
     const [place] = fit.table[0].hives;
@@ -47,20 +29,17 @@ describe('speeds that answers tell', () => {
   });
 
   test('a keeper that ends and comes back believes what it has learned', async () => {
-    await answered(8);
-    const before = await believed();
+    await system.answered(8);
+    const before = await system.believed();
     assert.equal(before.speed_from, 'learned');
     await keeper.kill('SIGTERM');
-    await keeper.begin();
-    const now = await until('the engine is known again', believed);
-    assert.deepEqual([now.speed, now.prompt_speed, now.speed_from],
-      [before.speed, before.prompt_speed, 'learned']);
+    assert.deepEqual(speeds(await system.believedAnew()), speeds(before));
     const { workers } = await keeper.json(['route', 'explain', '-m', 'far']);
     assert.equal(workers[0].speed_from, 'learned');
   });
 
   test('each of the last requests has what was predicted and what came', async () => {
-    await answered(2);
+    await system.answered(2);
     const { requests } = await keeper.admin('requests');
     assert.equal(requests.length, 2, 'those of this life');
     for (const one of requests) {

@@ -54,6 +54,16 @@ describe('relay', () => {
     assert.deepEqual([got.text, got.done, got.cut], ['grün ist es', true, false]);
   });
 
+  test('a comment before the first token is passed on, and is no token', async () => {
+    const answer = await ask('ping', { stream: true });
+    const got = await readStream(answer);
+    assert.deepEqual([got.text, got.done], ['one', true]);
+    const { requests } = await system.admin('requests');
+    const mine = requests.find((one) => one.id === answer.headers.get('x-rbee-request-id'));
+    // 400 ms after the comment, less what a timer may be early.
+    assert.ok(mine.ttft_s > 0.39, `${mine.ttft_s}`);
+  });
+
   test('an engine that closes without a word is no silence for the client', async () => {
     const got = await ask('drop');
     assert.ok([502, 503].includes(got.status), String(got.status));

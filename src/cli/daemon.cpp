@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/demo_model.h"
+#include "cli/heap.h"
 #include "cli/port_owner.h"
 #include "cli/probe_child.h"
 #include "cli/run.h"
@@ -53,6 +54,18 @@ Error with_owner(Error error, const net::Endpoint& listen) {
     error.message = cat("The address ", listen.text(), " is taken by ", *owner, ".");
   }
   return error;
+}
+
+// So soon after a burst it may well come again.
+constexpr Milliseconds between_heap_cares{15'000};
+
+net::Task<void> care_for_heap(net::Loop& loop) {
+  std::uint64_t kept = 0;
+  while (true) {
+    net::Task<void> resting = net::sleep_for(loop, between_heap_cares);
+    co_await resting;
+    kept = return_free_pages(kept);
+  }
 }
 
 }  // namespace
@@ -172,6 +185,9 @@ Result<void> Daemon::start_keeper(const DaemonPlan& plan, const Config& config) 
   Result<void> started = keeper_->start();
   if (!started) return with_owner(started.error(), plan.listen);
   watch_config(config);
+  // Not on a loop that serves clients.
+  net::Loop& patient = keeper_runtime_->patient();
+  patient.spawn(care_for_heap(patient));
   keeper_runtime_->start();
   keeper_started_ = true;
   return {};

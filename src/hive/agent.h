@@ -94,7 +94,20 @@ class Agent : public std::enable_shared_from_this<Agent> {
     Result<std::string> text = std::string();
   };
   static net::Task<void> answer(std::shared_ptr<Agent> self, net::Exchange& exchange);
-  net::Task<Reply> reply(std::string method, std::string path, std::string body);
+  // What is asked, but for its body; only looked at while its task is made.
+  struct Asked {
+    const std::string& method;
+    const std::string& path;
+    std::vector<std::string> parts = {};  // "/workers/NAME/stop" is {"workers", "NAME", "stop"}
+  };
+  net::Task<Reply> reply(const Asked& asked, std::string body);
+  net::Task<Reply> reply_of_engines(const Asked& asked, std::string body);
+  [[nodiscard]] Reply reply_of_workers(const Asked& asked, const std::string& body);
+  net::Task<Reply> reply_of_models(const Asked& asked, std::string body);
+  [[nodiscard]] static Reply no_such(const Asked& asked);
+  static net::Task<Reply> at_once(Reply reply);
+  static net::Task<Reply> when_there(int status, net::Task<Result<std::string>> asking);
+  net::Task<Result<std::string>> post_trust();
   [[nodiscard]] Reply after(int status, const Result<void>& done);
   [[nodiscard]] Reply start_worker(const std::string& name);
   net::Task<Result<std::string>> post_engine(std::string body);

@@ -65,8 +65,10 @@ net::Task<void> Agent::answer(std::shared_ptr<Agent> self, net::Exchange& exchan
     const Result<std::string_view> body = co_await exchange.read_body();
     Reply reply;
     if (body) {
-      const std::string request(*body);
-      Reply got = co_await self->reply(method, path, request);
+      const Asked asked{.method = method, .path = path, .parts = segments_of(path)};
+      std::string request(*body);
+      net::Task<Reply> replying = self->reply(asked, std::move(request));
+      Reply got = co_await replying;
       reply = std::move(got);
     } else {
       reply.text = body.error();
@@ -75,85 +77,81 @@ net::Task<void> Agent::answer(std::shared_ptr<Agent> self, net::Exchange& exchan
   }
 }
 
-net::Task<Agent::Reply> Agent::reply(std::string method, std::string path, std::string body) {
-  const std::vector<std::string> parts = segments_of(path);
-  const std::string first = parts.empty() ? std::string() : parts.front();
-  const bool names_one = parts.size() == 2;
-  if (!runner_) co_return Reply{.status = 0, .text = closing()};
-  if (method == "GET" && path == "/report")
-    co_return Reply{.status = 200, .text = dump_json(to_json(report()))};
-  if (method == "POST" && path == "/trust") {
-    net::Task<Result<void>> taking = take_trust();
-    const Result<void> taken = co_await taking;
-    co_return Reply{
-        .status = 200,
-        .text = taken ? Result<std::string>(std::string("{}")) : Result<std::string>(taken.error())};
+net::Task<Agent::Reply> Agent::at_once(Reply reply) { co_return std::move(reply); }
+
+net::Task<Agent::Reply> Agent::when_there(int status, net::Task<Result<std::string>> asking) {
+  Result<std::string> text = co_await asking;
+  co_return Reply{.status = status, .text = std::move(text)};
+}
+
+net::Task<Agent::Reply> Agent::reply(const Asked& asked, std::string body) {
+  if (!runner_) return at_once({.status = 0, .text = closing()});
+  const std::string first = asked.parts.empty() ? std::string() : asked.parts.front();
+  if (first == "engines") return reply_of_engines(asked, std::move(body));
+  if (first == "workers") return at_once(reply_of_workers(asked, body));
+  if (first == "models") return reply_of_models(asked, std::move(body));
+  const std::string& path = asked.path;
+  if (asked.method == "GET") {
+    if (path == "/report") return at_once({.status = 200, .text = dump_json(to_json(report()))});
+    if (path == "/identity") return at_once({.status = 200, .text = get_identity()});
   }
-  if (method == "POST" && path == "/engines") {
-    Result<std::string> text = co_await post_engine(body);
-    co_return Reply{.status = 202, .text = std::move(text)};
-  }
-  if (method == "POST" && first == "engines" && parts.size() == 3 && parts.at(2) == "context") {
-    Result<std::string> text = co_await post_context(parts.at(1), body);
-    co_return Reply{.status = 202, .text = std::move(text)};
-  }
-  if (method == "GET" && path == "/identity") co_return Reply{.status = 200, .text = get_identity()};
-  if (method == "POST" && path == "/tickets") {
-    Result<std::string> text = co_await post_ticket(body);
-    co_return Reply{.status = 200, .text = std::move(text)};
-  }
-  if (method == "POST" && path == "/reach") {
-    Result<std::string> text = co_await post_reach(body);
-    co_return Reply{.status = 200, .text = std::move(text)};
-  }
-  if (method == "POST" && first == "uploads") {
-    net::Task<Result<std::string>> taking =
-        parts.size() < 3 ? post_upload(std::move(body)) : go_on_with_upload(parts, std::move(body));
-    Result<std::string> text = co_await taking;
-    co_return Reply{.status = 200, .text = std::move(text)};
-  }
-  if (method == "POST" && path == "/fit") {
-    Result<std::string> text = co_await post_fit(body);
-    co_return Reply{.status = 200, .text = std::move(text)};
-  }
-  if (method == "POST" && path == "/models") {
-    Result<std::string> text = co_await post_model(body);
-    co_return Reply{.status = 200, .text = std::move(text)};
-  }
-  if (method == "POST" && path == "/imports") {
-    Result<std::string> text = co_await post_import(body);
-    co_return Reply{.status = 200, .text = std::move(text)};
-  }
-  if (method == "POST" && path == "/downloads/cancel")
-    co_return Reply{.status = 200, .text = cancel_download(body)};
-  if (method == "POST" && first == "models" && parts.size() == 3 && parts.at(2) == "stop")
-    co_return Reply{.status = 202, .text = stop_model(parts.at(1))};
-  if (method == "POST" && first == "models" && parts.size() == 3 && parts.at(2) == "cold") {
-    Result<std::string> text = co_await post_cold(parts.at(1));
-    co_return Reply{.status = 200, .text = std::move(text)};
-  }
-  if (method == "DELETE" && first == "models" && names_one) {
-    Result<std::string> text = co_await delete_model(parts.at(1));
-    co_return Reply{.status = 200, .text = std::move(text)};
-  }
-  if (method == "DELETE" && first == "engines" && names_one) {
-    co_return after(202, supervisor_.unload(parts.at(1), clock_.now()));
-  }
-  if (method == "DELETE" && first == "workers" && names_one) {
-    co_return after(202, supervisor_.remove_worker(parts.at(1), clock_.now()));
-  }
-  if (method == "POST" && first == "workers" && parts.size() == 3 && parts.at(2) == "stop") {
-    co_return after(202, supervisor_.stop_worker(parts.at(1), clock_.now()));
-  }
-  if (method == "POST" && first == "workers" && parts.size() == 3 && parts.at(2) == "start") {
-    co_return start_worker(parts.at(1));
-  }
-  if (method == "POST" && first == "workers" && parts.size() == 3)
-    co_return hold_worker(parts.at(1), parts.at(2), body);
-  if (method == "POST" && (path == "/drain" || path == "/resume")) co_return drain_hive(path == "/drain");
-  co_return Reply{.status = 0,
-                  .text = Error{ErrorCode::unknown_name, cat("The hive has no '", method, " ", path, "'."),
-                                "docs/hive-api.md lists what it has."}};
+  if (asked.method != "POST") return at_once(no_such(asked));
+  if (path == "/trust") return when_there(200, post_trust());
+  if (path == "/tickets") return when_there(200, post_ticket(std::move(body)));
+  if (path == "/reach") return when_there(200, post_reach(std::move(body)));
+  if (path == "/fit") return when_there(200, post_fit(std::move(body)));
+  if (path == "/imports") return when_there(200, post_import(std::move(body)));
+  if (path == "/downloads/cancel") return at_once({.status = 200, .text = cancel_download(body)});
+  if (path == "/drain" || path == "/resume") return at_once(drain_hive(path == "/drain"));
+  if (first != "uploads") return at_once(no_such(asked));
+  return when_there(200, asked.parts.size() < 3 ? post_upload(std::move(body))
+                                                : go_on_with_upload(asked.parts, std::move(body)));
+}
+
+net::Task<Agent::Reply> Agent::reply_of_engines(const Asked& asked, std::string body) {
+  const std::vector<std::string>& parts = asked.parts;
+  const bool posts = asked.method == "POST";
+  if (posts && parts.size() == 1) return when_there(202, post_engine(std::move(body)));
+  if (posts && parts.size() == 3 && parts[2] == "context")
+    return when_there(202, post_context(parts[1], std::move(body)));
+  if (asked.method == "DELETE" && parts.size() == 2)
+    return at_once(after(202, supervisor_.unload(parts[1], clock_.now())));
+  return at_once(no_such(asked));
+}
+
+Agent::Reply Agent::reply_of_workers(const Asked& asked, const std::string& body) {
+  const std::vector<std::string>& parts = asked.parts;
+  if (asked.method == "DELETE" && parts.size() == 2)
+    return after(202, supervisor_.remove_worker(parts[1], clock_.now()));
+  if (asked.method != "POST" || parts.size() != 3) return no_such(asked);
+  if (parts[2] == "stop") return after(202, supervisor_.stop_worker(parts[1], clock_.now()));
+  if (parts[2] == "start") return start_worker(parts[1]);
+  return hold_worker(parts[1], parts[2], body);
+}
+
+net::Task<Agent::Reply> Agent::reply_of_models(const Asked& asked, std::string body) {
+  const std::vector<std::string>& parts = asked.parts;
+  const bool posts = asked.method == "POST";
+  if (posts && parts.size() == 1) return when_there(200, post_model(std::move(body)));
+  if (posts && parts.size() == 3 && parts[2] == "stop")
+    return at_once({.status = 202, .text = stop_model(parts[1])});
+  if (posts && parts.size() == 3 && parts[2] == "cold") return when_there(200, post_cold(parts[1]));
+  if (asked.method == "DELETE" && parts.size() == 2) return when_there(200, delete_model(parts[1]));
+  return at_once(no_such(asked));
+}
+
+Agent::Reply Agent::no_such(const Asked& asked) {
+  return {
+      .status = 0,
+      .text = Error{ErrorCode::unknown_name, cat("The hive has no '", asked.method, " ", asked.path, "'."),
+                    "docs/hive-api.md lists what it has."}};
+}
+
+net::Task<Result<std::string>> Agent::post_trust() {
+  net::Task<Result<void>> taking = take_trust();
+  const Result<void> taken = co_await taking;
+  if (!taken) co_return taken.error();
+  co_return std::string("{}");
 }
 
 // What the supervisor was told is carried out, and kept where it is about workers.

@@ -73,11 +73,12 @@ RelayJob job_for(Passage& passage, const net::ClientExchange& engine, const std:
     } else {
       at->record.first_us = at->core->clock.now_us();
       tell_overhead(*at);
-      // That of an answer which comes whole is no token: what its first one took is known at its end.
-      if (at->call.stream) at->core->metrics.first_token(at->model_label, at->seconds());
     }
-    // A body that is not streamed comes whole, at its end: that says nothing of when its prompt was read.
-    if (at->call.stream && at->ride->ticket != nullptr) at->ride->ticket->answered();
+  };
+  // A body that is not streamed comes whole, at its end: that says nothing of when its prompt was read.
+  job.on_event = [at] {
+    if (!at->take_up) at->core->metrics.first_token(at->model_label, at->seconds());
+    if (at->ride->ticket != nullptr) at->ride->ticket->answered();
   };
   return job;
 }

@@ -364,10 +364,15 @@ Result<net::TlsIdentity> Keeper::Impl::open_ways() {
   Result<std::shared_ptr<const net::TlsContext>> tls = net::TlsContext::client(*identity);
   if (!tls) return tls.error();
   core->tls = std::move(*tls);
-  core->hives = std::make_shared<HiveConnections>(runtime.loops());
+  // What hives tell is heard apart from what clients ask: a thousand of them neither hold up a request nor
+  // wake its loop.
+  net::Loop& listening = runtime.patient();
+  std::vector<net::Loop*> asking = runtime.loops();
+  asking.push_back(&listening);
+  core->hives = std::make_shared<HiveConnections>(std::move(asking));
   core->engines = std::make_shared<net::EngineConnections>(runtime.loops());
   Links::Settings settings{.gone_after = core->options.hive_gone_after, .version = core->options.version};
-  core->links = Links::make(runtime.first(), core->hives, core->random, core->log, std::move(settings),
+  core->links = Links::make(listening, core->hives, core->random, core->log, std::move(settings),
                             [this](const std::string& hive) { return hive_events(hive); });
   const std::string& socket = core->options.own_hive_socket;
   if (!socket.empty()) core->hives->set(std::string(own_hive), {.endpoint = {.unix_path = socket}});

@@ -1,6 +1,19 @@
 #include "keeper/links.h"
 
+#include <algorithm>
+
 namespace rbee::keeper {
+namespace {
+
+// A hive speaks twice a second. A rest of a millisecond with two hundred of them hears some at a time.
+constexpr std::size_t hives_per_ms = 200;
+constexpr std::size_t longest_rest_ms = 5;
+
+}  // namespace
+
+Milliseconds Links::rest_with(std::size_t hives) {
+  return Milliseconds{std::min(hives / hives_per_ms, longest_rest_ms)};
+}
 
 Links::Links(net::Loop& loop, std::shared_ptr<HiveConnections> connections, Random& random,
              std::shared_ptr<Log> log, Settings settings, EventsOf events_of)
@@ -77,6 +90,7 @@ void Links::follow(const std::string& hive) {
   HiveLink::Settings settings{.longest_silence = settings_.gone_after, .version = settings_.version};
   followed.link = HiveLink::start(loop_, hive, connections_, random_, log_, std::move(settings),
                                   link_events(followed.events));
+  loop_.rest_between_rounds(rest_with(links_.size()));
 }
 
 void Links::forget(const std::string& hive) {
@@ -85,6 +99,7 @@ void Links::forget(const std::string& hive) {
   if (found == links_.end()) return;
   found->second.link->stop();
   links_.erase(found);
+  loop_.rest_between_rounds(rest_with(links_.size()));
   on_loop([hive](HiveWatch& watch) { watch.remove(hive); });
 }
 

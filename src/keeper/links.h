@@ -42,6 +42,10 @@ class Links : public std::enable_shared_from_this<Links> {
   // No event comes after the loop's next turn.
   void stop();
 
+  // Where there are thousands of hives their words are heard in rounds, so far apart: a heartbeat has half a
+  // second, and news of a hive is late by that at most. Of few, each is heard as it comes.
+  [[nodiscard]] static Milliseconds rest_with(std::size_t hives);
+
  private:
   struct Followed {
     std::shared_ptr<HiveLink> link;

@@ -372,6 +372,7 @@ Placing::Ticket::~Ticket() {
 void Placing::Ticket::ask(Request request, const std::string& name) {
   if (id_ != 0) placing_->close(id_);
   id_ = placing_->open(mailbox_, name);
+  asked_us_ = placing_->clock_.now_us();
   ended_ = false;
   request.id = id_;
   request.script = placing_->ask_script(request);
@@ -411,14 +412,15 @@ void Placing::Ticket::give_back(routing::Returned why) {
 }
 
 void Placing::Ticket::answered() {
-  placing_->tell(nullptr, [id = id_](routing::Scheduler& scheduler, Instant now) {
-    scheduler.on_first_token(now, id);
+  placing_->tell(nullptr, [id = id_, after_s = seconds()](routing::Scheduler& scheduler, Instant now) {
+    scheduler.on_first_token(now, id, after_s);
     return routing::Actions{};
   });
 }
 
 void Placing::Ticket::done(routing::Spent spent) {
   if (std::exchange(ended_, true)) return;
+  spent.seconds = seconds();
   placing_->tell(nullptr, [id = id_, &spent](routing::Scheduler& scheduler, Instant now) {
     return scheduler.on_done(now, id, spent);
   });
@@ -440,6 +442,11 @@ void Placing::Ticket::change_over(Second& second) {
   placing_->mailboxes_.erase(id_);
   std::swap(id_, second.id_);
   placing_->mailboxes_.emplace(id_, mailbox_);
+}
+
+// The scheduler's clock counts milliseconds, which of a small model's answer are too few to compare with.
+double Placing::Ticket::seconds() const {
+  return static_cast<double>(placing_->clock_.now_us() - asked_us_) / 1e6;
 }
 
 void Placing::Ticket::leave() {

@@ -168,7 +168,7 @@ class Placing::Ticket {
   void give_back(routing::Returned why);
   // The engine has let it go.
   void done(routing::Spent spent);
-  // The first byte of its answer is here.
+  // The first event of its streamed answer is here.
   void answered();
   // A second engine, where the scheduler has one for it; that is decided at once.
   std::optional<Second> hedge();
@@ -178,9 +178,12 @@ class Placing::Ticket {
   void leave();
 
  private:
+  [[nodiscard]] double seconds() const;  // since it was asked
+
   std::shared_ptr<Placing> placing_;
   std::shared_ptr<Mailbox> mailbox_;
   std::uint64_t id_ = 0;
+  std::int64_t asked_us_ = 0;
   bool ended_ = true;  // nothing is held
 };
 

@@ -129,6 +129,10 @@ bool is_event_stream(const net::ClientExchange& from) {
   return from.head().headers.find("Content-Type").value_or("").starts_with("text/event-stream");
 }
 
+void look_for_event(RelayJob& job, std::string_view bytes) {
+  if (bytes.find("data:") != std::string_view::npos) std::exchange(job.on_event, {})();
+}
+
 net::Task<void> end_lost(net::Exchange& to, Api api, Error error, Wire wire) {
   if (!wire.events || !wire.whole) {
     to.abort();
@@ -164,6 +168,7 @@ net::Task<Relayed> relay_rest(net::Exchange& to, net::ClientExchange& from, Rela
     }
     last = piece->empty();
     usage.pass(*piece);
+    if (job.on_event) look_for_event(job, *piece);
     Result<std::string> events = seam.pass(*piece, last);
     if (!events) {
       relayed.end = RelayEnd::lost_after;
@@ -211,6 +216,7 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     if (relayed.wire.events) bytes = tail.pass(bytes, last);
     if (bytes.empty() && !last) continue;
     if (relayed.chunks == 0 && job.on_first) job.on_first();
+    if (relayed.wire.events && job.on_event) look_for_event(job, bytes);
     usage.pass(bytes);
     relayed.bytes += bytes.size();
     ++relayed.chunks;

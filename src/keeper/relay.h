@@ -51,6 +51,9 @@ struct RelayJob {
   // What the client gets in place of the engine's own words, where it speaks another API.
   AnswerForm* form = nullptr;
   std::function<void()> on_first = {};  // the first byte is here
+  // Of a stream: its first event is here. Comments, which an engine sends while it reads a long prompt, are
+  // none.
+  std::function<void()> on_event = {};
   // Awaited before a piece of the body is passed on.
   std::function<net::Task<void>(std::string_view piece)> before_piece = {};
 };
@@ -63,6 +66,9 @@ net::Task<void> end_lost(net::Exchange& to, Api api, Error error, Wire wire);
 net::Task<bool> write_comment(net::Exchange& to, std::string_view comment, Wire wire);
 
 [[nodiscard]] bool is_event_stream(const net::ClientExchange& from);
+
+// Calls job.on_event where an event stands in those bytes of a stream, and never again.
+void look_for_event(RelayJob& job, std::string_view bytes);
 
 // The rest of a stream that another engine goes on with, behind what the client has of it.
 net::Task<Relayed> relay_rest(net::Exchange& to, net::ClientExchange& from, RelayJob job, Wire wire,

@@ -106,6 +106,7 @@ net::Task<Relayed> relay_formed(net::Exchange& to, net::ClientExchange& from, Re
     }
     last = piece->empty();
     usage.pass(*piece);
+    if (job.on_event && events) look_for_event(job, *events);
     if (job.so_far != nullptr) job.so_far->add(*events, false);
     std::string line = job.form->events(*events);
     if (line.empty() && !last) continue;

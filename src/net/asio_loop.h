@@ -8,8 +8,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
+#include <condition_variable>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -27,7 +30,15 @@ struct Loop::Impl {
   // What one connection reads at once into room that all of the loop share, and uses before it waits again.
   static constexpr std::size_t scratch_bytes = 65536;
 
+  // How a patient loop rests. What is posted meanwhile waits; stop() does not.
+  struct Rest {
+    std::atomic<Milliseconds> between_rounds{Milliseconds{0}};
+    std::mutex mutex = {};
+    std::condition_variable over = {};
+  };
+
   asio::io_context context{1};
+  std::unique_ptr<Rest> rest = {};           // of a patient one
   std::list<std::coroutine_handle<>> tasks;  // spawned and not ended
   // Room for long bodies, kept for the next ones for a while: fresh memory costs more than what is read into
   // it.

@@ -29,6 +29,7 @@ struct Stream::Impl : std::enable_shared_from_this<Stream::Impl> {
   bool watching = false;  // a wait for readability is queued
   std::unique_ptr<TlsSession> tls = {};
   std::unique_ptr<char[]> encrypted = {};  // what `tls` waits for comes here first
+  std::size_t awaited_bytes = 0;           // its size, or that of the one before
   bool sending = false;  // a writer is on its way with what `tls` had to say: what follows waits behind it
 
   void prepare();  // non-blocking, TCP_NODELAY

@@ -40,7 +40,9 @@ Task<void> then_stop(Loop& loop, Task<void> task, bool& done) {
 
 }  // namespace
 
-Loop::Loop(const Clock& clock) : clock_(clock), impl_(std::make_unique<Impl>()) {}
+Loop::Loop(const Clock& clock, bool patient) : clock_(clock), impl_(std::make_unique<Impl>()) {
+  if (patient) impl_->rest = std::make_unique<Impl::Rest>();
+}
 Loop::~Loop() { drop_tasks(); }
 
 void Loop::post(std::function<void()> work) { asio::post(impl_->context, std::move(work)); }
@@ -66,7 +68,10 @@ void Loop::block_on(Task<void> task) {
 void Loop::run() {
   const auto guard = asio::make_work_guard(impl_->context);
   impl_->context.restart();
-  impl_->context.run();
+  if (impl_->rest)
+    run_patiently();
+  else
+    impl_->context.run();
 }
 
 ReadBuffer Loop::take_room() {
@@ -86,7 +91,27 @@ void Loop::give_room(ReadBuffer room) {
   impl_->let_spare_go->arm(spare_kept_for, [this] { impl_->spare.clear(); });
 }
 
-void Loop::stop() { impl_->context.stop(); }
+void Loop::run_patiently() {
+  Impl::Rest& rest = *impl_->rest;
+  while (impl_->context.run_one() > 0) {
+    const Milliseconds pause = rest.between_rounds;
+    if (pause == Milliseconds{0}) continue;
+    impl_->context.poll();
+    std::unique_lock lock(rest.mutex);
+    rest.over.wait_for(lock, pause, [this] { return impl_->context.stopped(); });
+  }
+}
+
+void Loop::rest_between_rounds(Milliseconds rest) {
+  if (impl_->rest) impl_->rest->between_rounds = rest;
+}
+
+void Loop::stop() {
+  impl_->context.stop();
+  if (!impl_->rest) return;
+  const std::scoped_lock lock(impl_->rest->mutex);
+  impl_->rest->over.notify_all();
+}
 
 void Loop::drop_tasks() {
   while (!impl_->tasks.empty()) impl_->tasks.front().destroy();

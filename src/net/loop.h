@@ -16,7 +16,7 @@ namespace rbee::net {
 
 class Loop {
  public:
-  explicit Loop(const Clock& clock);
+  explicit Loop(const Clock& clock, bool patient = false);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -35,6 +35,9 @@ class Loop {
   }
   // Runs on the calling thread until stop().
   void run();
+  // Of a patient loop (Runtime::patient): after each round of work the thread rests for so long, and what
+  // came meanwhile is done in one round. Zero, as it begins: it does not rest. Safe from every thread.
+  void rest_between_rounds(Milliseconds rest);
   // Safe from every thread, also when it does not run.
   void stop();
   // Destroys the tasks that have not ended, while what they refer to is still there. Only when it does not
@@ -55,6 +58,8 @@ class Loop {
     T got = co_await task;
     value.emplace(std::move(got));
   }
+  void run_patiently();
+
   const Clock& clock_;
   std::unique_ptr<Impl> impl_;
 };
@@ -99,13 +104,20 @@ class Runtime {
   ~Runtime();  // stops and joins
   [[nodiscard]] Loop& first() { return *loops_.front(); }
   [[nodiscard]] std::vector<Loop*> loops();
+  // One more, which is not among those: for thousands of connections that speak seldom, where being woken for
+  // each word would cost more than what is done with it. Made by the first call, which comes before start().
+  [[nodiscard]] Loop& patient();
   // Starts a thread for each loop.
   void start();
   // Joins the threads, then drops the tasks that have not ended: what they refer to must still be there.
   void stop();
 
  private:
+  [[nodiscard]] std::vector<Loop*> all();
+
+  const Clock& clock_;
   std::vector<std::unique_ptr<Loop>> loops_;
+  std::unique_ptr<Loop> patient_;
   struct Threads;
   std::unique_ptr<Threads> threads_;
 };

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <latch>
 #include <thread>
 
 namespace rbee::net {
@@ -23,6 +24,34 @@ TEST(Loop, TasksHandTheirValuesOn) {
   Loop loop(clock);
   EXPECT_EQ(loop.block_on(add_three(loop)), 6);
   EXPECT_EQ(loop.block_on(add_three(loop)), 6) << "a loop can be run again";
+}
+
+TEST(Loop, APatientOneDoesAllThatCameWhileItRested) {
+  const SystemClock clock;
+  Runtime runtime(clock, 1);
+  Loop& patient = runtime.patient();
+  EXPECT_EQ(&patient, &runtime.patient());
+  EXPECT_EQ(runtime.loops().size(), 1U) << "it is not among those that share the work";
+  patient.rest_between_rounds(Milliseconds{2});
+  runtime.start();
+  constexpr int works = 1000;
+  std::latch done(works);
+  for (int i = 0; i < works; ++i) patient.post([&done] { done.count_down(); });
+  done.wait();
+  runtime.stop();
+}
+
+TEST(Loop, APatientOneThatRestsIsStoppedAtOnce) {
+  const SystemClock clock;
+  Runtime runtime(clock, 1);
+  Loop& patient = runtime.patient();
+  patient.rest_between_rounds(std::chrono::hours(1));
+  runtime.start();
+  std::latch begun(1);
+  patient.post([&begun] { begun.count_down(); });
+  begun.wait();
+  patient.stop();
+  runtime.stop();  // joins its thread
 }
 
 struct Witness {

@@ -13,7 +13,7 @@ struct Runtime::Threads {
   std::vector<std::jthread> running;
 };
 
-Runtime::Runtime(const Clock& clock, int loops) : threads_(std::make_unique<Threads>()) {
+Runtime::Runtime(const Clock& clock, int loops) : clock_(clock), threads_(std::make_unique<Threads>()) {
   const int count = std::clamp(loops, 1, most_loops);
   for (int i = 0; i < count; ++i) loops_.push_back(std::make_unique<Loop>(clock));
 }
@@ -26,16 +26,25 @@ std::vector<Loop*> Runtime::loops() {
   return all;
 }
 
+Loop& Runtime::patient() {
+  if (!patient_) patient_ = std::make_unique<Loop>(clock_, true);
+  return *patient_;
+}
+
+std::vector<Loop*> Runtime::all() {
+  std::vector<Loop*> all = loops();
+  if (patient_) all.push_back(patient_.get());
+  return all;
+}
+
 void Runtime::start() {
-  for (const auto& loop : loops_) {
-    threads_->running.emplace_back([&loop = *loop] { loop.run(); });
-  }
+  for (Loop* loop : all()) threads_->running.emplace_back([loop] { loop->run(); });
 }
 
 void Runtime::stop() {
-  for (const auto& loop : loops_) loop->post([&loop = *loop] { loop.stop(); });
+  for (Loop* loop : all()) loop->post([loop] { loop->stop(); });
   threads_->running.clear();
-  for (const auto& loop : loops_) loop->drop_tasks();
+  for (Loop* loop : all()) loop->drop_tasks();
 }
 
 struct BlockingThread::Impl {

@@ -4,12 +4,16 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include <algorithm>
+
 namespace rbee::net {
 namespace {
 
 // What a connection waits for is most often small, an event or a request: only so much is each one's own
-// while it waits. What comes beyond that is read through the loop's scratch.
-constexpr std::size_t awaited_bytes = 1024;
+// while it waits, and a little more where that was too little, so that one call reads what comes. What comes
+// beyond that is read through the loop's scratch.
+constexpr std::size_t least_awaited_bytes = 1024;
+constexpr std::size_t most_awaited_bytes = 4096;
 // So much is encrypted before it is sent: a body of 64 MiB is never in memory twice.
 constexpr std::size_t most_pending_bytes = 4 * longest_record_bytes;
 
@@ -45,15 +49,22 @@ Task<Result<void>> send_pending(std::shared_ptr<Stream::Impl> impl) {
 
 // More encrypted bytes for the session. False: the other end closed without a word.
 Task<Result<bool>> feed_more(std::shared_ptr<Stream::Impl> impl) {
-  if (!impl->encrypted) impl->encrypted = std::make_unique_for_overwrite<char[]>(awaited_bytes);
-  Task<Result<std::size_t>> reading = read_socket(impl, impl->encrypted.get(), awaited_bytes);
+  if (!impl->encrypted) {
+    impl->awaited_bytes = std::clamp(2 * impl->awaited_bytes, least_awaited_bytes, most_awaited_bytes);
+    impl->encrypted = std::make_unique_for_overwrite<char[]>(impl->awaited_bytes);
+  }
+  const std::size_t awaited = impl->awaited_bytes;
+  Task<Result<std::size_t>> reading = read_socket(impl, impl->encrypted.get(), awaited);
   const Result<std::size_t> got = co_await reading;
   if (!got) co_return got.error();
   impl->tls->feed({impl->encrypted.get(), *got});
   // Once: a sender that is faster than who reads must not grow what is kept. An end or a failure here is met
   // again by the next read.
-  error_code ignored;
-  if (*got == awaited_bytes) impl->feed_what_is_there(ignored);
+  if (*got == awaited) {
+    error_code ignored;
+    impl->feed_what_is_there(ignored);
+    if (awaited < most_awaited_bytes) impl->encrypted.reset();
+  }
   co_return *got > 0;
 }
 

@@ -76,8 +76,8 @@ class Exchange {
   // "100-continue" first where it was asked for.
   Task<Result<std::string_view>> read_body();
 
-  // The body, once it was read, in room of its own size; what it was read into is given back. For answers that may
-  // take long, ten thousand of which may be under way. Views of the body end here.
+  // The body, once it was read, in room of its own size; what it was read into is given back. For answers
+  // that may take long, ten thousand of which may be under way. Views of the body end here.
   [[nodiscard]] std::string_view settle_body();
 
   // The whole answer. Content-Length is added.

@@ -68,7 +68,7 @@ struct Hedged {
     // As many as one hedge takes.
     for (std::uint64_t id = 9'000; id < 9'050; ++id) {
       (void)play.scheduler.on_request(play.now, request(id));
-      play.scheduler.on_first_token(play.now, id);
+      play.scheduler.on_first_token(play.now, id, 0);
       play.done(id);
     }
   }
@@ -149,7 +149,7 @@ TEST(RouterHedge, WhatHasAnsweredIsNotAskedOfAnother) {
   Hedged hedged(two);
   ASSERT_GT(hedged.late_after_s(1, "e1"), 0);
   hedged.play.now += Milliseconds{60'000};
-  hedged.play.scheduler.on_first_token(hedged.play.now, 1);
+  hedged.play.scheduler.on_first_token(hedged.play.now, 1, 60);
   EXPECT_EQ(hedged.hedge(1), "");
   EXPECT_EQ(hedged.hedge(77), "");
 }

@@ -35,6 +35,7 @@ struct Spent {
   double output_tokens = 0;
   double output_seconds = 0;
   bool answered = false;  // whole, and no refusal; vectors too, of which no tokens are told
+  double seconds = 0;     // since it was asked, finer than the scheduler's clock
 };
 
 // The company that an answer had, as far as it could be followed.

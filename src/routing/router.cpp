@@ -118,7 +118,7 @@ Actions Router::on_done(Instant now, std::uint64_t request, const Spent& spent) 
     Seen::Course& course = seen->course;
     course.done = is_amount(spent.output_tokens);
     course.made = spent.output_tokens;
-    course.ended_s = seconds(now) - course.arrived_s;
+    course.ended_s = is_amount(spent.seconds) ? spent.seconds : seconds(now) - course.arrived_s;
     if (const double read = spent.prompt_tokens + spent.cached_tokens; is_amount(read))
       course.prompt_tokens = read;
   }
@@ -131,14 +131,13 @@ Actions Router::on_done(Instant now, std::uint64_t request, const Spent& spent) 
   return actions;
 }
 
-void Router::on_first_token(Instant now, std::uint64_t request) {
+void Router::on_first_token(Instant now, std::uint64_t request, double after_s) {
   const auto at = entries_.find(request);
   if (at == entries_.end() || !at->second.running || at->second.engine == nowhere) return;
   engines_[at->second.engine].load.first_token(seconds(now), request);
   note_first_token(at->second, seconds(now));
   Seen* seen = seen_.at(at->second.seen_at, request);
-  if (seen != nullptr && seen->course.first_token_s == 0)
-    seen->course.first_token_s = seconds(now) - seen->course.arrived_s;
+  if (seen != nullptr && seen->course.first_token_s == 0) seen->course.first_token_s = after_s;
 }
 
 void Router::shut_out(Instant now, Engine& engine, Returned why) {

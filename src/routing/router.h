@@ -34,7 +34,7 @@ class Router final : public Scheduler {
 
   Actions on_request(Instant now, Request request) override;
   Actions on_done(Instant now, std::uint64_t request, const Spent& spent) override;
-  void on_first_token(Instant now, std::uint64_t request) override;
+  void on_first_token(Instant now, std::uint64_t request, double after_s) override;
   Actions on_returned(Instant now, std::uint64_t request, Returned why) override;
   std::optional<Send> hedge(Instant now, std::uint64_t request, std::uint64_t as) override;
   Actions on_cancel(Instant now, std::uint64_t request) override;

@@ -182,7 +182,7 @@ class Misfortune {
     const auto at = pick(2) == 0 ? running_.begin()
                                  : std::next(running_.begin(), pick(static_cast<int>(running_.size())));
     const std::uint64_t id = at->first;
-    if (pick(3) == 0) router_.on_first_token(now_, id);
+    if (pick(3) == 0) router_.on_first_token(now_, id, 0.001);
     let_go(id);
     ASSERT_TRUE(done_.insert(id).second) << "served twice";
     const Spent spent{.prompt_tokens = static_cast<double>(pick(3000)),

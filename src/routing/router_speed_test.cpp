@@ -49,6 +49,19 @@ TEST(RouterSpeed, AMeasurementDecidesAtOnce) {
   for (std::uint64_t id = 2; id < 6; ++id) EXPECT_EQ(place(router, id), "w2");
 }
 
+TEST(RouterSpeed, WhatCameIsKeptFinerThanTheClock) {
+  Router router;
+  static_cast<void>(router.on_fleet(Instant{}, fleet_of(two_ready)));
+  EXPECT_EQ(place(router, 1), "w1");
+  router.on_first_token(Instant{} + Milliseconds{1}, 1, 0.001'234);
+  router.on_first_token(Instant{} + Milliseconds{9}, 1, 0.009);
+  static_cast<void>(
+      router.on_done(Instant{} + Milliseconds{5}, 1, {.output_tokens = 3, .seconds = 0.005'678}));
+  ASSERT_EQ(router.recent().size(), 1U);
+  EXPECT_DOUBLE_EQ(router.recent().front().course.first_token_s, 0.001'234) << "the first one counts";
+  EXPECT_DOUBLE_EQ(router.recent().front().course.ended_s, 0.005'678);
+}
+
 TEST(RouterSpeed, AMeasurementOfAModelThatIsNotLoadedIsKeptUntilItIs) {
   Router router;
   static_cast<void>(router.on_fleet(Instant{}, fleet_of("worker w1 holds=a\nworker w2 holds=a")));

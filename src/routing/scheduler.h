@@ -107,8 +107,9 @@ class Scheduler {
   [[nodiscard]] virtual Actions on_request(Instant now, Request request) = 0;
   // The engine has let the request go: answered, failed after its first byte, or left by its client.
   [[nodiscard]] virtual Actions on_done(Instant now, std::uint64_t request, const Spent& spent) = 0;
-  // Its prompt has been read: known of streams only, and told where it is known.
-  virtual void on_first_token(Instant now, std::uint64_t request) = 0;
+  // Its prompt has been read: known of streams only, and told where it is known. `after_s`: since it was
+  // asked, finer than `now` says it.
+  virtual void on_first_token(Instant now, std::uint64_t request, double after_s) = 0;
   // It comes back and is placed again, or refused once it has been lost too often.
   [[nodiscard]] virtual Actions on_returned(Instant now, std::uint64_t request, Returned why) = 0;
   // A second engine, on another worker, for a request whose first token is late; nothing where none would be

@@ -347,7 +347,7 @@ class RouterWorld final : public World {
     obey(actions);
   }
   void first_token(std::uint32_t index, std::size_t) override {
-    router_.on_first_token(instant(), index + 1);
+    router_.on_first_token(instant(), index + 1, now_s_ - trace_.arrivals[index].at_s);
   }
   void ended(std::uint32_t index, std::size_t, const SimWorker::Event& event) override {
     const SimRequest asked = request(index);

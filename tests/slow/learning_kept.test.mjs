@@ -3,37 +3,23 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { FarHive } from '../support/far_hive.mjs';
-import { Keeper } from '../support/keeper.mjs';
-import { chatBody, post } from '../support/openai.mjs';
-import { demoFile, makeHome, removeHome, until } from '../support/rbee.mjs';
+import { LearningSystem, speeds } from '../support/learning_system.mjs';
+import { until } from '../support/rbee.mjs';
 
 const most_lost_ms = 60_000;
 
 describe('learned speeds of a keeper that is killed', () => {
-  let keeper, hive;
-  const believed = async () => (await keeper.admin('workers')).workers[0]?.models.find((one) => one.loaded);
-
+  let system;
   before(async () => {
-    keeper = new Keeper(makeHome(), {});
-    hive = new FarHive();
-    await Promise.all([keeper.begin(), hive.start()]);
-    await keeper.json(['hive', 'add', 'far', hive.address, '--token', await hive.token()]);
-    await keeper.json(['worker', 'deploy', '--hive', 'far', '--backend', 'cpu']);
-    await keeper.json(['model', 'add', 'far', demoFile, '--hive', 'far']);
+    system = new LearningSystem();
+    await system.start();
   });
-  after(async () => {
-    if (!keeper.ended) await keeper.kill('SIGTERM');
-    await hive.remove();
-    removeHome(keeper.home);
-  });
+  after(() => system?.stop());
 
   test('they are on the disk within a minute, and believed by the next one', async () => {
-    for (let i = 0; i < 8; ++i) {
-      const body = chatBody('far', `Count to ${i}`, { max_tokens: 32, ignore_eos: true });
-      assert.equal((await post(keeper, '/v1/chat/completions', body)).status, 200);
-    }
-    const before = await believed();
+    const { keeper } = system;
+    await system.answered(8);
+    const before = await system.believed();
     assert.equal(before.speed_from, 'learned');
     const copy = path.join(keeper.home, 'copy.db');
     await until('they are written', async () => {
@@ -42,9 +28,6 @@ describe('learned speeds of a keeper that is killed', () => {
       return readFileSync(copy, 'latin1').includes('learned');
     }, most_lost_ms);
     await keeper.kill();
-    await keeper.begin();
-    const now = await until('the engine is known again', believed);
-    assert.deepEqual([now.speed, now.prompt_speed, now.speed_from],
-      [before.speed, before.prompt_speed, 'learned']);
+    assert.deepEqual(speeds(await system.believedAnew()), speeds(before));
   });
 });

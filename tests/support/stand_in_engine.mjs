@@ -11,6 +11,8 @@ const saw = (what) => appendFileSync(file, `${JSON.stringify(what)}\n`);
 
 const event = (content) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
 
+const reads_for_ms = 400;
+
 const answers = {
   // A text in events that are cut in the middle of themselves, and of a character.
   pieces(answer) {
@@ -34,6 +36,13 @@ const answers = {
     };
     answer.on('close', () => saw({ flood_ended: sent }));
     pour();
+  },
+  // A comment, as llama-server sends while it reads a long prompt; the first token comes when that has gone
+  // out.
+  ping(answer) {
+    answer.writeHead(200, { 'content-type': 'text/event-stream' });
+    answer.write(':\n\n');
+    setTimeout(() => answer.end(`${event('one')}data: [DONE]\n\n`), reads_for_ms);
   },
   // One event, then silence until the other end closes.
   pause(answer) {
