@@ -116,8 +116,9 @@ class Runtime {
   [[nodiscard]] std::vector<Loop*> all();
 
   const Clock& clock_;
-  std::vector<std::unique_ptr<Loop>> loops_;
+  // Goes last: what waits in the others may have a last word for it.
   std::unique_ptr<Loop> patient_;
+  std::vector<std::unique_ptr<Loop>> loops_;
   struct Threads;
   std::unique_ptr<Threads> threads_;
 };
