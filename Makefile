@@ -51,7 +51,7 @@ test-all:  ## test and test-machines, again with AddressSanitizer, UBSan and Thr
 	@tools/run_tests.py --all
 
 # In the order of what users meet; each part can be run by itself.
-BENCHES := run proxies links speed resume learning routing rhai/beside_lua fit_zoo download hives keeper_back
+BENCHES := run proxies links streams speed resume learning routing rhai/beside_lua fit_zoo download hives keeper_back
 
 bench:  ## what rbee costs, beside nginx too, how well it routes, learns and plans; ends with 1 on a miss
 	@tools/setup bench

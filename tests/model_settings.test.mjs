@@ -85,7 +85,7 @@ describe('context that grows', () => {
   let system;
   const trained = 65536;
   before(async () => {
-    system = await Rbee.start();
+    system = await startWith('[keeper]\nsign_of_life = "20ms"\n');
     const file = path.join(system.home, 'far-Q8_0.gguf');
     writeFileSync(file, withTrained(trained));
     await system.json(['model', 'add', 'far', file]);
@@ -99,8 +99,11 @@ describe('context that grows', () => {
   test('an engine that lacks context starts anew with more, by num_ctx', async () => {
     assert.equal((await ask(system, 'far', question)).status, 200);
     assert.equal(await contextOf(), 32768);
-    const more = await ask(system, 'far', question, { options: { num_ctx: 40000 }, keep_alive: -1 });
-    assert.equal(more.status, 200, JSON.stringify(more.body));
+    const more = await post(system, '/v1/chat/completions', chatBody('far', question,
+      { options: { num_ctx: 40000 }, keep_alive: -1, stream: true }));
+    const text = await more.text();
+    assert.match(text, /^(: waiting\n\n)+data: /, 'a stream is told that it waits');
+    assert.match(text, /data: \[DONE\]\n\n$/);
     assert.equal(await contextOf(), trained, 'doubled, up to what the model was trained with');
     assert.equal((await ask(system, 'far', question)).status, 200);
     assert.equal(await contextOf(), trained, 'it stays');

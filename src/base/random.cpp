@@ -9,8 +9,19 @@ double Random::unit() {
 
 std::string Random::id(std::size_t length) {
   const std::lock_guard lock(mutex_);
+  constexpr int letter_bits = 5;
   std::string out(length, 'a');
-  for (char& c : out) c = "abcdefghijklmnopqrstuvwxyz234567"[engine_() % 32];
+  std::uint64_t bits = 0;
+  int left = 0;
+  for (char& c : out) {
+    if (left < letter_bits) {
+      bits = engine_();
+      left = 64;
+    }
+    c = "abcdefghijklmnopqrstuvwxyz234567"[bits % 32];
+    bits >>= letter_bits;
+    left -= letter_bits;
+  }
   return out;
 }
 

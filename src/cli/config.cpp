@@ -59,6 +59,7 @@ constexpr auto keys = std::to_array<ConfigKey>({
      true},
     {"routing.prefer_weight", number, "3.0", "times", "How much slower an unlisted backend counts.", true},
     {"routing.resume_streams", boolean, "true", "", "Go on with a broken stream on another worker.", true},
+    {"routing.hedge", boolean, "false", "", "Put a stream that begins late to a second worker too.", true},
     {"routing.rules[].model", text, "", "", "Models that the rule is for, with *.", true},
     {"routing.rules[].model_size", size_range, "", "parameters", "Sizes that the rule is for.", true},
     {"routing.rules[].prefer_backends", texts, "", "", "Backends in the order of preference.", true},

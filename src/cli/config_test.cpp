@@ -36,6 +36,7 @@ max_queue = 12
 max_wait = "2m"
 cpu_fallback = false
 prefer_weight = 3
+hedge = true
 
 [[routing.rules]]
 model_size = ">40B"
@@ -63,6 +64,7 @@ TEST(Config, ReadsEveryKindOfTableAndTakesWhatIsInUse) {
   EXPECT_EQ(got->keeper_listen, "127.0.0.1:9000");
   EXPECT_EQ(got->routing.limits.most_waiting_per_model, 12U);
   EXPECT_EQ(got->routing.limits.longest_wait, Milliseconds(120'000));
+  EXPECT_TRUE(got->routing.hedge);
 }
 
 TEST(Config, AnEmptyFileIsTheTablesDefaults) {
@@ -81,6 +83,7 @@ TEST(Config, AnEmptyFileIsTheTablesDefaults) {
   ASSERT_TRUE(empty);
   EXPECT_EQ(empty->keeper_listen, spelled_out->keeper_listen);
   EXPECT_EQ(empty->routing.limits.most_waiting_per_model, spelled_out->routing.limits.most_waiting_per_model);
+  EXPECT_FALSE(empty->routing.hedge);
   EXPECT_EQ(empty->routing.limits.longest_wait, spelled_out->routing.limits.longest_wait);
   EXPECT_EQ(spelled_out->models.at("x").cache_type, ModelSettings{}.cache_type);
   EXPECT_EQ(spelled_out->models.at("x").may_offload, ModelSettings{}.may_offload);

@@ -28,6 +28,7 @@ class RoutingReader {
     read_policy(*table, settings.policy);
     settings.resume_streams =
         table->get("resume_streams") == nullptr || (*table)["resume_streams"].value_or(true);
+    settings.hedge = (*table)["hedge"].value_or(false);
     if (const toml::array* rules = table->get_as<toml::array>("rules")) {
       for (const toml::node& node : *rules) {
         if (const toml::table* rule = node.as_table()) settings.policy.rules.push_back(read_rule(*rule));

@@ -64,7 +64,8 @@ Door::Door(net::Loop& loop, const Clock& clock, Random& random, std::shared_ptr<
       files_(files),
       options_(std::move(options)),
       inside_(std::move(inside)),
-      trust_(options_.hive_folder) {}
+      trust_(options_.hive_folder),
+      engines_(std::make_shared<net::EngineConnections>(std::vector<net::Loop*>{&loop})) {}
 
 Result<std::shared_ptr<Door>> Door::open(net::Loop& loop, const Clock& clock, Random& random,
                                          std::shared_ptr<Log> log, net::BlockingThread& files,
@@ -122,6 +123,7 @@ void Door::close() {
   closed_ = true;
   if (dialler_) dialler_->stop();
   server_.reset();
+  engines_->close();
   if (!options_.listen) return;
   std::error_code ignored;
   std::filesystem::remove(options_.hive_folder / address_file, ignored);
@@ -259,7 +261,8 @@ net::Task<void> Door::answer_keeper(std::shared_ptr<Door> self, net::Exchange& e
   if (head.method == "DELETE" && head.path == "/keeper") {
     answering = self->let_go(exchange);
   } else if (std::optional<EngineTarget> target = engine_target(head.path, head.query)) {
-    answering = relay_to_engine(exchange, self->inside_.socket_of(target->engine), std::move(target->target));
+    answering = relay_to_engine(self->engines_, exchange, self->inside_.socket_of(target->engine),
+                                std::move(target->target));
   } else {
     answering = self->inside_.answer(exchange);
   }

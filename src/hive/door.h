@@ -10,6 +10,7 @@
 #include "hive/dialler.h"
 #include "hive/file_tickets.h"
 #include "hive/trust.h"
+#include "net/kept_connections.h"
 #include "net/server.h"
 #include "net/tls.h"
 
@@ -100,6 +101,7 @@ class Door : public std::enable_shared_from_this<Door> {
   bool pairing_ = false;  // one at a time: a token serves once
   bool closed_ = false;
   int followers_ = 0;  // streams of events that the keeper reads now
+  std::shared_ptr<net::EngineConnections> engines_;
   std::unique_ptr<net::HttpServer> server_;
   std::shared_ptr<Dialler> dialler_;
 };

@@ -28,10 +28,10 @@ struct Ride {
 
 net::Headers passed(const net::Headers& headers, bool raw) {
   net::Headers kept;
-  for (const auto& [name, value] : headers.all()) {
-    const std::string known = lower(name);
-    const bool framing = known == "transfer-encoding" || known == "content-length";
-    const bool own = std::ranges::find(of_the_connection, known) != of_the_connection.end();
+  for (const auto& [name, value] : headers) {
+    const auto is_it = [&name = name](std::string_view other) { return equal_ignoring_case(name, other); };
+    const bool framing = is_it("transfer-encoding") || is_it("content-length");
+    const bool own = std::ranges::any_of(of_the_connection, is_it);
     if (framing ? raw : !own) kept.add(name, value);
   }
   return kept;
@@ -39,7 +39,7 @@ net::Headers passed(const net::Headers& headers, bool raw) {
 
 net::Task<void> say_lost(net::Exchange& exchange) {
   Error error{ErrorCode::worker_lost, "The engine was gone before it answered.", {}, {}};
-  net::Headers headers{{"Content-Type", "application/json"}, {std::string(lost_field), "1"}};
+  net::Headers headers{{"Content-Type", "application/json"}, {lost_field, "1"}};
   std::string body = dump_json(error_json(error));
   net::Task<Result<void>> responding =
       exchange.respond(info(error.code).http_status, std::move(headers), std::move(body));
@@ -65,8 +65,12 @@ net::Task<void> pass_answer(net::Exchange& exchange, net::ClientExchange& engine
       co_return;
     }
     last = piece->last;
-    net::Task<Result<void>> passing = net::pass_piece(exchange, piece->bytes, last, raw);
-    passing_on = co_await passing;
+    if (raw) {
+      passing_on = co_await exchange.write_raw(piece->bytes, last);
+    } else {
+      net::Task<Result<void>> passing = net::pass_piece(exchange, piece->bytes, last, raw);
+      passing_on = co_await passing;
+    }
   }
   if (!passing_on) exchange.abort();
 }
@@ -83,7 +87,41 @@ std::optional<EngineTarget> engine_target(std::string_view path, std::string_vie
   return target;
 }
 
-net::Task<void> relay_to_engine(net::Exchange& exchange, std::string socket, std::string target) {
+namespace {
+
+net::ClientRequest request_of(const net::Exchange& exchange, const std::string& target,
+                              std::string_view body) {
+  return {.method = exchange.head().method,
+          .target = target,
+          .headers = passed(exchange.head().headers, false),
+          .body = body};
+}
+
+// Sends it to the engine and reads the head of its answer; once more where a kept connection was at its end.
+net::Task<Result<net::ClientExchange>> ask(std::shared_ptr<net::EngineConnections> engines,
+                                           net::Exchange& exchange, std::string socket, std::string target,
+                                           std::string_view body, std::shared_ptr<Ride> ride) {
+  bool kept = true;
+  while (true) {
+    net::ClientRequest request = request_of(exchange, target, body);
+    net::Task<Result<net::ClientExchange>> beginning = net::EngineConnections::begin(
+        engines, exchange.loop(), socket, std::move(request), connect_within, kept);
+    Result<net::ClientExchange> engine = co_await beginning;
+    if (!engine || ride->gone) co_return std::move(engine);
+    ride->engine = &*engine;
+    const Result<void> head = co_await engine->read_head(longest_silence);
+    ride->engine = nullptr;
+    if (head) co_return std::move(engine);
+    const bool again = kept && !ride->gone && head.error().code == ErrorCode::unreachable;
+    if (!again) co_return head.error();
+    kept = false;
+  }
+}
+
+}  // namespace
+
+net::Task<void> relay_to_engine(std::shared_ptr<net::EngineConnections> engines, net::Exchange& exchange,
+                                std::string socket, std::string target) {
   if (socket.empty()) {
     net::Task<void> telling = say_lost(exchange);
     co_await telling;
@@ -101,22 +139,19 @@ net::Task<void> relay_to_engine(net::Exchange& exchange, std::string socket, std
     ride->gone = true;
     if (ride->engine != nullptr) ride->engine->say_goodbye();
   });
-  net::ClientRequest request{.method = exchange.head().method,
-                             .target = std::move(target),
-                             .headers = passed(exchange.head().headers, false),
-                             .body = *body};
-  net::Endpoint to{.unix_path = std::move(socket)};
-  net::Task<Result<net::ClientExchange>> beginning =
-      net::ClientExchange::begin(exchange.loop(), std::move(to), std::move(request), connect_within);
-  Result<net::ClientExchange> engine = co_await beginning;
-  net::Task<void> answering = say_lost(exchange);
-  if (engine && !ride->gone) {
-    ride->engine = &*engine;
-    const Result<void> head = co_await engine->read_head(longest_silence);
-    if (head) answering = pass_answer(exchange, *engine);
+  net::Task<Result<net::ClientExchange>> asking =
+      ask(engines, exchange, socket, std::move(target), *body, ride);
+  Result<net::ClientExchange> engine = co_await asking;
+  if (!engine || ride->gone) {
+    net::Task<void> telling = say_lost(exchange);
+    co_await telling;
+    co_return;
   }
+  ride->engine = &*engine;
+  net::Task<void> answering = pass_answer(exchange, *engine);
   co_await answering;
   ride->engine = nullptr;
+  if (!ride->gone) engines->give_back(exchange.loop(), socket, *engine);
 }
 
 }  // namespace rbee::hive

@@ -2,6 +2,7 @@
 // unix socket, its answer passed back as it comes.
 #pragma once
 
+#include "net/kept_connections.h"
 #include "net/server.h"
 
 #include <optional>
@@ -21,8 +22,9 @@ struct EngineTarget {
 // go elsewhere. An engine's own answers never have it.
 inline constexpr std::string_view lost_field = "x-rbee-lost";
 
-// Answers the request with what the engine at `socket` says (empty: there is none now). The engine's
-// connection ends with the asker's.
-net::Task<void> relay_to_engine(net::Exchange& exchange, std::string socket, std::string target);
+// Answers the request with what the engine at `socket` says (empty: there is none now). A connection to the
+// engine whose asker leaves is closed.
+net::Task<void> relay_to_engine(std::shared_ptr<net::EngineConnections> engines, net::Exchange& exchange,
+                                std::string socket, std::string target);
 
 }  // namespace rbee::hive

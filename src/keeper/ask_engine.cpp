@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "keeper/engine_request.h"
 #include "keeper/grow.h"
+#include "keeper/hedge.h"
 #include "keeper/signs_of_waiting.h"
 #include "keeper/take_up.h"
 #include "keeper/trace_header.h"
@@ -10,9 +11,6 @@
 namespace rbee::keeper {
 namespace {
 
-// An engine notices a departed client within its current batch, or after a second without news for anybody;
-// one that has not let go by now is its hive's to judge.
-constexpr Milliseconds let_go_within{60'000};
 // In a hive's answer: the engine was gone before its first byte (docs/hive-api.md).
 constexpr std::string_view lost_field = "x-rbee-lost";
 
@@ -30,29 +28,36 @@ bool is_failure(int status) { return status == 500 || status == 502 || status ==
 
 // An engine's refusal goes to the client in the form of its API, but for what another engine, a later moment
 // or more context may mend.
-net::Task<Attempt> take_error(Passage& passage, net::ClientExchange& engine, std::string worker) {
+net::Task<void> take_error(Passage& passage, net::ClientExchange& engine, const std::string& worker,
+                           Attempt& attempt) {
   const Result<std::string> body = co_await engine.read_all(largest_error_bytes, engine_connects_within);
-  if (!body) co_return Attempt{.step = Step::lost};
+  if (!body) co_return;
   const int status = engine.head().status;
-  if (status == 503 && says_loading(*body)) co_return Attempt{.step = Step::not_ready};
+  const bool loads = status == 503 && says_loading(*body);
+  if (loads) attempt.step = Step::not_ready;
+  if (loads) co_return;
   if (passage.take_up) {
-    // Nothing of it is for the client, who has part of an answer.
-    Attempt refused{.step = Step::cut, .outcome = Outcome::engine_error};
-    refused.relayed.failure =
+    // Nothing of it is for the client, who has part of an answer. Another one may go on with it.
+    attempt = Attempt{.step = Step::failed, .outcome = Outcome::engine_error};
+    attempt.relayed.failure =
         Error{ErrorCode::worker_lost, "Another worker refused to go on with this answer."};
-    co_return refused;
+    co_return;
   }
-  Kept kept = keep(engine, passage.call.api, *body);
+  attempt.kept = keep(engine, passage.call.api, *body);
   const std::optional<TooLong> told = status == 400 ? too_long(*body) : std::nullopt;
-  if (told && !passage.grown)
-    co_return Attempt{.step = Step::too_small, .tokens = told->prompt_tokens, .kept = std::move(kept)};
-  if (is_failure(status)) co_return Attempt{.step = Step::failed, .kept = std::move(kept)};
-  net::Task<Attempt> passing = pass_on(passage, std::move(kept), worker);
-  const Attempt passed = co_await passing;
-  co_return passed;
+  if (told && !passage.grown) {
+    attempt.step = Step::too_small;
+    attempt.tokens = told->prompt_tokens;
+    co_return;
+  }
+  attempt.step = is_failure(status) ? Step::failed : Step::done;
+  if (attempt.step == Step::failed) co_return;
+  Kept kept = std::move(attempt.kept);
+  net::Task<Outcome> passing = pass_on(passage, std::move(kept), worker);
+  attempt.outcome = co_await passing;
 }
 
-net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, std::string worker) {
+RelayJob job_for(Passage& passage, const net::ClientExchange& engine, const std::string& worker) {
   RelayJob job{.api = passage.call.api, .added = own_headers(passage, worker), .form = passage.call.form};
   if (!passage.take_up) {
     // What an engine before it may have begun is not with the client.
@@ -74,12 +79,18 @@ net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, st
     // A body that is not streamed comes whole, at its end: that says nothing of when its prompt was read.
     if (at->call.stream && at->ride->ticket != nullptr) at->ride->ticket->answered();
   };
+  return job;
+}
+
+net::Task<void> take_answer(Passage& passage, net::ClientExchange& engine, const std::string& worker,
+                            Attempt& attempt) {
+  RelayJob job = job_for(passage, engine, worker);
   net::Task<Relayed> relaying =
       passage.take_up
           ? relay_rest(passage.exchange, engine, std::move(job), passage.take_up->wire, passage.ride->gone)
           : relay(passage.exchange, engine, std::move(job), passage.ride->gone);
-  Attempt attempt;
   attempt.relayed = co_await relaying;
+  attempt.step = Step::done;
   switch (attempt.relayed.end) {
     case RelayEnd::whole:
       attempt.outcome = attempt.relayed.failure ? Outcome::engine_error : Outcome::ok;
@@ -91,14 +102,14 @@ net::Task<Attempt> take_answer(Passage& passage, net::ClientExchange& engine, st
       break;
     case RelayEnd::client_gone: attempt.outcome = Outcome::client_gone; break;
   }
-  co_return attempt;
 }
 
 // The slot counts as busy until the engine has closed: only then is it free for the next request.
-net::Task<Attempt> leave_engine(net::ClientExchange& engine) {
-  net::Task<void> leaving = engine.let_go(let_go_within);
+net::Task<void> leave_engine(net::ClientExchange& engine, Attempt& attempt) {
+  net::Task<void> leaving = engine.let_go(engine_lets_go_within);
   co_await leaving;
-  co_return Attempt{.outcome = Outcome::client_gone};
+  attempt.step = Step::done;
+  attempt.outcome = Outcome::client_gone;
 }
 
 }  // namespace
@@ -118,80 +129,115 @@ void tell_overhead(Passage& passage) {
   passage.core->metrics.overhead(static_cast<double>(passage.record.overhead_us) / 1e6);
 }
 
-net::Task<Attempt> pass_on(Passage& passage, Kept kept, std::string worker) {
+net::Task<Outcome> pass_on(Passage& passage, Kept kept, std::string worker) {
   tell_overhead(passage);
   if (told_to_wait(passage)) {
     net::Task<bool> ending = end_in_stream(passage.exchange, passage.call.api, std::move(kept.body));
     const bool told = co_await ending;
-    co_return Attempt{.outcome = told ? Outcome::engine_error : Outcome::client_gone};
+    co_return told ? Outcome::engine_error : Outcome::client_gone;
   }
   net::Headers headers = own_headers(passage, worker);
   headers.add("Content-Type", std::move(kept.type));
   net::Task<Result<void>> responding =
       passage.exchange.respond(kept.status, std::move(headers), std::move(kept.body));
   const Result<void> answered = co_await responding;
-  co_return Attempt{.outcome = answered ? Outcome::engine_error : Outcome::client_gone};
+  co_return answered ? Outcome::engine_error : Outcome::client_gone;
 }
 
-namespace {
-
-net::ClientRequest request_of(const Passage& passage) {
+net::ClientRequest engine_request(const Passage& passage, std::string_view span_id) {
   net::ClientRequest request{.method = passage.call.method,
                              .target = passage.call.target,
                              .headers = passage.call.headers,
                              .body = passage.take_up ? passage.take_up->body : passage.call.body};
   const TraceContext& trace = passage.record.trace;
-  if (!trace.trace_id.empty() && !passage.record.attempts.empty()) {
-    request.headers.add("traceparent", traceparent_of(trace, passage.record.attempts.back().span_id));
+  if (!trace.trace_id.empty() && !span_id.empty()) {
+    request.headers.add("traceparent", traceparent_of(trace, span_id));
     if (!trace.state.empty()) request.headers.add("tracestate", trace.state);
   }
   return request;
 }
 
-}  // namespace
+bool begins_answer(const net::ClientExchange& engine) {
+  return engine.head().status == 200 && !engine.head().headers.find(lost_field);
+}
 
-net::Task<Attempt> ask_engine(Passage& passage, FleetEngine chosen) {
-  bool kept = true;
+namespace {
+
+net::ClientRequest request_of(const Passage& passage) {
+  const std::vector<AttemptRecord>& attempts = passage.record.attempts;
+  return engine_request(passage, attempts.empty() ? std::string_view{} : attempts.back().span_id);
+}
+
+// False: nobody took it.
+net::Task<bool> begin(Passage& passage, const FleetEngine& chosen, net::ClientExchange& engine, bool& kept) {
   net::ClientRequest request = request_of(passage);
   net::Task<Result<net::ClientExchange>> beginning = begin_at_engine(
       passage.core, passage.exchange.loop(), chosen, std::move(request), engine_connects_within, kept);
-  Result<net::ClientExchange> engine = co_await beginning;
-  if (!engine) co_return Attempt{.step = Step::lost};
-  const Pointed<net::ClientExchange> pointed(passage.ride->engine, &*engine);
-  std::optional<HiveConnections::Flight> flight;
-  const bool is_own = passage.core->hives->is_own(chosen.hive);
-  if (!is_own) flight.emplace(passage.core->hives, passage.exchange.loop(), chosen.hive, *engine);
-  Result<void> head = Result<void>{};
-  if (!passage.ride->gone) head = co_await engine->read_head(longest_engine_silence);
-  if (!head && kept && !passage.ride->gone && head.error().code == ErrorCode::unreachable) {
+  Result<net::ClientExchange> begun = co_await beginning;
+  if (!begun) co_return false;
+  engine = std::move(*begun);
+  co_return true;
+}
+
+// Whether the head of an answer is there. A kept connection may be at its end without anybody knowing: then
+// it is asked once more, on a new one.
+net::Task<bool> wait_for_head(Passage& passage, const FleetEngine& chosen, net::ClientExchange& engine,
+                              bool kept, Attempt& attempt) {
+  const bool& gone = passage.ride->gone;
+  if (gone) co_return false;
+  const bool hedges = passage.late_after > Milliseconds{0} && !passage.take_up;
+  net::Task<Result<void>> reading = hedges ? read_head_or_hedge(passage, chosen, engine, attempt.by)
+                                           : engine.read_head(longest_engine_silence);
+  Result<void> head = co_await reading;
+  if (!head && kept && !attempt.by && !gone && head.error().code == ErrorCode::unreachable) {
     kept = false;
-    request = request_of(passage);
-    beginning = begin_at_engine(passage.core, passage.exchange.loop(), chosen, std::move(request),
-                                engine_connects_within, kept);
-    engine = co_await beginning;
-    if (!engine) co_return Attempt{.step = Step::lost};
-    if (!passage.ride->gone) head = co_await engine->read_head(longest_engine_silence);
+    net::Task<bool> beginning = begin(passage, chosen, engine, kept);
+    const bool begun = co_await beginning;
+    if (!begun || gone) co_return false;
+    reading = engine.read_head(longest_engine_silence);
+    head = co_await reading;
   }
-  Attempt attempt{.step = Step::lost};
-  const bool there = head && !engine->head().headers.find(lost_field);
-  if (there && !passage.ride->gone) {
-    const bool refuses = engine->head().status >= 400;
-    net::Task<Attempt> taking =
-        refuses ? take_error(passage, *engine, chosen.worker) : take_answer(passage, *engine, chosen.worker);
-    attempt = co_await taking;
+  co_return head && !engine.head().headers.find(lost_field) && !gone;
+}
+
+}  // namespace
+
+net::Task<void> ask_engine(Passage& passage, const FleetEngine& chosen, Attempt& attempt) {
+  bool kept = true;
+  net::ClientExchange engine;
+  attempt = Attempt{.step = Step::lost};
+  net::Task<bool> waiting = begin(passage, chosen, engine, kept);
+  const bool begun = co_await waiting;
+  if (!begun) co_return;
+  HiveConnections& hives = *passage.core->hives;
+  net::Loop& loop = passage.exchange.loop();
+  const Pointed<net::ClientExchange> pointed(passage.ride->engine, &engine);
+  std::optional<HiveConnections::Flight> flight;
+  if (!hives.is_own(chosen.hive)) flight.emplace(passage.core->hives, loop, chosen.hive, engine);
+  waiting = wait_for_head(passage, chosen, engine, kept, attempt);
+  const bool there = co_await waiting;
+  waiting = {};  // a finished one would keep its frame while the answer passes
+  const std::shared_ptr<const FleetEngine> other = attempt.by;
+  const FleetEngine& by = other ? *other : chosen;
+  const bool is_own = hives.is_own(by.hive);
+  if (other) flight.reset();
+  if (other && !is_own) flight.emplace(passage.core->hives, loop, by.hive, engine);
+  if (there) {
+    const bool refuses = engine.head().status >= 400;
+    net::Task<void> taking = refuses ? take_error(passage, engine, by.worker, attempt)
+                                     : take_answer(passage, engine, by.worker, attempt);
+    co_await taking;
+    attempt.by = other;
   }
   const bool answered = attempt.step == Step::done && attempt.outcome != Outcome::client_gone;
   const bool again = attempt.step != Step::done && !passage.ride->gone;
   if (answered && is_own)
-    passage.core->hives->give_back_engine(passage.exchange.loop(), chosen.socket, *engine);
+    passage.core->engines->give_back(loop, by.socket, engine);
   else if (answered)
-    passage.core->hives->give_back(passage.exchange.loop(), chosen.hive, *engine);
-  if (answered || again) co_return attempt;
-  net::Task<Attempt> leaving = leave_engine(*engine);
-  const Attempt left = co_await leaving;
-  attempt.step = left.step;
-  attempt.outcome = left.outcome;
-  co_return attempt;
+    hives.give_back(loop, by.hive, engine);
+  if (answered || again) co_return;
+  net::Task<void> leaving = leave_engine(engine, attempt);
+  co_await leaving;
 }
 
 }  // namespace rbee::keeper

@@ -14,10 +14,12 @@
 #include "keeper/model_book.h"
 #include "keeper/model_care.h"
 #include "keeper/placing.h"
+#include "keeper/request_head.h"
 #include "keeper/span_export.h"
 #include "keeper/speed_care.h"
 #include "keeper/state.h"
 #include "keeper/template_checks.h"
+#include "net/kept_connections.h"
 #include "net/server.h"
 
 #include <atomic>
@@ -40,6 +42,7 @@ struct Core {
   SpeedCare speed_care = {};
   std::unique_ptr<Gate> gate = {};
   Asking asking = {};
+  RequestReader requests = {};
   std::shared_ptr<Placing> placing = {};
   std::unique_ptr<State> state = {};
   std::unique_ptr<BenchmarkBook> benchmarks = {};
@@ -48,6 +51,7 @@ struct Core {
   net::Endpoint address = {};  // with its real port
   std::string key_print = {};  // of this keeper's own key, which its hives pin
   std::shared_ptr<HiveConnections> hives = {};
+  std::shared_ptr<net::EngineConnections> engines = {};  // of the hive of the same home
   std::shared_ptr<Links> links = {};
   std::shared_ptr<const net::TlsContext> tls = {};  // with this keeper's key, for its hives
   std::atomic<bool> resume_streams = true;          // the configuration's

@@ -75,17 +75,21 @@ std::string model_label(const Passage& passage, const Error& refusal) {
 
 // Whether an engine with more context is on its way for it. Where there is no room for an answer beside the
 // prompt, the prompt alone must do.
-net::Task<bool> grow(Passage& passage, FleetEngine engine, std::uint64_t tokens) {
+net::Task<bool> grow(Passage& passage, const FleetEngine& engine, std::uint64_t tokens) {
   passage.grown = true;
+  SignsOfWaiting signs(passage);
   const double asked = passage.call.max_tokens;
   const std::uint64_t answer = asked > 0 ? static_cast<std::uint64_t>(asked) : tokens_of_answer;
   const std::uint64_t room = std::min(answer, 64 * tokens_of_answer);
   net::Task<bool> asking = ask_more_context(passage.core, passage.exchange.loop(), engine, tokens + room);
-  const bool taken = co_await asking;
-  if (taken) co_return true;
-  asking = ask_more_context(passage.core, passage.exchange.loop(), engine, tokens + 1);
-  const bool taken_without = co_await asking;
-  co_return taken_without;
+  bool taken = co_await asking;
+  if (!taken) {
+    asking = ask_more_context(passage.core, passage.exchange.loop(), engine, tokens + 1);
+    taken = co_await asking;
+  }
+  net::Task<void> ending = signs.end();
+  co_await ending;
+  co_return taken;
 }
 
 // Where the answer has begun the client can only be told within it.
@@ -178,9 +182,9 @@ net::Task<bool> take_refusal_of_all(Passage& passage, Placing::Ticket& ticket, r
   if (passage.ride->gone) co_return false;
   if (passage.failure) {
     // What the engine said of this request tells more than that no other is there.
-    net::Task<Attempt> passing = pass_on(passage, std::move(*passage.failure), ended.worker);
-    const Attempt passed = co_await passing;
-    ended.outcome = passed.outcome;
+    Kept kept = std::move(*passage.failure);
+    net::Task<Outcome> passing = pass_on(passage, std::move(kept), ended.worker);
+    ended.outcome = co_await passing;
     co_return false;
   }
   ended.outcome = Outcome::refused;
@@ -201,38 +205,62 @@ bool another_is_ready(const Passage& passage, const FleetEngine& failed) {
   });
 }
 
+// What was kept of an engine's answer is the client's after all.
+net::Task<void> pass_kept(Passage& passage, Attempt& attempt, std::string worker) {
+  Kept kept = std::move(attempt.kept);
+  net::Task<Outcome> passing = pass_on(passage, std::move(kept), std::move(worker));
+  const Outcome outcome = co_await passing;
+  attempt = Attempt{.outcome = outcome};
+}
+
+// What an engine that did not answer leads to: it grows, another is asked, or the client gets its words.
+net::Task<void> judge(Passage& passage, const FleetEngine& engine, Attempt& attempt) {
+  if (attempt.step == Step::too_small) {
+    net::Task<bool> growing = grow(passage, engine, attempt.tokens);
+    const bool comes = co_await growing;
+    if (comes) {
+      attempt = Attempt{.step = Step::grows};
+      co_return;
+    }
+    net::Task<void> passing = pass_kept(passage, attempt, engine.worker);
+    co_await passing;
+  }
+  if (attempt.step == Step::failed && !another_is_ready(passage, engine)) {
+    if (passage.take_up) {
+      attempt.step = Step::cut;
+    } else {
+      net::Task<void> passing = pass_kept(passage, attempt, engine.worker);
+      co_await passing;
+    }
+  }
+  if (attempt.step == Step::failed && !passage.take_up) passage.failure = attempt.kept;
+  account(passage, attempt, engine.worker);
+  if (attempt.step != Step::cut) co_return;
+  net::Task<bool> planning = plan_take_up(passage, attempt, engine.worker);
+  const bool goes_on = co_await planning;
+  if (!goes_on) attempt.step = Step::done;
+}
+
 // Asks the chosen engine; one whose context is too small for it may start anew with more: then the request is
 // not ready for it yet.
-net::Task<Attempt> try_engine(Passage& passage, FleetEngine chosen) {
+net::Task<void> try_engine(Passage& passage, const FleetEngine& chosen, Attempt& attempt) {
   if (passage.call.num_ctx > chosen.context && !passage.grown) {
     net::Task<bool> growing = grow(passage, chosen, passage.call.num_ctx);
     const bool comes = co_await growing;
-    if (comes) co_return Attempt{.step = Step::grows};
+    if (comes) attempt.step = Step::grows;
+    if (comes) co_return;
   }
   ModelCare& care = passage.core->care;
   care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
-  net::Task<Attempt> asking = passage.take_up ? go_on(passage, chosen) : ask_engine(passage, chosen);
-  Attempt attempt = co_await asking;
-  care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
-  if (attempt.step == Step::too_small) {
-    net::Task<bool> growing = grow(passage, chosen, attempt.tokens);
-    const bool comes = co_await growing;
-    if (comes) co_return Attempt{.step = Step::grows};
-    net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen.worker);
-    attempt = co_await passing;
-  }
-  if (attempt.step == Step::failed && !another_is_ready(passage, chosen)) {
-    net::Task<Attempt> passing = pass_on(passage, std::move(attempt.kept), chosen.worker);
-    attempt = co_await passing;
-  }
-  if (attempt.step == Step::failed) passage.failure = attempt.kept;
-  account(passage, attempt, chosen.worker);
-  if (attempt.step == Step::cut) {
-    net::Task<bool> planning = plan_take_up(passage, attempt, chosen.worker);
-    const bool goes_on = co_await planning;
-    if (!goes_on) attempt.step = Step::done;
-  }
-  co_return attempt;
+  net::Task<void> asking =
+      passage.take_up ? go_on(passage, chosen, attempt) : ask_engine(passage, chosen, attempt);
+  co_await asking;
+  const std::shared_ptr<const FleetEngine> by = attempt.by;
+  const FleetEngine& engine = by ? *by : chosen;
+  care.used(engine.id, passage.core->clock.now(), passage.call.keep_alive);
+  net::Task<void> judging = judge(passage, engine, attempt);
+  co_await judging;
+  attempt.by = by;
 }
 
 routing::Returned returned_for(Step step) {
@@ -287,18 +315,21 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       continue;
     }
     const auto& send = std::get<routing::Send>(*decision);
-    const FleetEngine chosen = *send.engine;
-    ended.worker = chosen.worker;
+    const std::shared_ptr<const FleetEngine> chosen = send.engine;
+    ended.worker = chosen->worker;
     ended.predicted_s = send.predicted.own();
     passage.model_label = lower(passage.call.model);
     passage.record.model = passage.model_label;
-    passage.core->metrics.placed(passage.model_label, chosen.worker, send.waited_s);
-    begin_attempt(passage, chosen, asked_us, placed_us);
+    passage.core->metrics.placed(passage.model_label, chosen->worker, send.waited_s);
+    begin_attempt(passage, *chosen, asked_us, placed_us);
+    passage.late_after = Milliseconds{std::lround(send.late_after_s * 1000)};
     passage.record.own.waits(clock.now_us());
     const Metrics::Running running = passage.core->metrics.running(passage.model_label);
-    net::Task<Attempt> trying = try_engine(passage, chosen);
-    const Attempt attempt = co_await trying;
+    Attempt attempt;
+    net::Task<void> trying = try_engine(passage, *chosen, attempt);
+    co_await trying;
     end_attempt(passage, attempt);
+    if (attempt.by) ended.worker = attempt.by->worker;
     if (attempt.step == Step::grows) {
       ticket.give_back(routing::Returned::leaving);
       continue;
@@ -319,13 +350,12 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
 
 }  // namespace
 
-net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call call) {
+net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call& call) {
   const std::shared_ptr<Ride> ride = std::make_shared<Ride>();
-  RequestRecord unheard;
-  RequestRecord& record = call.record != nullptr ? *call.record : unheard;
+  RequestRecord& record = *call.record;
   const std::int64_t begun_us = core->clock.now_us();
   if (record.begun_us == 0) record.own.begin(begun_us);
-  Passage passage{core, exchange, std::move(call), core->random.id(), ride, begun_us, record};
+  Passage passage{core, exchange, call, core->random.id(), ride, begun_us, record};
   record.of_engine = true;
   record.id = passage.id;
   record.stream = passage.call.stream;
@@ -338,6 +368,7 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   record.own.waits(core->clock.now_us());
   net::Task<void> waiting = wait_for_first_reports(core, exchange.loop(), passage.call.model);
   co_await waiting;
+  waiting = {};  // a finished one would keep its frame while the answer passes
   record.own.goes_on(core->clock.now_us());
   if (ride->gone) {
     record.outcome = Outcome::client_gone;

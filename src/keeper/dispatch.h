@@ -40,10 +40,11 @@ struct Call {
   net::Headers headers;             // for the engine
   std::string_view body;            // outlives dispatch(): it lives in the exchange, or with the caller
   AnswerForm* form = nullptr;       // outlives it too
-  RequestRecord* record = nullptr;  // what becomes of it is written there; outlives it too
+  RequestRecord* record = nullptr;  // what becomes of it is written there: set, and outlives it too
 };
 
-net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call call);
+// `call` outlives it.
+net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call& call);
 
 // Later by up to a quarter, so that all who were refused at once do not come back at once.
 [[nodiscard]] int jittered(int retry_after_s, Random& random);

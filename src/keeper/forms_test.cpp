@@ -85,7 +85,7 @@ TEST(ApiError, AStreamIsToldInOneEvent) {
 
 std::string passed(const net::Headers& headers) {
   std::string names;
-  for (const auto& [name, value] : headers.all()) names += cat(name, '=', value, ' ');
+  for (const auto& [name, value] : headers) names += cat(name, '=', value, ' ');
   return names;
 }
 

@@ -56,8 +56,9 @@ class Gate {
  private:
   // What tells one state of the file from another: it is never written in place.
   struct Mark {
-    std::filesystem::file_time_type changed = {};
-    std::uintmax_t bytes = 0;
+    std::uint64_t file = 0;
+    std::int64_t changed_ns = 0;
+    std::int64_t bytes = 0;
     bool operator==(const Mark&) const = default;
   };
   [[nodiscard]] Mark look() const;

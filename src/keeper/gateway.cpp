@@ -28,8 +28,8 @@ net::Task<void> respond_json(net::Exchange& exchange, Json json) {
   static_cast<void>(ignored);
 }
 
-Result<RequestHead> head_of(const net::RequestHead& head, std::string_view body) {
-  if (head.method != "GET") return read_request_head(body);
+Result<RequestHead> head_of(Core& core, const net::RequestHead& head, std::string_view body) {
+  if (head.method != "GET") return core.requests.read(body, core.clock.now());
   std::optional<std::string> model = net::query_value(head.query, "model");
   if (model && !model->empty() && model->size() <= longest_model_name)
     return RequestHead{.model = std::move(*model)};
@@ -91,8 +91,8 @@ Result<void> translate(Asked& asked, OllamaAsk ask) {
   return {};
 }
 
-Result<void> read_asked(Asked& asked, const net::RequestHead& head, std::string_view body) {
-  Result<RequestHead> read = head_of(head, body);
+Result<void> read_asked(Core& core, Asked& asked, const net::RequestHead& head, std::string_view body) {
+  Result<RequestHead> read = head_of(core, head, body);
   if (!read) return read.error();
   asked.head = std::move(*read);
   asked.target = head.target;
@@ -206,16 +206,14 @@ Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, As
           .body = asked.body};
 }
 
-}  // namespace
-
-net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor,
-                                    RequestRecord& record) {
+// False: it was refused.
+net::Task<bool> take_asked(std::shared_ptr<Core> core, net::Exchange& exchange, const Visitor& visitor,
+                           RequestRecord& record, Asked& asked) {
   record.own.waits(core->clock.now_us());
   const Result<std::string_view> body = co_await exchange.read_body();
   record.own.goes_on(core->clock.now_us());
   if (body) record.bytes_in = body->size();
-  Asked asked;
-  Result<void> read = body ? read_asked(asked, exchange.head(), *body) : body.error();
+  Result<void> read = body ? read_asked(*core, asked, exchange.head(), *body) : body.error();
   int later = 0;
   if (read) {
     if (std::optional<Gate::TooMany> no = refused_by_key(*core, visitor, asked.head.model)) {
@@ -224,20 +222,34 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
       read = std::move(no->error);
     }
   }
-  if (!read) {
-    Error error = read.error();
-    net::Task<void> refusing = refuse_asked(core, exchange, std::move(error), later, record);
-    co_await refusing;
-    co_return;
+  if (read && asked.head.stream) {
+    const std::string_view own = exchange.settle_body();
+    if (!asked.mended && !asked.request) asked.body = own;
   }
+  if (read) co_return true;
+  Error error = read.error();
+  net::Task<void> refusing = refuse_asked(core, exchange, std::move(error), later, record);
+  co_await refusing;
+  co_return false;
+}
+
+}  // namespace
+
+net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor,
+                                    RequestRecord& record) {
+  Asked asked;
+  net::Task<bool> taking = take_asked(core, exchange, visitor, record, asked);
+  const bool taken = co_await taking;
+  if (!taken) co_return;
+  taking = {};  // a finished one would keep its frame while the answer passes
   Call call = call_of(*core, exchange.head(), std::move(visitor), asked);
   call.record = &record;
-  std::optional<OllamaAnswer> form;
+  std::unique_ptr<OllamaAnswer> form;
   if (asked.request) {
     const OllamaAnswer::Care care = care_of(asked);
-    form.emplace(*asked.request, core->clock);
+    form = std::make_unique<OllamaAnswer>(*asked.request, core->clock);
     form->only_for(care);
-    call.form = &*form;
+    call.form = form.get();
     if (care == OllamaAnswer::Care::unload && !is_loaded(*core, call.model)) {
       std::string text = form->cared();
       net::Task<Result<void>> responding = exchange.respond_json(200, std::move(text));
@@ -246,7 +258,7 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
       co_return;
     }
   }
-  net::Task<void> serving = dispatch(core, exchange, std::move(call));
+  net::Task<void> serving = dispatch(core, exchange, call);
   co_await serving;
 }
 

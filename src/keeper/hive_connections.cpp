@@ -2,39 +2,21 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "net/kept_connections.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <deque>
-#include <list>
 
 namespace rbee::keeper {
-
-// One that waits for its next request; its list keeps it in place, for the callback of its end.
-struct HiveConnections::Idle {
-  net::Stream stream;
-  Instant since;
-};
-
-// The list must outlive what it holds; both are touched on the stream's loop only.
-void HiveConnections::keep_idle(std::list<Idle>& idle, net::Stream stream, Instant now) {
-  idle.push_back({std::move(stream), now});
-  const auto at = std::prev(idle.end());
-  // Closed, not erased: the callback runs within the stream that goes. take() passes it over.
-  at->stream.watch([at] { at->stream.close(); });
-}
 
 struct HiveConnections::Pool {
   explicit Pool(net::Loop& on) : loop(on) {}
   net::Loop& loop;
-  std::map<std::string, std::list<Idle>> idle = {};
-  std::map<std::string, std::list<Idle>> engines = {};  // idle ones, by the engine's socket
+  net::KeptConnections idle{most_kept, kept_for};
   std::multimap<std::string, net::ClientExchange*> flights = {};
-
-  [[nodiscard]] static net::Stream take(std::map<std::string, std::list<Idle>>& from, const std::string& name,
-                                        Instant now, Milliseconds kept);
 };
 
 struct HiveConnections::Lent {
@@ -45,7 +27,7 @@ struct HiveConnections::Lent {
     std::shared_ptr<net::Signal> here;
     std::shared_ptr<std::atomic<bool>> left;  // it waits no longer
   };
-  std::map<std::string, std::list<Idle>> idle = {};
+  net::KeptConnections idle{most_kept, kept_for};
   std::map<std::string, std::deque<Waiter>> waiting = {};
 
   static void hand_over(Waiter waiter, net::Stream stream);
@@ -64,19 +46,6 @@ Error no_way(const std::string& hive) {
 
 }  // namespace
 
-net::Stream HiveConnections::Pool::take(std::map<std::string, std::list<Idle>>& from, const std::string& name,
-                                        Instant now, Milliseconds kept) {
-  const auto found = from.find(name);
-  if (found == from.end()) return {};
-  while (!found->second.empty()) {
-    Idle newest = std::move(found->second.back());
-    found->second.pop_back();
-    newest.stream.unwatch();
-    if (newest.stream.is_open() && now - newest.since < kept) return std::move(newest.stream);
-  }
-  return {};
-}
-
 void HiveConnections::Lent::hand_over(Waiter waiter, net::Stream stream) {
   *waiter.stream = stream.detach();
   waiter.loop->post([here = std::move(waiter.here)]() mutable {
@@ -86,14 +55,8 @@ void HiveConnections::Lent::hand_over(Waiter waiter, net::Stream stream) {
 }
 
 void HiveConnections::Lent::wait(const std::string& hive, Waiter waiter, Instant now) {
-  std::list<Idle>& here = idle[hive];
-  while (!here.empty()) {
-    net::Stream stream = std::move(here.front().stream);
-    const bool fresh = now - here.front().since < kept_for;
-    here.pop_front();
-    stream.unwatch();
-    if (fresh && stream.is_open()) return hand_over(std::move(waiter), std::move(stream));
-  }
+  if (net::Stream stream = idle.take(hive, now); stream.is_open())
+    return hand_over(std::move(waiter), std::move(stream));
   std::deque<Waiter>& queue = waiting[hive];
   std::erase_if(queue, [](const Waiter& other) { return other.left->load(); });
   queue.push_back(std::move(waiter));
@@ -107,11 +70,7 @@ void HiveConnections::Lent::put(const std::string& hive, net::Stream stream, Ins
     queue.pop_front();
     if (!first.left->load()) return hand_over(std::move(first), std::move(stream));
   }
-  std::list<Idle>& here = idle[hive];
-  // Those whose hive has left: the list never grows by more than it has lent.
-  std::erase_if(here, [](const Idle& one) { return !one.stream.is_open(); });
-  if (here.size() >= most_kept) here.pop_front();
-  keep_idle(here, std::move(stream), now);
+  idle.keep(hive, std::move(stream), now);
 }
 
 std::string HiveWay::text() const { return lent ? std::string(dials_in) : endpoint.text(); }
@@ -130,7 +89,7 @@ void HiveConnections::set(const std::string& hive, HiveWay way) {
     ways_[hive] = std::move(way);
   }
   // What is kept may lead to an address that the machine has no more: a request would wait there for ever.
-  on_each_pool([hive](Pool& pool) { pool.idle.erase(hive); });
+  on_each_pool([hive](Pool& pool) { pool.idle.forget(hive); });
 }
 
 void HiveConnections::remove(const std::string& hive) {
@@ -138,9 +97,9 @@ void HiveConnections::remove(const std::string& hive) {
     const std::scoped_lock lock(mutex_);
     ways_.erase(hive);
   }
-  on_each_pool([hive](Pool& pool) { pool.idle.erase(hive); });
+  on_each_pool([hive](Pool& pool) { pool.idle.forget(hive); });
   loops_.front()->post([lent = lent_, hive]() mutable {
-    lent->idle.erase(hive);
+    lent->idle.forget(hive);
     lent.reset();
   });
 }
@@ -174,7 +133,7 @@ HiveConnections::Pool& HiveConnections::pool_of(net::Loop& loop) {
 
 net::Task<Result<net::Stream>> HiveConnections::open(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                      std::string hive, Milliseconds within) {
-  net::Stream kept = Pool::take(self->pool_of(loop).idle, hive, loop.clock().now(), kept_for);
+  net::Stream kept = self->pool_of(loop).idle.take(hive, loop.clock().now());
   if (kept.is_open()) co_return std::move(kept);
   const HiveWay way = self->way(hive);
   if (!way.is_known) co_return no_way(hive);
@@ -266,47 +225,7 @@ net::Task<Result<net::ClientResponse>> HiveConnections::fetch(std::shared_ptr<Hi
 void HiveConnections::give_back(net::Loop& loop, const std::string& hive, net::ClientExchange& exchange) {
   std::optional<net::Stream> stream = exchange.give_back();
   if (!stream || !way(hive).is_known) return;
-  std::list<Idle>& idle = pool_of(loop).idle[hive];
-  if (idle.size() >= most_kept) idle.pop_front();
-  keep_idle(idle, std::move(*stream), loop.clock().now());
-}
-
-net::Task<Result<net::ClientExchange>> HiveConnections::begin_engine(std::shared_ptr<HiveConnections> self,
-                                                                     net::Loop& loop, std::string socket,
-                                                                     net::ClientRequest request,
-                                                                     Milliseconds within, bool& kept) {
-  net::Stream stream;
-  if (kept) stream = Pool::take(self->pool_of(loop).engines, socket, loop.clock().now(), engine_kept_for);
-  net::Endpoint to{.unix_path = std::move(socket)};
-  kept = stream.is_open();
-  if (!kept) {
-    net::Task<Result<net::Stream>> connecting = net::Stream::connect(loop, to, within);
-    Result<net::Stream> connected = co_await connecting;
-    if (!connected) co_return connected.error();
-    stream = std::move(*connected);
-  }
-  net::Task<Result<net::ClientExchange>> beginning =
-      net::ClientExchange::begin_on(std::move(stream), std::move(to), std::move(request), within);
-  Result<net::ClientExchange> exchange = co_await beginning;
-  co_return std::move(exchange);
-}
-
-void HiveConnections::give_back_engine(net::Loop& loop, const std::string& socket,
-                                       net::ClientExchange& exchange) {
-  if (exchange.framing().kind != net::Framing::length) return;
-  std::optional<net::Stream> stream = exchange.give_back();
-  if (!stream) return;
-  auto& engines = pool_of(loop).engines;
-  auto found = engines.find(socket);
-  if (found == engines.end()) {
-    // Those of engines that are gone are closed by now.
-    std::erase_if(engines, [](const auto& engine) {
-      return std::ranges::none_of(engine.second, [](const Idle& one) { return one.stream.is_open(); });
-    });
-    found = engines.try_emplace(socket).first;
-  }
-  if (found->second.size() >= most_kept_of_engine) found->second.pop_front();
-  keep_idle(found->second, std::move(*stream), loop.clock().now());
+  pool_of(loop).idle.keep(hive, std::move(*stream), loop.clock().now());
 }
 
 void HiveConnections::lend(const std::string& hive, net::Stream stream) {
@@ -341,7 +260,7 @@ void HiveConnections::give_up(const std::string& hive, Milliseconds silent) {
       if (now - at->second->last_byte() >= silent) at->second->close();
     }
     // They would swallow the next request.
-    pool.idle.erase(hive);
+    pool.idle.forget(hive);
   });
 }
 
@@ -355,10 +274,7 @@ void HiveConnections::stop() {
     const std::scoped_lock lock(mutex_);
     ways_.clear();
   }
-  on_each_pool([](Pool& pool) {
-    pool.idle.clear();
-    pool.engines.clear();
-  });
+  on_each_pool([](Pool& pool) { pool.idle.clear(); });
   loops_.front()->post([lent = lent_]() mutable {
     lent->idle.clear();
     lent.reset();

@@ -11,7 +11,6 @@
 #include "net/loop.h"
 
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -44,11 +43,6 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   // A hive keeps its end open for 75 s (ServerOptions): ours ends first, so no request meets a closed one.
   static constexpr Milliseconds kept_for{60'000};
 
-  // An engine closes after 5 s without a request, and after a hundred; it has a thread for each connection
-  // (engine/launch.cpp). On each of the four loops at most.
-  static constexpr std::size_t most_kept_of_engine = 16;
-  static constexpr Milliseconds engine_kept_for{3'000};
-
   // A hive that lends keeps spare ones and dials the next when one is taken: a round trip or two.
   static constexpr Milliseconds lent_within{5'000};
   // What a hive has not acknowledged for so long will not arrive: its address is another one by now.
@@ -70,13 +64,6 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   static net::Task<Result<net::ClientExchange>> begin(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                       std::string hive, net::ClientRequest request,
                                                       Milliseconds within);
-  // Of an engine of the own hive, by its unix socket: connects, or takes a kept connection where `kept`
-  // allows it and says afterwards whether it did, and sends. A kept one may be at its end without anybody
-  // knowing yet: who gets no byte of an answer asks once more, on a new one.
-  static net::Task<Result<net::ClientExchange>> begin_engine(std::shared_ptr<HiveConnections> self,
-                                                             net::Loop& loop, std::string socket,
-                                                             net::ClientRequest request, Milliseconds within,
-                                                             bool& kept);
   // As begin(), and waits for the answer's head. Fails as read_head too.
   static net::Task<Result<net::ClientExchange>> ask(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                     std::string hive, net::ClientRequest request,
@@ -84,8 +71,6 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   // Keeps the connection of an answer that was read to its end, where the other end keeps it too. On the
   // loop that began it.
   void give_back(net::Loop& loop, const std::string& hive, net::ClientExchange& exchange);
-  // Only after answers that came whole: behind a streamed one an engine closes, whatever its head says.
-  void give_back_engine(net::Loop& loop, const std::string& socket, net::ClientExchange& exchange);
   // The whole exchange, its answer up to 16 MiB; `within` bounds all of it.
   static net::Task<Result<net::ClientResponse>> fetch(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                       std::string hive, net::ClientRequest request,
@@ -116,8 +101,6 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   void stop();
 
  private:
-  struct Idle;
-  static void keep_idle(std::list<Idle>& idle, net::Stream stream, Instant now);
   struct Pool;  // of one loop, touched on it only
   struct Lent;  // of the first loop, touched on it only
   static net::Task<Result<net::Stream>> open(std::shared_ptr<HiveConnections> self, net::Loop& loop,

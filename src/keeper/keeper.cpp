@@ -213,6 +213,7 @@ net::Task<void> care_for_models(std::weak_ptr<Core> weak, net::Loop& loop) {
       loop.spawn(ask_unload(core, loop, std::move(unload), "was idle for its keep_alive"));
     for (std::string& name : todo.preload) loop.spawn(preload(core, loop, std::move(name)));
     core->state->write_counts();
+    core->requests.let_go(begun);
     core->state->keep_speeds(core->speed_care.due(core->clock.now(), *core->placing), core->clock.unix_ms());
     took = core->clock.now() - begun;
   }
@@ -364,6 +365,7 @@ Result<net::TlsIdentity> Keeper::Impl::open_ways() {
   if (!tls) return tls.error();
   core->tls = std::move(*tls);
   core->hives = std::make_shared<HiveConnections>(runtime.loops());
+  core->engines = std::make_shared<net::EngineConnections>(runtime.loops());
   Links::Settings settings{.gone_after = core->options.hive_gone_after, .version = core->options.version};
   core->links = Links::make(runtime.first(), core->hives, core->random, core->log, std::move(settings),
                             [this](const std::string& hive) { return hive_events(hive); });
@@ -499,6 +501,7 @@ void Keeper::stop() {
   if (impl_->server) impl_->server->stop();
   if (impl_->local_server) impl_->local_server->stop();
   if (impl_->core->hives) impl_->core->hives->stop();
+  if (impl_->core->engines) impl_->core->engines->close();
 }
 
 void Keeper::set_routing(routing::RouterSettings settings) {

@@ -78,7 +78,7 @@ net::Task<void> respond_json(net::Exchange& exchange, int status, std::string te
 
 std::string what_came(const Peer& peer, const net::Exchange& exchange, std::string_view body) {
   Json headers = Json::array();
-  for (const auto& [name, value] : exchange.head().headers.all()) headers.push_back(lower(name));
+  for (const auto& [name, value] : exchange.head().headers) headers.push_back(lower(name));
   return dump_json(Json{{"engine", peer.name}, {"body", body}, {"headers", headers}});
 }
 

@@ -1,5 +1,6 @@
 #include "keeper/metrics.h"
 
+#include "base/brief_mutex.h"
 #include "keeper/metric_names.h"
 
 #include <prometheus/counter.h>
@@ -160,6 +161,8 @@ struct Metrics::Impl {
   Counter& lost = counter("rbee_engine_lost_total", "Engines that went away with a request.");
   Counter& resumed = counter("rbee_streams_resumed_total",
                              "Streams that went on with another engine after theirs was lost.");
+  Counter& hedges = counter("rbee_hedges_total", "Streams that began late, and were put to a second engine.");
+  Counter& hedges_won = counter("rbee_hedges_won_total", "Of those, how many the second engine answered.");
   Counter& script_failures = counter("rbee_script_failures_total",
                                      "Requests that routing.rhai failed to decide: rules and strategy did.");
   Counter& bytes = counter("rbee_relayed_bytes_total", "Bytes of answers passed on.");
@@ -175,7 +178,7 @@ struct Metrics::Impl {
   Counter& spans_dropped =
       counter("rbee_spans_dropped_total", "Spans that the collector did not take, or not fast enough.");
 
-  std::mutex mutex;
+  BriefMutex mutex;
   std::map<std::tuple<std::string, std::string, Outcome>, Counter*> series;
   Seen<Counter> placed_series;
   std::map<std::string, OfModel> model_series;
@@ -333,6 +336,8 @@ void Metrics::overhead(double seconds) { impl_->overhead.Observe(seconds); }
 void Metrics::script_failed() { impl_->script_failures.Increment(); }
 void Metrics::engine_lost() { impl_->lost.Increment(); }
 
+void Metrics::hedged() { impl_->hedges.Increment(); }
+void Metrics::hedge_won() { impl_->hedges_won.Increment(); }
 void Metrics::resumed() { impl_->resumed.Increment(); }
 void Metrics::refused(std::string_view reason) {
   // One series for each kind of error: there are some thirty.

@@ -84,6 +84,9 @@ class Metrics {
   void engine_lost();
   // A stream whose engine was lost in its middle goes on with another one.
   void resumed();
+  // A second engine was asked for a stream that began late, and was the one that answered.
+  void hedged();
+  void hedge_won();
   // It was asked, and rules and strategy had to hold.
   void script_failed();
   // By the name of its error.

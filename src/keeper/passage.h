@@ -19,10 +19,12 @@ struct Ride {
   bool gone = false;
   Placing::Ticket* ticket = nullptr;
   net::ClientExchange* engine = nullptr;
+  net::ClientExchange* second = nullptr;  // that was asked as well
 
   void client_left() {
     gone = true;
     if (engine != nullptr) engine->say_goodbye();
+    if (second != nullptr) second->say_goodbye();
     if (ticket != nullptr) ticket->leave();
   }
 };
@@ -57,6 +59,8 @@ struct Attempt {
   Relayed relayed = {};
   std::uint64_t tokens = 0;  // of too_small: what the prompt has
   Kept kept = {};            // of too_small and failed: the engine's own words
+  // Another than the one that was chosen: it was asked as well, and began first.
+  std::shared_ptr<const FleetEngine> by = {};
 };
 
 // A stream that goes on: how the client gets it, and what is asked for in place of the client's own body.
@@ -69,7 +73,7 @@ struct TakeUp {
 struct Passage {
   std::shared_ptr<Core> core;
   net::Exchange& exchange;
-  Call call;
+  Call& call;
   std::string id;
   std::shared_ptr<Ride> ride;
   std::int64_t begun_us = 0;
@@ -79,6 +83,7 @@ struct Passage {
   bool grown = false;                      // an engine was asked to start anew for it: once is enough
   std::optional<StreamSoFar> so_far = {};  // where its stream can be taken up
   std::optional<TakeUp> take_up = {};      // a stream was cut, and this goes on with it
+  Milliseconds late_after{0};              // then another engine may be asked as well; 0: never
   std::optional<Kept> failure = {};        // what an engine said that failed; told where no other does better
 
   // Nothing is waited for any more, or for the last time before the answer's head goes out.

@@ -347,6 +347,16 @@ void Placing::close(std::uint64_t id) {
   mailboxes_.erase(id);
 }
 
+Placing::Second::Second(std::shared_ptr<Placing> placing, routing::Send send)
+    : placing_(std::move(placing)), send_(std::move(send)), id_(send_.request) {}
+
+Placing::Second::~Second() {
+  if (!placing_) return;
+  placing_->tell(nullptr, [id = id_](routing::Scheduler& scheduler, Instant now) {
+    return scheduler.on_cancel(now, id);
+  });
+}
+
 Placing::Ticket::Ticket(std::shared_ptr<Placing> placing, net::Loop& loop)
     : placing_(std::move(placing)), mailbox_(std::make_shared<Mailbox>(loop)) {}
 
@@ -412,6 +422,24 @@ void Placing::Ticket::done(routing::Spent spent) {
   placing_->tell(nullptr, [id = id_, &spent](routing::Scheduler& scheduler, Instant now) {
     return scheduler.on_done(now, id, spent);
   });
+}
+
+std::optional<Placing::Second> Placing::Ticket::hedge() {
+  std::optional<routing::Send> send;
+  {
+    const std::scoped_lock lock(placing_->mutex_);
+    send = placing_->scheduler_->hedge(placing_->clock_.now(), id_, ++placing_->last_id_);
+  }
+  if (!send) return std::nullopt;
+  return Second(placing_, std::move(*send));
+}
+
+// From now on its mail is addressed to the second's id.
+void Placing::Ticket::change_over(Second& second) {
+  const std::scoped_lock lock(placing_->mutex_);
+  placing_->mailboxes_.erase(id_);
+  std::swap(id_, second.id_);
+  placing_->mailboxes_.emplace(id_, mailbox_);
 }
 
 void Placing::Ticket::leave() {

@@ -5,6 +5,7 @@
 // every thread.
 #pragma once
 
+#include "base/brief_mutex.h"
 #include "base/clock.h"
 #include "keeper/fleet_view.h"
 #include "keeper/model_book.h"
@@ -51,6 +52,7 @@ class Placing {
     std::function<void(const std::string& why)> script_failed = [](const std::string&) {};
   };
   class Ticket;
+  class Second;
 
   Placing(const Clock& clock, std::unique_ptr<routing::Scheduler> scheduler, Effects effects,
           std::shared_ptr<const ModelBook> models = std::make_shared<ModelBook>());
@@ -115,7 +117,7 @@ class Placing {
   const Clock& clock_;
   Effects effects_;
   std::shared_ptr<const ModelBook> models_;
-  mutable std::mutex mutex_;
+  mutable BriefMutex mutex_;
   std::unique_ptr<routing::Scheduler> scheduler_;
   FleetView view_;
   std::map<std::uint64_t, std::weak_ptr<Mailbox>> mailboxes_;
@@ -128,6 +130,22 @@ class Placing {
   bool stopped_ = false;
   std::vector<std::weak_ptr<const std::function<void()>>> watches_;
   std::atomic<bool> watched_ = false;  // read by each request: there are any
+};
+
+// A second engine for a request that begins late on its first. Its end gives that place free.
+class Placing::Second {
+ public:
+  Second(std::shared_ptr<Placing> placing, routing::Send send);
+  ~Second();
+  Second(Second&&) noexcept = default;
+  Second& operator=(Second&&) = delete;
+  [[nodiscard]] const routing::Send& send() const { return send_; }
+
+ private:
+  friend class Ticket;
+  std::shared_ptr<Placing> placing_;
+  routing::Send send_;
+  std::uint64_t id_ = 0;
 };
 
 // One request's side of it, for its loop's thread only. Whatever becomes of it, its end gives its place free.
@@ -152,6 +170,10 @@ class Placing::Ticket {
   void done(routing::Spent spent);
   // The first byte of its answer is here.
   void answered();
+  // A second engine, where the scheduler has one for it; that is decided at once.
+  std::optional<Second> hedge();
+  // The second one goes on with it: its place is this ticket's, and this ticket's was that of `second`.
+  void change_over(Second& second);
   // Its client is gone: who waits is woken.
   void leave();
 

@@ -2,6 +2,7 @@
 // block, so that the engine that has read the same beginning can be found. No text is kept.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -26,11 +27,18 @@ class PromptPrinter {
   [[nodiscard]] PromptPrint take();
 
  private:
-  void mix(std::uint64_t word);
+  // Words of a block go into these in turn: a multiplication waits for the one before it, and four do not
+  // wait for each other.
+  using Lanes = std::array<std::uint64_t, 4>;
+  [[nodiscard]] static Lanes lanes_of(std::uint64_t chain);
+  static void mix(std::uint64_t& lane, std::uint64_t word);
+  void add_word(std::uint64_t word);
+  void end_block();
   void hash(std::string_view bytes);
   PromptPrint print_;
-  std::uint64_t chain_ = 0xcbf29ce484222325u;
-  std::size_t in_block_ = 0;  // bytes that are mixed into chain_
+  std::uint64_t chain_ = 0xcbf29ce484222325u;  // of all blocks before this one
+  Lanes lanes_ = lanes_of(chain_);
+  std::size_t in_block_ = 0;  // words that are mixed into lanes_
   std::uint64_t word_ = 0;    // the next ones
   std::size_t in_word_ = 0;
 };

@@ -20,14 +20,16 @@ std::string as_chunk(std::string_view text, bool last) {
 }
 
 net::Headers answer_headers(const net::ClientExchange& from, const net::Headers& added, bool raw) {
-  net::Headers headers;
-  const net::Headers passed = to_client(from.head().headers);
-  for (const auto& [name, value] : passed.all()) {
-    const bool framing =
-        equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Transfer-Encoding");
-    if (raw || !framing) headers.add(name, value);
+  net::Headers headers = to_client(from.head().headers);
+  if (!raw) {
+    const net::Headers passed = std::exchange(headers, {});
+    for (const auto& [name, value] : passed) {
+      const bool framing =
+          equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Transfer-Encoding");
+      if (!framing) headers.add(name, value);
+    }
   }
-  for (const auto& [name, value] : added.all()) headers.add(name, value);
+  for (const auto& [name, value] : added) headers.add(name, value);
   return headers;
 }
 
@@ -78,6 +80,9 @@ Wire wire_of(const net::Exchange& to, const net::ClientExchange& from) {
   return {.events = is_event_stream(from) && (is_chunked(from) || !raw), .raw = raw};
 }
 
+// An engine's error within a stream is put into this API's words.
+bool looks_into(const RelayJob& job, Wire wire) { return job.api == Api::anthropic && wire.events; }
+
 // A piece on its way to the client, behind the head where it is the first.
 net::Task<void> send_piece(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
                            std::string_view bytes, bool last, Relayed& relayed) {
@@ -86,7 +91,7 @@ net::Task<void> send_piece(net::Exchange& to, net::ClientExchange& from, const R
     net::Task<void> preparing = job.before_piece(bytes);
     co_await preparing;
   }
-  if (job.api == Api::anthropic && relayed.wire.events) relayed.failure = engine_error_in(bytes);
+  if (looks_into(job, relayed.wire)) relayed.failure = engine_error_in(bytes);
   if (!to.started()) {
     net::Task<Result<void>> starting = start(to, from, job, raw);
     const Result<void> started = co_await starting;
@@ -101,6 +106,21 @@ net::Task<void> send_piece(net::Exchange& to, net::ClientExchange& from, const R
   net::Task<Result<void>> passing = net::pass_piece(to, bytes, last, raw);
   const Result<void> passed = co_await passing;
   if (!passed) relayed.end = RelayEnd::client_gone;
+}
+
+// What becomes of an answer that breaks off: how it ends for its client.
+RelayEnd broken_off(const Relayed& relayed, bool gone) {
+  if (gone) return RelayEnd::client_gone;
+  return relayed.chunks > 0 ? RelayEnd::lost_after : RelayEnd::lost_before;
+}
+
+// Where the caller takes the stream up, it ends it too.
+net::Task<void> end_relay(net::Exchange& to, const RelayJob& job, const Relayed& relayed, bool taken_up) {
+  if (relayed.end == RelayEnd::lost_after && !taken_up) {
+    net::Task<void> ending = end_lost(to, job.api, job.when_lost(), relayed.wire);
+    co_await ending;
+  }
+  if (relayed.end == RelayEnd::client_gone) to.abort();
 }
 
 }  // namespace
@@ -183,8 +203,7 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     net::Task<Result<net::ClientExchange::Raw>> reading = net::next_piece(from, raw, longest_engine_silence);
     const Result<net::ClientExchange::Raw> piece = co_await reading;
     if (gone || !piece) {
-      const RelayEnd lost = relayed.chunks > 0 ? RelayEnd::lost_after : RelayEnd::lost_before;
-      relayed.end = gone ? RelayEnd::client_gone : lost;
+      relayed.end = broken_off(relayed, gone);
       break;
     }
     last = piece->last;
@@ -196,17 +215,20 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     relayed.bytes += bytes.size();
     ++relayed.chunks;
     if (so_far != nullptr) so_far->add(bytes, raw);
-    net::Task<void> sending = send_piece(to, from, job, bytes, last, relayed);
-    co_await sending;
+    if (raw && to.started() && !job.before_piece && !looks_into(job, relayed.wire)) {
+      const Result<void> passed = co_await to.write_raw(bytes, last);
+      if (!passed) relayed.end = RelayEnd::client_gone;
+    } else {
+      net::Task<void> sending = send_piece(to, from, job, bytes, last, relayed);
+      co_await sending;
+    }
     if (relayed.end != RelayEnd::whole || relayed.failure) break;
     relayed.wire.whole = tail.is_whole(bytes);
   }
   relayed.usage = usage.usage();
-  if (relayed.end == RelayEnd::lost_after && so_far == nullptr) {
-    net::Task<void> ending = end_lost(to, job.api, job.when_lost(), relayed.wire);
-    co_await ending;
-  }
-  if (relayed.end == RelayEnd::client_gone) to.abort();
+  if (relayed.end == RelayEnd::whole) co_return relayed;
+  net::Task<void> ending = end_relay(to, job, relayed, so_far != nullptr);
+  co_await ending;
   co_return relayed;
 }
 

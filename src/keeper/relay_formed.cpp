@@ -14,14 +14,14 @@ constexpr std::size_t largest_whole_bytes = 64u << 20;
 net::Headers formed_headers(const net::ClientExchange& from, const RelayJob& job, std::string_view type) {
   net::Headers headers;
   const net::Headers passed = to_client(from.head().headers);
-  for (const auto& [name, value] : passed.all()) {
+  for (const auto& [name, value] : passed) {
     const bool replaced = equal_ignoring_case(name, "Content-Length") ||
                           equal_ignoring_case(name, "Transfer-Encoding") ||
                           equal_ignoring_case(name, "Content-Type");
     if (!replaced) headers.add(name, value);
   }
   headers.add("Content-Type", std::string(type));
-  for (const auto& [name, value] : job.added.all()) headers.add(name, value);
+  for (const auto& [name, value] : job.added) headers.add(name, value);
   return headers;
 }
 

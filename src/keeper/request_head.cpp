@@ -2,10 +2,13 @@
 
 #include "base/text.h"
 #include "keeper/request_limits.h"
+#include "net/read_buffer.h"
 
 #include <simdjson.h>
 
 #include <algorithm>
+#include <mutex>
+#include <vector>
 
 namespace rbee::keeper {
 namespace {
@@ -104,10 +107,11 @@ std::optional<KeepAliveWish> parse_keep_alive(std::string_view text) {
   return wish_of_seconds(negative ? -1 : seconds);
 }
 
-Result<RequestHead> read_request_head(std::string_view body) {
-  simdjson::dom::parser parser;
+namespace {
+
+Result<RequestHead> head_of(const simdjson::simdjson_result<simdjson::dom::element>& parsed) {
   simdjson::dom::element document;
-  if (const auto failed = parser.parse(body.data(), body.size()).get(document)) return bad_json(failed);
+  if (const auto failed = parsed.get(document)) return bad_json(failed);
   simdjson::dom::object object;
   if (document.get(object)) return Error{ErrorCode::bad_json, "The request's body is no JSON object."};
   RequestHead head;
@@ -153,6 +157,63 @@ Result<RequestHead> read_request_head(std::string_view body) {
     return bad_model(cat("The field 'model' is longer than ", longest_model_name, " bytes."));
   }
   return head;
+}
+
+}  // namespace
+
+Result<RequestHead> read_request_head(std::string_view body) {
+  simdjson::dom::parser parser;
+  return head_of(parser.parse(body.data(), body.size()));
+}
+
+namespace {
+
+// As many as read at once: a keeper has four loops at most.
+constexpr std::size_t most_parsers = 4;
+// What a parser took for a body of that length is kept: most bodies are far below, and pictures are above.
+constexpr std::size_t longest_kept_bytes = 4u << 20;
+constexpr Milliseconds kept_for{10'000};
+
+}  // namespace
+
+struct RequestReader::Impl {
+  struct Kept {
+    simdjson::dom::parser parser;
+    Instant used;
+  };
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Kept>> kept;  // the last one used is the last
+
+  std::unique_ptr<Kept> take() {
+    const std::scoped_lock lock(mutex);
+    if (kept.empty()) return std::make_unique<Kept>();
+    std::unique_ptr<Kept> last = std::move(kept.back());
+    kept.pop_back();
+    return last;
+  }
+  void give_back(std::unique_ptr<Kept> one, Instant now) {
+    if (one->parser.capacity() > longest_kept_bytes) return;
+    one->used = now;
+    const std::scoped_lock lock(mutex);
+    if (kept.size() < most_parsers) kept.push_back(std::move(one));
+  }
+};
+
+RequestReader::RequestReader() : impl_(std::make_unique<Impl>()) {}
+RequestReader::~RequestReader() = default;
+
+Result<RequestHead> RequestReader::read(std::string_view body, Instant now) {
+  static_assert(net::ReadBuffer::readable_behind >= simdjson::SIMDJSON_PADDING);
+  std::unique_ptr<Impl::Kept> reading = impl_->take();
+  constexpr bool copies = false;
+  Result<RequestHead> head = head_of(reading->parser.parse(body.data(), body.size(), copies));
+  impl_->give_back(std::move(reading), now);
+  return head;
+}
+
+void RequestReader::let_go(Instant now) {
+  const std::scoped_lock lock(impl_->mutex);
+  std::erase_if(impl_->kept, [&](const auto& one) { return now - one->used >= kept_for; });
 }
 
 }  // namespace rbee::keeper

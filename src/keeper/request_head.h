@@ -5,11 +5,13 @@
 // 500 of its own, which would look like its failure.
 #pragma once
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "keeper/model_care.h"
 #include "keeper/prompt_print.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,5 +44,21 @@ inline constexpr int largest_n = 1024;
 // Fails with bad_json (no JSON, no object, no UTF-8), or bad_request (no `model`, two of it, no text in it,
 // or what would hurt an engine: request_limits.h).
 [[nodiscard]] Result<RequestHead> read_request_head(std::string_view body);
+
+// The same for bodies as clients send them, one after the other: what a parser needs for a long one, some
+// megabytes, is kept for the next. Safe from every thread.
+class RequestReader {
+ public:
+  RequestReader();
+  ~RequestReader();
+  // net::ReadBuffer::readable_behind more bytes than `body` has may be looked at.
+  [[nodiscard]] Result<RequestHead> read(std::string_view body, Instant now);
+  // What nobody needed for a while.
+  void let_go(Instant now);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace rbee::keeper

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "keeper/request_limits.h"
+#include "net/read_buffer.h"
 
 #include <gtest/gtest.h>
 
@@ -163,6 +164,27 @@ TEST(KeepAlive, SecondsDurationsAndForEver) {
   EXPECT_EQ(time("-1"), -1);
   EXPECT_EQ(time("-1m"), -1);
   for (const char* none : {"", "m", "5 minutes", "5m x", "1e99"}) EXPECT_EQ(time(none), -2) << none;
+}
+
+// With what net::ReadBuffer promises behind it.
+std::string read_again(RequestReader& reader, std::string body, Instant now) {
+  const std::size_t bytes = body.size();
+  body += std::string(net::ReadBuffer::readable_behind, '"');
+  const Result<RequestHead> head = reader.read(std::string_view(body).substr(0, bytes), now);
+  return head ? head->model : std::string(info(head.error().code).name);
+}
+
+TEST(RequestReader, ReadsOneBodyAfterTheOtherWhateverTheirLength) {
+  RequestReader reader;
+  const Instant now{};
+  const std::string picture(6u << 20, 'x');
+  EXPECT_EQ(read_again(reader, R"({"model":"a"})", now), "a");
+  EXPECT_EQ(read_again(reader, cat(R"({"prompt":")", picture, R"(","model":"b"})"), now), "b");
+  EXPECT_EQ(read_again(reader, R"({"model":"c")", now), "bad_json");
+  EXPECT_EQ(read_again(reader, "", now), "bad_json");
+  EXPECT_EQ(read_again(reader, R"({"model":"d"})", now), "d");
+  reader.let_go(now + Milliseconds{60'000});
+  EXPECT_EQ(read_again(reader, R"({"model":"e"})", now), "e");
 }
 
 }  // namespace

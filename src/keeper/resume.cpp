@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace rbee::keeper {
@@ -64,16 +66,16 @@ void put_assistant(Json& messages, const ToldSoFar& told, Dialect dialect) {
   messages.push_back(assistant_message(dialect, told));
 }
 
-// What is left of each limit; 0 in none of them means no limit.
-Result<void> lessen_limits(Json& request, std::uint64_t tokens) {
-  for (const char* key : {"max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict"}) {
+constexpr auto limits =
+    std::to_array({"max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict"});
+
+// What is left of each limit, and one where nothing is.
+void lessen_limits(Json& request, std::uint64_t tokens) {
+  for (const char* key : limits) {
     const std::optional<double> limit = get_number(request, key);
     if (!limit || *limit < 1) continue;
-    const double left = *limit - static_cast<double>(tokens);
-    if (left < 1) return cannot("it has all the tokens that were asked for");
-    request[key] = static_cast<std::int64_t>(left);
+    request[key] = static_cast<std::int64_t>(std::max(*limit - static_cast<double>(tokens), 1.0));
   }
-  return {};
 }
 
 std::string take_text(const Json& object, const char* key) { return get_string(object, key).value_or(""); }
@@ -92,7 +94,7 @@ Result<std::string> continued_request(Dialect dialect, std::string_view body, co
   if (said_nothing && !several) return std::string(body);
   const std::string_view obstacle = obstacle_in(dialect, request);
   if (!obstacle.empty()) return cannot(obstacle);
-  if (const Result<void> lessened = lessen_limits(request, told.tokens); !lessened) return lessened.error();
+  lessen_limits(request, told.tokens);
   if (dialect == Dialect::completions) {
     const std::optional<std::string> prompt = get_string(request, "prompt");
     if (!prompt) return cannot("its prompt is no single text");
@@ -105,6 +107,14 @@ Result<std::string> continued_request(Dialect dialect, std::string_view body, co
   if (messages == request.end() || !messages->is_array()) return cannot("it has no messages");
   put_assistant(*messages, told, dialect);
   return dump_json(request);
+}
+
+bool has_all_tokens(std::string_view body, const ToldSoFar& told) {
+  const Result<Json> request = parse_json(body);
+  return request && std::ranges::any_of(limits, [&](const char* key) {
+           const std::optional<double> limit = get_number(*request, key);
+           return limit && *limit >= 1 && *limit - static_cast<double>(told.tokens) < 1;
+         });
 }
 
 // The texts end with a blank and with none, have a line end in them, and stand nowhere else in a template.

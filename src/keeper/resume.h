@@ -20,6 +20,9 @@ namespace rbee::keeper {
 // that cannot be: several answers, log probabilities, tools, raw grammars, a client that wants no more.
 [[nodiscard]] Result<std::string> continued_request(Dialect dialect, std::string_view body,
                                                     const ToldSoFar& told);
+// Whether the client has all the tokens that it asked for, and only the end of its stream is missing. Then
+// one more is asked for, because an engine makes none but with one; the seam of told.complete keeps it back.
+[[nodiscard]] bool has_all_tokens(std::string_view body, const ToldSoFar& told);
 
 // The two requests to an engine's /apply-template that tell whether its chat template goes on where a text
 // ends, and what their answers say. `reasoning`: with a thought before the text.
@@ -27,7 +30,7 @@ namespace rbee::keeper {
 [[nodiscard]] bool template_goes_on(std::string_view plain_answer, std::string_view continued_answer,
                                     bool reasoning);
 
-// Makes the events of the second stream those of the first.
+// Makes the events of the second stream those of the first. Where told.complete, only those that end it.
 class Seam {
  public:
   Seam(Dialect dialect, const ToldSoFar& told);
@@ -42,11 +45,14 @@ class Seam {
   [[nodiscard]] Result<bool> rewrite_message(Json& event, std::string_view type);
   [[nodiscard]] Result<bool> rewrite_response(Json& event, std::string_view type);
   // Whether anything of that text is left for the client.
-  [[nodiscard]] static Result<bool> cut_field(Json& object, const char* key, std::string& left);
+  [[nodiscard]] Result<bool> cut_field(Json& object, const char* key, std::string& left) const;
   void learn(std::string theirs, const std::string& first);
   void rename(Json& value) const;
+  // Where told.complete: its end is that of an answer which came to its limit, and has no word more.
+  void end_at_limit(Json& event) const;
+  void mend_usage(Json& event) const;
   // Takes off `text` what of `left` the client has; false where it is another text.
-  static bool cut(std::string& text, std::string& left);
+  [[nodiscard]] bool cut(std::string& text, std::string& left) const;
 
   Dialect dialect_;
   ToldSoFar told_;

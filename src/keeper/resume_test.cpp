@@ -142,9 +142,19 @@ TEST(Resume, LimitIsLessByWhatCame) {
       continued_request(Dialect::chat, asked, told_by(cat(opening(), said("a"), said("b"), said("c"))));
   ASSERT_TRUE(request);
   EXPECT_EQ(get_int(*parse_json(*request), "max_tokens"), 7);
-  const std::string all = cat(said("a"), said("b"));
-  EXPECT_THAT(continued(R"({"messages":[],"max_completion_tokens":2})", told_by(all)),
-              HasSubstr("it has all the tokens that were asked for"));
+}
+
+// An engine makes at least one token.
+TEST(Resume, WhereAllTokensCameOneMoreIsAskedForAndKeptBack) {
+  const ToldSoFar all = told_by(cat(said("a"), said("b")));
+  const std::string_view two = R"({"messages":[],"max_completion_tokens":2})";
+  EXPECT_TRUE(has_all_tokens(two, all));
+  EXPECT_FALSE(has_all_tokens(R"({"messages":[],"max_tokens":3})", all));
+  EXPECT_FALSE(has_all_tokens(R"({"messages":[],"max_tokens":-1})", all));
+  EXPECT_FALSE(has_all_tokens(R"({"messages":[]})", all));
+  const Result<std::string> request = continued_request(Dialect::chat, two, all);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(get_int(*parse_json(*request), "max_completion_tokens"), 1);
 }
 
 TEST(Resume, CompletionsGoOnBehindTheirPrompt) {
@@ -208,6 +218,28 @@ TEST(Seam, UsageIsThatOfOneAnswer) {
       passed(told, cat(said("abcd"), usage)),
       cat(said("d"),
           event(R"({"choices":[],"usage":{"completion_tokens":8,"prompt_tokens":20,"total_tokens":28}})")));
+}
+
+ToldSoFar complete(ToldSoFar told) {
+  told.complete = true;
+  return told;
+}
+
+TEST(Seam, OfAStreamThatHasAllItsTokensOnlyTheEndFollows) {
+  const ToldSoFar told = complete(told_by(cat(opening(), said("One"), said(" two"))));
+  const auto end = [](std::string_view reason) {
+    return event(
+        cat(R"({"choices":[{"finish_reason":")", reason, R"(","index":0,"delta":{}}],"id":"chatcmpl-1"})"));
+  };
+  const auto usage = [](int prompt, int made) {
+    return event(cat(R"({"choices":[],"usage":{"completion_tokens":)", made, R"(,"prompt_tokens":)", prompt,
+                     R"(,"total_tokens":)", prompt + made, "}}"));
+  };
+  for (const std::string_view reason : {"length", "stop"}) {
+    const std::string second =
+        cat(opening(), said("One two three"), end(reason), usage(12, 1), event("[DONE]"));
+    EXPECT_EQ(passed(told, second), cat(end("length"), usage(10, 2), event("[DONE]")));
+  }
 }
 
 TEST(Seam, AnthropicsBlockStaysOpen) {
@@ -290,6 +322,34 @@ TEST(Seam, AResponseGoesOnUnderItsOwnIds) {
   };
   const std::string second = cat(response_opening("2"), response_text("2", "One two three"), end("2", 10, 4));
   EXPECT_EQ(passed(told, second, 13, Dialect::responses), cat(response_text("1", " three"), end("1", 8, 6)));
+}
+
+TEST(Seam, OfAResponseThatHasAllItsTokensOnlyTheEndFollows) {
+  const ToldSoFar told =
+      complete(told_by(cat(response_opening("1"), response_text("1", "One")), Dialect::responses));
+  const auto end = [](std::string_view text, int in, int out) {
+    return cat(typed("response.output_text.done", cat(R"(,"item_id":"msg_1","text":")", text, "\"")),
+               typed("response.completed", cat(R"(,"response":{"id":"resp_1","usage":{"input_tokens":)", in,
+                                               R"(,"output_tokens":)", out, "}}")));
+  };
+  const std::string second = cat(response_opening("1"), response_text("1", "One two"), end("One two", 6, 1));
+  EXPECT_EQ(passed(told, second, 13, Dialect::responses), end("One", 5, 1));
+}
+
+TEST(Seam, OfAMessageThatHasAllItsTokensOnlyTheEndFollows) {
+  const std::string start = typed("message_start", R"(,"message":{"id":"msg_1"})");
+  const std::string block = typed("content_block_start", R"(,"content_block":{"type":"text","text":""})");
+  const auto says = [](std::string_view words) {
+    return typed("content_block_delta", cat(R"(,"delta":{"type":"text_delta","text":")", words, R"("})"));
+  };
+  const auto end = [](std::string_view reason) {
+    return cat(typed("content_block_stop", ""),
+               typed("message_delta",
+                     cat(R"(,"delta":{"stop_reason":")", reason, R"("},"usage":{"output_tokens":1})")));
+  };
+  const ToldSoFar told = complete(told_by(cat(start, block, says("One")), Dialect::messages));
+  EXPECT_EQ(passed(told, cat(start, block, says("One two"), end("end_turn")), 11, Dialect::messages),
+            end("max_tokens"));
 }
 
 TEST(Resume, AResponseIsAskedOnWithItsTextAsAnItem) {

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -112,15 +113,22 @@ constexpr auto table = std::to_array<Route>({
 
 bool is_name(std::string_view part) { return part.starts_with('{'); }
 
+std::string_view take_part(std::string_view& rest) {
+  const std::string_view part = rest.substr(0, rest.find('/'));
+  rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+  return part;
+}
+
+// Each request asks some of the rows: nothing is allocated but the names of one that matches.
 std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
-  const std::vector<std::string_view> wanted = split(pattern, '/');
-  const std::vector<std::string_view> given = split(path, '/');
-  if (wanted.size() != given.size()) return std::nullopt;
+  if (std::ranges::count(pattern, '/') != std::ranges::count(path, '/')) return std::nullopt;
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (is_name(wanted[i]) && !given[i].empty())
-      names.emplace_back(given[i]);
-    else if (wanted[i] != given[i])
+  while (!pattern.empty() || !path.empty()) {
+    const std::string_view wanted = take_part(pattern);
+    const std::string_view given = take_part(path);
+    if (is_name(wanted) && !given.empty())
+      names.emplace_back(given);
+    else if (wanted != given)
       return std::nullopt;
   }
   return names;

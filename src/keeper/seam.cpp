@@ -17,21 +17,6 @@ void add_to(Json& object, const char* key, std::int64_t more) {
   if (const std::optional<std::int64_t> before = get_int(object, key)) object[key] = *before + more;
 }
 
-// The prompt of the second engine had the first one's answer in it, which is no prompt for the client.
-void mend_usage(Json& event, std::uint64_t tokens) {
-  const auto made = static_cast<std::int64_t>(tokens);
-  if (const auto usage = event.find("usage"); usage != event.end()) {
-    add_to(*usage, "completion_tokens", made);
-    add_to(*usage, "prompt_tokens", -made);
-    add_to(*usage, "output_tokens", made);
-    add_to(*usage, "input_tokens", -made);
-  }
-  if (const auto response = event.find("response"); response != event.end() && response->is_object())
-    mend_usage(*response, tokens);
-  if (const auto timings = event.find("timings"); timings != event.end())
-    add_to(*timings, "predicted_n", made);
-}
-
 void mend_head(Json& event, const ToldSoFar& told) {
   const auto put = [&event](const char* key, const std::string& json) {
     if (json.empty() || !event.contains(key)) return;
@@ -63,12 +48,52 @@ Seam::Seam(Dialect dialect, const ToldSoFar& told) : dialect_(dialect), told_(to
   reasoning_left_ = told_.reasoning;
 }
 
-bool Seam::cut(std::string& text, std::string& left) {
+bool Seam::cut(std::string& text, std::string& left) const {
   const std::size_t common = std::min(text.size(), left.size());
   if (text.compare(0, common, left, 0, common) != 0) return false;
   text.erase(0, common);
   left.erase(0, common);
+  if (told_.complete) text.clear();
   return true;
+}
+
+// The prompt of the second engine had the first one's answer in it, which is no prompt for the client. What
+// was made only to come to the end counts for nobody.
+void Seam::mend_usage(Json& event) const {
+  const auto before = static_cast<std::int64_t>(told_.tokens);
+  const std::int64_t made = told_.complete ? before - 1 : before;
+  if (const auto usage = event.find("usage"); usage != event.end()) {
+    add_to(*usage, "completion_tokens", made);
+    add_to(*usage, "prompt_tokens", -before);
+    add_to(*usage, "output_tokens", made);
+    add_to(*usage, "input_tokens", -before);
+    if (told_.complete) add_to(*usage, "total_tokens", -1);
+  }
+  if (const auto response = event.find("response"); response != event.end() && response->is_object())
+    mend_usage(*response);
+  if (const auto timings = event.find("timings"); timings != event.end())
+    add_to(*timings, "predicted_n", made);
+}
+
+void Seam::end_at_limit(Json& event) const {
+  if (event.is_array()) {
+    for (Json& one : event) end_at_limit(one);
+  }
+  if (!event.is_object()) return;
+  for (auto& [key, field] : event.items()) {
+    if (key == "finish_reason" && field.is_string()) {
+      field = "length";
+    } else if (key == "stop_reason" && field.is_string()) {
+      field = "max_tokens";
+    } else if (key == "text" && dialect_ == Dialect::completions) {
+      field = "";
+    } else if (key == "text" && field.is_string() &&
+               field.get_ref<const std::string&>().starts_with(told_.text)) {
+      field = told_.text;  // the whole of it, once more
+    } else {
+      end_at_limit(field);
+    }
+  }
 }
 
 Result<std::string> Seam::pass(std::string_view bytes, bool last) {
@@ -93,7 +118,8 @@ Result<std::string> Seam::rewrite(const net::SseEvent& event) {
                                                              : rewrite_choice(*parsed);
   if (!kept) return kept.error();
   if (!*kept) return std::string();
-  mend_usage(*parsed, told_.tokens);
+  if (told_.complete) end_at_limit(*parsed);
+  mend_usage(*parsed);
   return net::format_sse(event.event, dump_json(*parsed));
 }
 
@@ -125,7 +151,7 @@ Result<bool> Seam::rewrite_choice(Json& event) {
   return says || !told_.begun;
 }
 
-Result<bool> Seam::cut_field(Json& object, const char* key, std::string& left) {
+Result<bool> Seam::cut_field(Json& object, const char* key, std::string& left) const {
   std::string text = take_text(object, key);
   if (!cut(text, left)) return other_text();
   const bool says = !text.empty();

@@ -34,6 +34,7 @@ struct ToldSoFar {
   bool block_open = false;    // the block or part that the text stands in
   bool thought_open = false;  // of Anthropic's: that of the thought
   bool ended = false;         // the reason of its end is out: there is nothing to go on with
+  bool complete = false;      // it has all the tokens that were asked for, and lacks its end alone
   std::string obstacle = {};  // why nobody can go on with it: "it calls tools"
 };
 
@@ -49,6 +50,7 @@ class StreamSoFar {
   void add(std::string_view bytes, bool chunked);
   // Of all that was added. An event that is cut at the end is an obstacle.
   [[nodiscard]] const ToldSoFar& told();
+  void complete() { told_.complete = true; }
   [[nodiscard]] Dialect dialect() const { return dialect_; }
 
  private:

@@ -8,7 +8,8 @@
 namespace rbee::keeper {
 namespace {
 
-net::Task<std::string> ask_template(Passage& passage, FleetEngine chosen, bool continued, bool reasoning) {
+net::Task<std::string> ask_template(Passage& passage, const FleetEngine& chosen, bool continued,
+                                    bool reasoning) {
   const std::string question = template_question(continued, reasoning);
   net::ClientRequest request{.method = "POST",
                              .target = "/apply-template",
@@ -26,7 +27,7 @@ net::Task<std::string> ask_template(Passage& passage, FleetEngine chosen, bool c
 }
 
 // Asked once of each start of an engine.
-net::Task<bool> template_goes_on(Passage& passage, FleetEngine chosen, bool reasoning) {
+net::Task<bool> template_goes_on(Passage& passage, const FleetEngine& chosen, bool reasoning) {
   const std::string key = routing::engine_key(chosen);
   if (const std::optional<bool> known = passage.core->templates.find(key, reasoning)) co_return *known;
   net::Task<std::string> asking = ask_template(passage, chosen, false, reasoning);
@@ -54,7 +55,7 @@ Error lost_error(const Core& core, const std::string& worker) {
       ErrorCode::worker_lost, cat("Worker '", worker, "' was lost in the middle of this answer."), {}, {}};
 }
 
-net::Task<Attempt> go_on(Passage& passage, FleetEngine chosen) {
+net::Task<void> go_on(Passage& passage, const FleetEngine& chosen, Attempt& attempt) {
   const Dialect dialect = passage.so_far->dialect();
   const ToldSoFar& told = passage.so_far->told();
   const bool begins_anew = told.text.empty() && told.reasoning.empty();
@@ -62,22 +63,21 @@ net::Task<Attempt> go_on(Passage& passage, FleetEngine chosen) {
     net::Task<bool> checking = template_goes_on(passage, chosen, !told.reasoning.empty());
     const bool goes_on = co_await checking;
     if (!goes_on) {
-      Attempt attempt{.step = Step::cut, .outcome = Outcome::engine_lost};
+      attempt = Attempt{.step = Step::cut, .outcome = Outcome::engine_lost};
       attempt.relayed.failure =
           Error{ErrorCode::worker_lost, "The chat template of its model cannot go on where a text ends."};
-      co_return attempt;
+      co_return;
     }
   }
-  net::Task<Attempt> asking = ask_engine(passage, chosen);
-  Attempt attempt = co_await asking;
+  net::Task<void> asking = ask_engine(passage, chosen, attempt);
+  co_await asking;
   if (attempt.step == Step::done && attempt.outcome == Outcome::ok) {
     passage.core->log->info(cat("Request ", passage.id, " went on with worker '", chosen.worker, "' after ",
                                 told.tokens, " tokens."));
   }
-  co_return attempt;
 }
 
-net::Task<bool> plan_take_up(Passage& passage, Attempt attempt, std::string worker) {
+net::Task<bool> plan_take_up(Passage& passage, const Attempt& attempt, std::string worker) {
   Error error = lost_error(*passage.core, worker);
   const Wire wire = passage.take_up ? passage.take_up->wire : attempt.relayed.wire;
   if (attempt.relayed.failure) {
@@ -86,6 +86,7 @@ net::Task<bool> plan_take_up(Passage& passage, Attempt attempt, std::string work
     Result<std::string> body =
         continued_request(passage.so_far->dialect(), passage.call.body, passage.so_far->told());
     if (body) {
+      if (has_all_tokens(passage.call.body, passage.so_far->told())) passage.so_far->complete();
       passage.take_up = TakeUp{wire, std::move(*body), std::move(error)};
       co_return true;
     }

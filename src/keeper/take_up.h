@@ -9,8 +9,8 @@ namespace rbee::keeper {
 // A worker that its owner took back has said why.
 [[nodiscard]] Error lost_error(const Core& core, const std::string& worker);
 // Whether what the client has can be the beginning of another engine's answer; if not, the client is told.
-net::Task<bool> plan_take_up(Passage& passage, Attempt attempt, std::string worker);
+net::Task<bool> plan_take_up(Passage& passage, const Attempt& attempt, std::string worker);
 // The chosen engine goes on with the stream, where its chat template lets a text go on.
-net::Task<Attempt> go_on(Passage& passage, FleetEngine chosen);
+net::Task<void> go_on(Passage& passage, const FleetEngine& chosen, Attempt& attempt);
 
 }  // namespace rbee::keeper

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "net/loop.h"
+#include "net/read_buffer.h"
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
@@ -9,6 +10,8 @@
 
 #include <list>
 #include <memory>
+#include <optional>
+#include <vector>
 
 namespace rbee::net {
 
@@ -26,6 +29,10 @@ struct Loop::Impl {
 
   asio::io_context context{1};
   std::list<std::coroutine_handle<>> tasks;  // spawned and not ended
+  // Room for long bodies, kept for the next ones for a while: fresh memory costs more than what is read into
+  // it.
+  std::vector<ReadBuffer> spare;
+  std::optional<Timer> let_spare_go;
   std::unique_ptr<char[]> scratch = std::make_unique_for_overwrite<char[]>(scratch_bytes);
 };
 

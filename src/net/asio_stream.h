@@ -14,9 +14,11 @@ struct Stream::Impl : std::enable_shared_from_this<Stream::Impl> {
   Timer watchdog;
   Milliseconds idle{0};
   Instant deadline{};
+  Instant armed_for{};  // when the watchdog looks next: not later than the deadline
   bool watchdog_armed = false;
   bool expired = false;
   bool closed = false;
+  bool write_failed = false;
   // Who waits for the socket: at most one reader and one writer.
   std::coroutine_handle<> reader = {};
   std::coroutine_handle<> writer = {};
@@ -32,6 +34,7 @@ struct Stream::Impl : std::enable_shared_from_this<Stream::Impl> {
   void prepare();  // non-blocking, TCP_NODELAY
   void renew();
   void check_deadline();
+  void stop_waiting();
   void close();
   void wait_for_end();
   // Whether the other end is gone; for a socket that became readable while nobody reads.
@@ -49,6 +52,8 @@ struct Stream::Impl : std::enable_shared_from_this<Stream::Impl> {
 Task<Result<std::size_t>> read_socket(std::shared_ptr<Stream::Impl> impl, char* buffer, std::size_t size);
 Task<Result<void>> write_socket(std::shared_ptr<Stream::Impl> impl, std::string_view first,
                                 std::string_view second);
+// What of both the socket takes now is cut off. False: not all of it.
+[[nodiscard]] Result<bool> write_now(Stream::Impl& impl, std::string_view& first, std::string_view& second);
 Task<Result<std::size_t>> read_secure(std::shared_ptr<Stream::Impl> impl, char* buffer, std::size_t size);
 Task<Result<void>> write_secure(std::shared_ptr<Stream::Impl> impl, std::string_view first,
                                 std::string_view second);

@@ -78,6 +78,8 @@ class ClientExchange {
   // The connection, for the next request: where it was begun with begin_on, the answer was read to its end,
   // and the other end keeps it open.
   [[nodiscard]] std::optional<Stream> give_back();
+  // What waits here ends with timed_out, and may be waited for again.
+  void stop_waiting();
   // The other end learns it at once; what waits here ends with cancelled.
   void close();
   // Tells the other end that we leave, by our end-of-file. What waits here goes on until it closes as well.

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace rbee::net {
@@ -14,7 +15,7 @@ void add_own_fields(Headers& headers, Exchange::Impl& impl) {
     headers.add("Connection", "close");
   else if (impl.head.minor_version == 0)
     headers.add("Connection", "keep-alive");
-  for (const auto& [name, value] : impl.added.all()) headers.add(name, value);
+  for (const auto& [name, value] : impl.added) headers.add(name, value);
 }
 
 }  // namespace
@@ -37,7 +38,7 @@ bool Exchange::started() const { return impl_.answer_started; }
 
 Task<Result<std::string_view>> Exchange::read_body() {
   const Result<void> read = co_await impl_.read_whole_body();
-  if (read) co_return std::string_view(impl_.body);
+  if (read) co_return impl_.body;
   Error error = read.error();
   if (error.code == ErrorCode::timed_out) {
     error =
@@ -49,6 +50,17 @@ Task<Result<std::string_view>> Exchange::read_body() {
     error.code = ErrorCode::cancelled;
   }
   co_return error;
+}
+
+std::string_view Exchange::settle_body() {
+  const bool is_in_buffer = impl_.long_body.capacity() == 0 && impl_.chunked_body.empty();
+  if (is_in_buffer && !impl_.body.empty()) {
+    std::copy(impl_.body.begin(), impl_.body.end(), impl_.long_body.prepare(impl_.body.size()));
+    impl_.long_body.commit(impl_.body.size());
+    impl_.body = impl_.long_body.unread();
+  }
+  impl_.buffer.rest();
+  return impl_.body;
 }
 
 Task<Result<void>> Exchange::respond(int status, Headers headers, std::string body) {
@@ -95,16 +107,10 @@ Task<Result<void>> Exchange::Impl::send_head(std::string answer_head) {
   co_return written;
 }
 
-// Not a coroutine where nothing is held: each chunk of a stream comes this way.
-Task<Result<void>> Exchange::Impl::send(std::string_view bytes) {
+Stream::Writing Exchange::Impl::send(std::string_view bytes) {
   if (held_head.empty()) return stream.write(bytes);
-  return send_held(bytes);
-}
-
-Task<Result<void>> Exchange::Impl::send_held(std::string_view bytes) {
-  const std::string first = std::exchange(held_head, {});
-  const Result<void> written = co_await stream.write(first, bytes);
-  co_return written;
+  sent_head = std::exchange(held_head, {});
+  return stream.write(sent_head, bytes);
 }
 
 Task<Result<void>> Exchange::start(int status, Headers headers) {
@@ -162,11 +168,11 @@ Task<Result<void>> Exchange::start_raw(int status, Headers headers) {
   co_return written;
 }
 
-Task<Result<void>> Exchange::write_raw(std::string_view bytes, bool last) {
+Stream::Writing Exchange::write_raw(std::string_view bytes, bool last) {
   impl_.bytes_out += bytes.size();
-  const Result<void> written = co_await impl_.send(bytes);
-  if (written && last) impl_.answer_done = true;
-  co_return written;
+  // Before it is written: a write that fails ends the connection all the same (finish_request).
+  if (last) impl_.answer_done = true;
+  return impl_.send(bytes);
 }
 
 Task<Result<Stream>> Exchange::hand_over(Headers headers) {

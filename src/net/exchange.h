@@ -19,7 +19,9 @@ struct Exchange::Impl {
 
   RequestHead head;
   BodyFraming framing;
-  std::string body;
+  std::string_view body;  // whole, in one of these, or in `buffer` where it came with its head
+  ReadBuffer long_body;   // of a known length
+  std::string chunked_body;
   bool body_done = false;
   bool expects_continue = false;
 
@@ -28,6 +30,7 @@ struct Exchange::Impl {
   bool chunked_answer = false;
   bool holds_head = false;
   std::string held_head;  // goes out with the first piece
+  std::string sent_head;  // the same while it goes out
   bool keep_alive = true;
   bool aborted = false;
   bool waits = false;  // for a request of which nothing has come yet
@@ -54,8 +57,8 @@ struct Exchange::Impl {
   Task<bool> finish_request();
   void reset();
   Task<Result<void>> send_head(std::string answer_head);
-  Task<Result<void>> send(std::string_view bytes);
-  Task<Result<void>> send_held(std::string_view bytes);
+  // Behind the head, where that is held.
+  [[nodiscard]] Stream::Writing send(std::string_view bytes);
   [[nodiscard]] std::string error_text(const Error& error) const;
 };
 

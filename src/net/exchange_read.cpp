@@ -10,6 +10,10 @@ namespace {
 
 // One read: a whole request of a chat client in one system call.
 constexpr std::size_t read_bytes = 16384;
+// Of a body that comes in parts: room for so much is taken before it is there (a client that lies about the
+// length of its body gets no more), and so much is read by one system call.
+constexpr std::size_t most_taken_at_once = 1u << 20;
+constexpr std::size_t most_read_at_once = 1u << 18;
 // What is thrown away of a body that no handler read, to keep the connection: more costs more than a new one.
 constexpr std::size_t most_discarded_bytes = 262144;
 
@@ -149,16 +153,25 @@ Task<void> Exchange::Impl::linger() {
 
 Task<Result<void>> Exchange::Impl::read_length_body() {
   if (framing.length > options.largest_body_bytes) co_return too_large(options.largest_body_bytes);
-  body.reserve(std::min<std::uint64_t>(framing.length, 1u << 20));
-  while (true) {
-    const std::size_t take = std::min<std::uint64_t>(framing.length - body.size(), unread().size());
-    body.append(unread().substr(0, take));
-    buffer.consume(take);
-    if (body.size() == framing.length) co_return Result<void>{};
-    const Result<bool> more = co_await fill();
-    if (!more) co_return more.error();
-    if (!*more) co_return cut_body();
+  const std::size_t length = framing.length;
+  const std::string_view here = unread().substr(0, length);
+  buffer.consume(here.size());
+  body = here;
+  if (here.size() == length) co_return Result<void>{};
+  // Where it came in parts it is put together once, and read straight to its place.
+  long_body = loop.take_room();
+  std::copy(here.begin(), here.end(), long_body.prepare(std::min(length, most_taken_at_once)));
+  long_body.commit(here.size());
+  while (long_body.unread().size() < length) {
+    const std::size_t most = std::min(length - long_body.unread().size(), most_read_at_once);
+    char* room = long_body.prepare(most);
+    const Result<std::size_t> got = co_await stream.read_some(room, most);
+    if (!got) co_return got.error();
+    if (*got == 0) co_return cut_body();
+    long_body.commit(*got);
   }
+  body = long_body.unread();
+  co_return Result<void>{};
 }
 
 Task<Result<void>> Exchange::Impl::read_chunked_body() {
@@ -171,11 +184,13 @@ Task<Result<void>> Exchange::Impl::read_chunked_body() {
     }
     const Result<ChunkedReader::Step> step = reader.next(unread());
     if (!step) co_return step.error();
-    if (body.size() + step->data.size() > options.largest_body_bytes)
+    if (chunked_body.size() + step->data.size() > options.largest_body_bytes)
       co_return too_large(options.largest_body_bytes);
-    body.append(step->data);
+    chunked_body.append(step->data);
     buffer.consume(step->used);
   }
+  chunked_body.reserve(chunked_body.size() + ReadBuffer::readable_behind);
+  body = chunked_body;
   co_return Result<void>{};
 }
 
@@ -195,7 +210,7 @@ Task<Result<void>> Exchange::Impl::read_whole_body() {
 }
 
 Task<bool> Exchange::Impl::finish_request() {
-  if (aborted || !answer_done || !stream.is_open() || !keep_alive) co_return false;
+  if (aborted || !answer_done || !stream.is_open() || stream.write_failed() || !keep_alive) co_return false;
   if (!body_done) {
     // A handler that did not want the body: only a small one is worth reading.
     if (framing.kind != Framing::length || framing.length > most_discarded_bytes || expects_continue)
@@ -211,6 +226,8 @@ void Exchange::Impl::reset() {
   head = {};
   framing = {};
   body = {};
+  if (long_body.capacity() > 0) loop.give_room(std::exchange(long_body, {}));
+  chunked_body = {};
   body_done = answer_started = answer_done = chunked_answer = holds_head = false;
   held_head = {};
   gone = {};

@@ -5,6 +5,9 @@
 namespace rbee::net {
 namespace {
 
+// What clients' libraries send, and room for what is added.
+constexpr std::size_t usual_fields = 16;
+
 Error bad(std::string message) { return Error{ErrorCode::bad_request, std::move(message)}; }
 
 // RFC 9110 5.6.2: what a method or a field's name may be made of.
@@ -34,18 +37,18 @@ std::optional<std::string_view> take_line(std::string_view& rest) {
 
 Result<Headers> parse_fields(std::string_view rest) {
   Headers headers;
+  headers.reserve(usual_fields, rest.size());
   while (true) {
     const std::optional<std::string_view> line = take_line(rest);
     if (!line) return bad("The head of the message is cut.");
     if (line->empty()) return headers;
-    if (headers.all().size() == most_fields)
-      return bad(cat("The head has more than ", most_fields, " fields."));
+    if (headers.size() == most_fields) return bad(cat("The head has more than ", most_fields, " fields."));
     const std::size_t colon = line->find(':');
     if (colon == std::string_view::npos || !is_token(line->substr(0, colon)))
       return bad("A header field has no valid name.");
     const std::string_view value = trim(line->substr(colon + 1));
     if (has_control(value)) return bad("A header field has a control character.");
-    headers.add(std::string(line->substr(0, colon)), std::string(value));
+    headers.add(line->substr(0, colon), value);
   }
 }
 
@@ -85,7 +88,7 @@ Result<void> split_target(RequestHead& head) {
 // Fields whose doubles change where a message ends or who it is for.
 Result<std::optional<std::string_view>> single(const Headers& headers, std::string_view name) {
   std::optional<std::string_view> found;
-  for (const auto& [key, value] : headers.all()) {
+  for (const auto& [key, value] : headers) {
     if (!equal_ignoring_case(key, name)) continue;
     if (found) return bad(cat("The head has two fields ", name, "."));
     found = value;
@@ -112,8 +115,19 @@ Result<BodyFraming> framing_of(const Headers& headers) {
 
 }  // namespace
 
+void Headers::add(std::string_view name, std::string_view value) {
+  places_.push_back({static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size()),
+                     static_cast<std::uint32_t>(value.size())});
+  text_.append(name).append(value);
+}
+
+void Headers::reserve(std::size_t fields, std::size_t bytes) {
+  places_.reserve(places_.size() + fields);
+  text_.reserve(text_.size() + bytes);
+}
+
 std::optional<std::string_view> Headers::find(std::string_view name) const {
-  for (const auto& [key, value] : fields_) {
+  for (const auto& [key, value] : *this) {
     if (equal_ignoring_case(key, name)) return value;
   }
   return std::nullopt;
@@ -202,24 +216,39 @@ std::string_view status_text(int status) {
 
 namespace {
 
+constexpr std::size_t first_line_bytes = 64;
+
+std::size_t bytes_of(const Headers& headers) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : headers) bytes += name.size() + value.size() + 4;
+  return bytes;
+}
+
 void append_fields(std::string& out, const Headers& headers) {
-  for (const auto& [name, value] : headers.all()) {
+  for (const auto& [name, value] : headers) {
     out.append(name).append(": ").append(value).append("\r\n");
   }
-  out += "\r\n";
 }
 
 }  // namespace
 
 std::string format_response_head(int status, const Headers& headers) {
-  std::string out = cat("HTTP/1.1 ", status, " ", status_text(status), "\r\n");
+  std::string out;
+  out.reserve(first_line_bytes + bytes_of(headers));
+  out.append("HTTP/1.1 ").append(cat(status)).append(" ").append(status_text(status)).append("\r\n");
   append_fields(out, headers);
+  out.append("\r\n");
   return out;
 }
 
-std::string format_request_head(std::string_view method, std::string_view target, const Headers& headers) {
-  std::string out = cat(method, " ", target, " HTTP/1.1\r\n");
+std::string format_request_head(std::string_view method, std::string_view target, const Headers& headers,
+                                const Headers& more) {
+  std::string out;
+  out.reserve(first_line_bytes + target.size() + bytes_of(headers) + bytes_of(more));
+  out.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
   append_fields(out, headers);
+  append_fields(out, more);
+  out.append("\r\n");
   return out;
 }
 

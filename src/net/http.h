@@ -18,17 +18,59 @@ namespace rbee::net {
 inline constexpr std::size_t largest_head_bytes = 16384;
 inline constexpr std::size_t most_fields = 100;
 
+// A message's fields in their order. All names and values lie in one string: a head is read, copied and
+// changed by each hop, and a string for each of them would be most of what a small request costs.
 class Headers {
  public:
+  struct Field {
+    std::string_view name;
+    std::string_view value;
+  };
+  class Iterator {
+   public:
+    Iterator(const Headers& of, std::size_t at) : of_(&of), at_(at) {}
+    [[nodiscard]] Field operator*() const { return of_->field(at_); }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    [[nodiscard]] bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+   private:
+    const Headers* of_;
+    std::size_t at_;
+  };
+
   Headers() = default;
-  Headers(std::initializer_list<std::pair<std::string, std::string>> fields) : fields_(fields) {}
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
-  // Of the first field with that name, in any case.
+  Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+    for (const auto& [name, value] : fields) add(name, value);
+  }
+  void add(std::string_view name, std::string_view value);
+  // Room for so much more, so that adding it allocates once.
+  void reserve(std::size_t fields, std::size_t bytes);
+  // Of the first field with that name, in any case; valid until the next add().
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
-  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
+  [[nodiscard]] std::size_t size() const { return places_.size(); }
+  [[nodiscard]] bool empty() const { return places_.empty(); }
+  // Views of a field are valid until the next add().
+  [[nodiscard]] Iterator begin() const { return {*this, 0}; }
+  [[nodiscard]] Iterator end() const { return {*this, places_.size()}; }
 
  private:
-  std::vector<std::pair<std::string, std::string>> fields_;
+  // A head has 16 KiB at most, and what is added to it some hundred bytes.
+  struct Place {
+    std::uint32_t at;
+    std::uint32_t name_bytes;
+    std::uint32_t value_bytes;
+  };
+  [[nodiscard]] Field field(std::size_t index) const {
+    const Place& place = places_[index];
+    const std::string_view text = text_;
+    return {text.substr(place.at, place.name_bytes),
+            text.substr(place.at + place.name_bytes, place.value_bytes)};
+  }
+  std::string text_;
+  std::vector<Place> places_;
 };
 
 struct RequestHead {
@@ -63,7 +105,7 @@ struct BodyFraming {
 // The head in one string, with the empty line.
 [[nodiscard]] std::string format_response_head(int status, const Headers& headers);
 [[nodiscard]] std::string format_request_head(std::string_view method, std::string_view target,
-                                              const Headers& headers);
+                                              const Headers& headers, const Headers& more = {});
 
 // "a%20b" is "a b" ('+' too where `plus`); nothing for a broken escape.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text, bool plus);

@@ -22,6 +22,28 @@ void refuses(const std::string& text, std::string_view why) {
   EXPECT_NE(framing.error().message.find(why), std::string::npos) << framing.error().message;
 }
 
+TEST(Headers, KeepTheirOrderAndFindTheFirstInAnyCase) {
+  Headers headers{{"Host", "here"}, {"X", ""}};
+  headers.add("x", "later");
+  headers.add("Accept", std::string(1000, 'a'));
+  std::string all;
+  for (const auto& [name, value] : headers) all += cat(name, '=', value.substr(0, 5), ' ');
+  EXPECT_EQ(all, "Host=here X= x=later Accept=aaaaa ");
+  EXPECT_EQ(headers.find("HOST"), "here");
+  EXPECT_EQ(headers.find("x"), "");
+  EXPECT_EQ(headers.find("hos"), std::nullopt);
+  EXPECT_EQ(headers.size(), 4u);
+}
+
+TEST(Headers, ACopyIsItsOwn) {
+  Headers one{{"a", "1"}};
+  const Headers two = one;
+  one.add("b", std::string(100, 'b'));
+  EXPECT_EQ(two.size(), 1u);
+  EXPECT_EQ(two.find("a"), "1");
+  EXPECT_EQ(one.find("a"), "1");
+}
+
 TEST(RequestHead, IsCutIntoItsParts) {
   const auto parsed =
       parse_request_head(head({"POST /v1/a%20b?x=1&y=a+b HTTP/1.1", "Host: h", "X-Two:  spaced \t"}));

@@ -8,6 +8,11 @@
 namespace rbee::net {
 namespace {
 
+// Less is not worth keeping, more is rare: a conversation of a hundred thousand words, a picture.
+constexpr std::size_t least_spare_bytes = 64u << 10;
+constexpr std::size_t most_spare_bytes = 8u << 20;  // of a loop
+constexpr Milliseconds spare_kept_for{10'000};
+
 // A coroutine that belongs to the loop's list while it runs, and frees itself at its end.
 struct Detached {
   struct promise_type {
@@ -62,6 +67,23 @@ void Loop::run() {
   const auto guard = asio::make_work_guard(impl_->context);
   impl_->context.restart();
   impl_->context.run();
+}
+
+ReadBuffer Loop::take_room() {
+  if (impl_->spare.empty()) return {};
+  ReadBuffer room = std::move(impl_->spare.back());
+  impl_->spare.pop_back();
+  return room;
+}
+
+void Loop::give_room(ReadBuffer room) {
+  room.clear();
+  std::size_t bytes = room.capacity();
+  for (const ReadBuffer& other : impl_->spare) bytes += other.capacity();
+  if (room.capacity() < least_spare_bytes || bytes > most_spare_bytes) return;
+  impl_->spare.push_back(std::move(room));
+  if (!impl_->let_spare_go) impl_->let_spare_go.emplace(*this);
+  impl_->let_spare_go->arm(spare_kept_for, [this] { impl_->spare.clear(); });
 }
 
 void Loop::stop() { impl_->context.stop(); }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "net/read_buffer.h"
 #include "net/task.h"
 
 #include <functional>
@@ -41,6 +42,9 @@ class Loop {
   void drop_tasks();
 
   [[nodiscard]] const Clock& clock() const { return clock_; }
+  // Room for something long, with nothing in it, and back for the next. On the loop's thread.
+  [[nodiscard]] ReadBuffer take_room();
+  void give_room(ReadBuffer room);
 
   struct Impl;  // of this layer only: the asio context
   [[nodiscard]] Impl& impl() { return *impl_; }

@@ -126,5 +126,34 @@ TEST(Runtime, WorkIsDoneOnEachLoopsOwnThread) {
   EXPECT_NE(threads[0], threads[1]);
 }
 
+const char* room_of(Loop& loop, std::size_t bytes) {
+  ReadBuffer room = loop.take_room();
+  const char* at = room.prepare(bytes);
+  loop.give_room(std::move(room));
+  return at;
+}
+
+TEST(Loop, RoomForLongBodiesIsKeptForTheNext) {
+  SystemClock clock;
+  Loop loop(clock);
+  const char* first = room_of(loop, 1u << 20);
+  EXPECT_EQ(room_of(loop, 1u << 20), first);
+}
+
+TEST(Loop, NoMoreRoomIsKeptThanItsLimit) {
+  SystemClock clock;
+  Loop loop(clock);
+  std::vector<ReadBuffer> taken(9);
+  for (ReadBuffer& room : taken) static_cast<void>(room.prepare(1u << 20));
+  for (ReadBuffer& room : taken) loop.give_room(std::move(room));
+  std::size_t kept = 0;
+  while (loop.take_room().capacity() > 0) ++kept;
+  EXPECT_EQ(kept, 8u);
+  ReadBuffer huge;
+  static_cast<void>(huge.prepare(16u << 20));
+  loop.give_room(std::move(huge));
+  EXPECT_EQ(loop.take_room().capacity(), 0u);
+}
+
 }  // namespace
 }  // namespace rbee::net

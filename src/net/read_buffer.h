@@ -14,8 +14,12 @@ namespace rbee::net {
 
 class ReadBuffer {
  public:
+  // So many bytes behind what is unread may be read, whatever they are: a parser that looks at 64 at once
+  // needs no copy for that.
+  static constexpr std::size_t readable_behind = 64;
   [[nodiscard]] std::string_view unread() const { return {data_.get() + begin_, end_ - begin_}; }
-  // Room for `bytes` behind what is unread, which may move: views of it end here.
+  // Room for `bytes` behind what is unread, which may move: views of it end here. Room that is far too large
+  // is given back first.
   [[nodiscard]] char* prepare(std::size_t bytes) {
     if (begin_ == end_ && capacity_ > most_spare * bytes) *this = {};
     if (begin_ > 0) {
@@ -26,8 +30,15 @@ class ReadBuffer {
     if (capacity_ - end_ < bytes) grow(end_ + bytes);
     return data_.get() + end_;
   }
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
+  // Nothing is unread; the room stays.
+  void clear() { begin_ = end_ = 0; }
   // So many bytes of the room were filled.
   void commit(std::size_t bytes) { end_ += bytes; }
+  // The room is given back where nothing in it is unread: what follows may be long in coming.
+  void rest() {
+    if (begin_ == end_) *this = {};
+  }
   // The first `bytes` are used; views of them hold until the next prepare().
   void consume(std::size_t bytes) { begin_ += bytes; }
 
@@ -36,7 +47,7 @@ class ReadBuffer {
 
   void grow(std::size_t needed) {
     const std::size_t larger = std::max(needed, 2 * capacity_);
-    std::unique_ptr<char[]> moved = std::make_unique_for_overwrite<char[]>(larger);
+    std::unique_ptr<char[]> moved = std::make_unique_for_overwrite<char[]>(larger + readable_behind);
     if (end_ > 0) std::memcpy(moved.get(), data_.get(), end_);
     data_ = std::move(moved);
     capacity_ = larger;

@@ -23,12 +23,24 @@ TEST(ReadBuffer, WhatIsUnreadSurvivesGrowingAndMoving) {
 
 TEST(ReadBuffer, AnEmptyOneBeginsAtItsFrontAgain) {
   ReadBuffer buffer;
-  const char* first = buffer.prepare(100);
+  const char* first = buffer.prepare(10);
   for (int i = 0; i < 50; ++i) {
     fill(buffer, "some bytes");
     buffer.consume(10);
   }
-  EXPECT_EQ(buffer.prepare(100), first);
+  EXPECT_EQ(buffer.prepare(10), first);
+}
+
+TEST(ReadBuffer, OneThatRestsKeepsOnlyWhatIsUnread) {
+  ReadBuffer buffer;
+  fill(buffer, "abc");
+  buffer.rest();
+  EXPECT_EQ(buffer.unread(), "abc");
+  buffer.consume(3);
+  buffer.rest();
+  EXPECT_EQ(buffer.unread(), "");
+  fill(buffer, "def");
+  EXPECT_EQ(buffer.unread(), "def");
 }
 
 TEST(ReadBuffer, OneThatWasLargeIsSmallAgainWhenLittleIsReadIntoIt) {
@@ -41,6 +53,14 @@ TEST(ReadBuffer, OneThatWasLargeIsSmallAgainWhenLittleIsReadIntoIt) {
   EXPECT_NE(buffer.prepare(100), large);
   fill(buffer, "abc");
   EXPECT_EQ(buffer.unread(), "abc");
+}
+
+TEST(ReadBuffer, WhatIsClearedKeepsItsRoom) {
+  ReadBuffer buffer;
+  fill(buffer, std::string(1000, 'x'));
+  buffer.clear();
+  EXPECT_EQ(buffer.unread(), "");
+  EXPECT_GE(buffer.capacity(), 1000u);
 }
 
 }  // namespace

@@ -62,6 +62,12 @@ Task<std::string> ask_on(Stream& stream, Endpoint to, std::string body) {
   co_return text ? *text : text.error().message;
 }
 
+Task<Result<std::size_t>> read_byte(Stream& stream) {
+  char byte = 0;
+  const Result<std::size_t> got = co_await stream.read_some(&byte, 1);
+  co_return got;
+}
+
 TEST_F(SecureTest, OneConnectionServesManyRequestsOfAKnownKey) {
   listen(say_who);
   Result<Stream> stream = connect(hive_key_);
@@ -182,8 +188,7 @@ TEST_F(SecureTest, WhatOneKeyHasOpenCanBeClosed) {
   EXPECT_EQ(loop_.block_on(ask_on(*stream, server_->endpoint(), "")),
             cat(key_print_of(keeper_).value(), " 0"));
   server_->close_those_of(key_print_of(keeper_).value());
-  char byte = 0;
-  const Result<std::size_t> end = loop_.block_on(stream->read_some(&byte, 1));
+  const Result<std::size_t> end = loop_.block_on(read_byte(*stream));
   EXPECT_TRUE(!end || *end == 0);
 }
 

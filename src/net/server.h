@@ -71,9 +71,14 @@ class Exchange {
   [[nodiscard]] std::uint64_t bytes_out() const;
   // A field that the head of whatever is answered gets as well.
   void add_to_answer(std::string name, std::string value);
-  // The whole body, kept until the exchange ends. Fails with body_too_large, request_timeout, bad_request
-  // (cut or badly framed) or cancelled. Answers "100-continue" first where it was asked for.
+  // The whole body, kept until the exchange ends; ReadBuffer::readable_behind more bytes may be looked at.
+  // Fails with body_too_large, request_timeout, bad_request (cut or badly framed) or cancelled. Answers
+  // "100-continue" first where it was asked for.
   Task<Result<std::string_view>> read_body();
+
+  // The body, once it was read, in room of its own size; what it was read into is given back. For answers that may
+  // take long, ten thousand of which may be under way. Views of the body end here.
+  [[nodiscard]] std::string_view settle_body();
 
   // The whole answer. Content-Length is added.
   Task<Result<void>> respond(int status, Headers headers, std::string body);
@@ -90,7 +95,7 @@ class Exchange {
   // The same for bytes that carry their own framing: chunked (not for an HTTP/1.0 client), or a body of the
   // Content-Length in `headers`. `last` says that the body's end is in it, so the connection may be kept.
   Task<Result<void>> start_raw(int status, Headers headers);
-  Task<Result<void>> write_raw(std::string_view bytes, bool last);
+  [[nodiscard]] Stream::Writing write_raw(std::string_view bytes, bool last);
 
   [[nodiscard]] bool started() const;  // the head of an answer is out
   // Answers 101 and hands the connection over: its HTTP ends here, and either end may speak. Fails with

@@ -101,6 +101,16 @@ TEST_F(ServerTest, ABodyComesThroughWhole) {
   EXPECT_EQ(ask("GET", "/b").body, "GET /b ");
 }
 
+TEST_F(ServerTest, ABodyOfAnyLengthIsTheSameOnAConnectionThatStays) {
+  listen(echo);
+  for (const std::size_t bytes : {1u, 16'000u, 16'384u, 70'000u, (1u << 20) - 1, 1u << 20, 3'000'000u, 5u}) {
+    std::string body;
+    for (std::size_t i = 0; body.size() < bytes; ++i) body += cat(i, ' ');
+    body.resize(bytes);
+    EXPECT_EQ(ask("POST", "/x", body).body, "POST /x " + body) << bytes;
+  }
+}
+
 TEST_F(ServerTest, AChunkedBodyComesThroughAndTheConnectionStays) {
   listen(echo);
   const std::string answer =

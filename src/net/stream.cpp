@@ -93,15 +93,21 @@ void Stream::Impl::check_deadline() {
   const Instant now = loop.clock().now();
   if (now >= deadline) {
     if (!reader && !writer) return;  // nobody waits: the next operation arms it again
-    expired = true;
-    error_code ignored;
-    socket.cancel(ignored);  // the connection stays: a last word may still be said
+    stop_waiting();
     return;
   }
   watchdog_armed = true;
+  armed_for = deadline;
   watchdog.arm(deadline - now, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->check_deadline();
   });
+}
+
+// A last word may still be said.
+void Stream::Impl::stop_waiting() {
+  expired = true;
+  error_code ignored;
+  socket.cancel(ignored);
 }
 
 void Stream::Impl::close() {
@@ -183,75 +189,131 @@ Task<Result<Stream>> Stream::connect(Loop& loop, Endpoint to, Milliseconds timeo
 
 Task<Result<std::size_t>> read_socket(std::shared_ptr<Stream::Impl> impl, char* buffer, std::size_t size) {
   if (impl->closed) co_return impl->failure({});
-  impl->renew();
-  {
-    impl->socket.async_read_some(asio::buffer(buffer, size), [impl](error_code result, std::size_t got) {
-      impl->read_result = result;
-      impl->read_bytes = got;
-      resume(impl->reader);
-    });
-    SocketAwaiter awaiter(*impl, impl->reader);
-    co_await awaiter;
+  const Result<std::size_t> got =
+      co_await Stream::Reading(impl.get(), buffer, size, Stream::Reading::Plain{});
+  co_return got;
+}
+
+Result<bool> write_now(Stream::Impl& impl, std::string_view& first, std::string_view& second) {
+  while (!first.empty() || !second.empty()) {
+    if (impl.closed) return impl.failure({});
+    if (first.empty()) std::swap(first, second);
+    error_code result;
+    std::size_t sent = 0;
+    if (second.empty()) {
+      sent = impl.socket.write_some(asio::buffer(first.data(), first.size()), result);
+    } else {
+      const std::array<asio::const_buffer, 2> parts = {asio::buffer(first.data(), first.size()),
+                                                       asio::buffer(second.data(), second.size())};
+      sent = impl.socket.write_some(parts, result);
+    }
+    const std::size_t of_first = std::min(sent, first.size());
+    first.remove_prefix(of_first);
+    second.remove_prefix(sent - of_first);
+    if (result == asio::error::would_block) return false;
+    if (result) return impl.failure(result);
   }
-  if (!impl->read_result) co_return impl->read_bytes;
-  if (impl->read_result == asio::error::eof) co_return std::size_t{0};
-  co_return impl->failure(impl->read_result);
+  return true;
 }
 
 Task<Result<void>> write_socket(std::shared_ptr<Stream::Impl> impl, std::string_view first,
                                 std::string_view second) {
-  while (!first.empty() || !second.empty()) {
-    if (impl->closed) co_return impl->failure({});
-    const std::array<asio::const_buffer, 2> parts = {asio::buffer(first.data(), first.size()),
-                                                     asio::buffer(second.data(), second.size())};
-    error_code result;
-    const std::size_t sent = impl->socket.write_some(parts, result);
-    const std::size_t of_first = std::min(sent, first.size());
-    first.remove_prefix(of_first);
-    second.remove_prefix(sent - of_first);
-    if (result && result != asio::error::would_block) co_return impl->failure(result);
-    if (!result) continue;
+  while (true) {
+    const Result<bool> whole = write_now(*impl, first, second);
+    if (!whole) co_return whole.error();
+    if (*whole) co_return Result<void>{};
     impl->renew();
     wait_writable(impl);
     SocketAwaiter awaiter(*impl, impl->writer);
     co_await awaiter;
     if (impl->write_result) co_return impl->failure(impl->write_result);
   }
-  co_return Result<void>{};
 }
 
 namespace {
 
 Error no_connection() { return Error{ErrorCode::cancelled, "There is no connection.", {}, {}}; }
 
-template <class T>
-Task<Result<T>> refused(Error why) {
-  co_return why;
-}
-
 }  // namespace
 
-// Not coroutines: a plain connection pays for no frame but its own.
-Task<Result<std::size_t>> Stream::read_some(char* buffer, std::size_t size) {
-  if (!impl_) return refused<std::size_t>(no_connection());
-  if (impl_->tls) return read_secure(impl_, buffer, size);
-  return read_socket(impl_, buffer, size);
+Stream::Reading Stream::read_some(char* buffer, std::size_t size) { return {impl_.get(), buffer, size}; }
+
+Stream::Writing Stream::write(std::string_view first, std::string_view second) {
+  return {impl_.get(), first, second};
 }
 
-Task<Result<void>> Stream::write(std::string_view first, std::string_view second) {
-  if (!impl_) return refused<void>(no_connection());
-  if (impl_->tls) return write_secure(impl_, first, second);
-  return write_socket(impl_, first, second);
+Stream::Reading::~Reading() {
+  if (!waits_) return;
+  impl_->reader = {};
+  error_code ignored;
+  impl_->socket.cancel(ignored);
+}
+
+std::coroutine_handle<> Stream::Reading::await_suspend(std::coroutine_handle<> waiting) {
+  if (impl_ == nullptr) return waiting;
+  if (impl_->tls && !plain_) {
+    secure_ = read_secure(impl_->shared_from_this(), buffer_, size_);
+    return secure_.await_suspend(waiting);
+  }
+  if (impl_->closed) return waiting;
+  impl_->renew();
+  impl_->reader = waiting;
+  waits_ = true;
+  impl_->socket.async_read_some(asio::buffer(buffer_, size_),
+                                [impl = impl_->shared_from_this()](error_code result, std::size_t got) {
+                                  impl->read_result = result;
+                                  impl->read_bytes = got;
+                                  resume(impl->reader);
+                                });
+  return std::noop_coroutine();
+}
+
+Result<std::size_t> Stream::Reading::await_resume() {
+  if (impl_ == nullptr) return no_connection();
+  if (secure_) return secure_.await_resume();
+  if (!std::exchange(waits_, false)) return impl_->failure({});
+  if (!impl_->read_result) return impl_->read_bytes;
+  if (impl_->read_result == asio::error::eof) return std::size_t{0};
+  return impl_->failure(impl_->read_result);
+}
+
+bool Stream::Writing::await_ready() {
+  if (impl_ == nullptr || impl_->tls) return impl_ == nullptr;
+  const Result<bool> whole = write_now(*impl_, first_, second_);
+  if (!whole) failure_ = whole.error();
+  return !whole || *whole;
+}
+
+std::coroutine_handle<> Stream::Writing::await_suspend(std::coroutine_handle<> waiting) {
+  std::shared_ptr<Impl> impl = impl_->shared_from_this();
+  rest_ = impl_->tls ? write_secure(std::move(impl), first_, second_)
+                     : write_socket(std::move(impl), first_, second_);
+  return rest_.await_suspend(waiting);
+}
+
+Result<void> Stream::Writing::await_resume() {
+  if (impl_ == nullptr) return no_connection();
+  Result<void> written;
+  if (failure_)
+    written = std::move(*failure_);
+  else if (rest_)
+    written = rest_.await_resume();
+  if (!written) impl_->write_failed = true;
+  return written;
 }
 
 void Stream::expire_after(Milliseconds idle) {
   if (!impl_) return;
   // A shorter limit than the one the timer waits for has to wake it earlier.
-  if (idle.count() != 0 && impl_->watchdog_armed && impl_->loop.clock().now() + idle < impl_->deadline) {
+  if (idle.count() != 0 && impl_->watchdog_armed && impl_->loop.clock().now() + idle < impl_->armed_for) {
     impl_->watchdog.cancel();
     impl_->watchdog_armed = false;
   }
   impl_->idle = idle;
+}
+
+void Stream::stop_waiting() {
+  if (is_open()) impl_->stop_waiting();
 }
 
 void Stream::close() {
@@ -310,6 +372,8 @@ void Stream::lose_after(Milliseconds unacknowledged) {
 }
 
 bool Stream::is_open() const { return impl_ && !impl_->closed; }
+
+bool Stream::write_failed() const { return impl_ && impl_->write_failed; }
 
 void Stream::watch(std::function<void()> gone) {
   if (!is_open()) return;

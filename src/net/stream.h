@@ -3,10 +3,13 @@
 
 #include "base/error.h"
 #include "net/loop.h"
+#include "net/task.h"
 #include "net/tls.h"
 
+#include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -57,21 +60,29 @@ class Stream {
   // Over a unix socket, or from a loopback address. A system call.
   [[nodiscard]] bool is_from_this_machine() const;
 
+  // What read_some() and write() give: awaited once, where they are called. No coroutines, since each chunk
+  // of each stream comes this way: on a plain connection neither has a frame of its own.
+  class Reading;
+  class Writing;
   // Up to `size` bytes; 0 when the other end has finished. Fails with cancelled (close() here), timed_out
   // (expire_after) or unreachable (reset).
-  Task<Result<std::size_t>> read_some(char* buffer, std::size_t size);
+  [[nodiscard]] Reading read_some(char* buffer, std::size_t size);
   // All of both parts, in one system call where the kernel takes it. Errors as read_some.
-  Task<Result<void>> write(std::string_view first, std::string_view second = {});
+  [[nodiscard]] Writing write(std::string_view first, std::string_view second = {});
 
   // What reads and writes may last from now on, each call renewing it: a store, no system call. Zero: no
   // limit.
   void expire_after(Milliseconds idle);
+  // What waits ends now as if its time were over. The connection stays.
+  void stop_waiting();
   // Gives the connection up when what was sent is not acknowledged for so long, where the system can: a
   // network that swallows packets (a NAT that forgot) looks like silence else. By itself it takes minutes.
   void lose_after(Milliseconds unacknowledged);
   // Ends what waits with `cancelled`; the kernel tells the other end at once. May be called in any state.
   void close();
   [[nodiscard]] bool is_open() const;
+  // Part of something may be out: nothing that follows would be understood.
+  [[nodiscard]] bool write_failed() const;
   [[nodiscard]] Instant now() const;  // of its loop's clock
   // Tells the other end that no more will come; reading goes on.
   void shut_down_sending();
@@ -99,6 +110,50 @@ class Stream {
 
  private:
   std::shared_ptr<Impl> impl_;
+};
+
+class Stream::Reading {
+ public:
+  // As it came: what is encrypted stays so.
+  struct Plain {};
+  Reading(Impl* impl, char* buffer, std::size_t size) : impl_(impl), buffer_(buffer), size_(size) {}
+  Reading(Impl* impl, char* buffer, std::size_t size, Plain)
+      : impl_(impl), buffer_(buffer), size_(size), plain_(true) {}
+  // A frame that is destroyed while it waits takes its operation with it: nothing is written into a buffer
+  // that is gone.
+  ~Reading();
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiting);
+  [[nodiscard]] Result<std::size_t> await_resume();
+
+ private:
+  Impl* impl_;  // kept by the operation on it, or by who awaits; none: there is no connection
+  char* buffer_;
+  std::size_t size_;
+  bool plain_ = false;
+  bool waits_ = false;
+  Task<Result<std::size_t>> secure_ = {};  // over TLS
+};
+
+class Stream::Writing {
+ public:
+  Writing(Impl* impl, std::string_view first, std::string_view second)
+      : impl_(impl), first_(first), second_(second) {}
+  Writing(const Writing&) = delete;
+  Writing& operator=(const Writing&) = delete;
+  // As a rule all of it fits into the socket at once.
+  [[nodiscard]] bool await_ready();
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiting);
+  [[nodiscard]] Result<void> await_resume();
+
+ private:
+  Impl* impl_;
+  std::string_view first_;
+  std::string_view second_;
+  std::optional<Error> failure_ = {};
+  Task<Result<void>> rest_ = {};  // what did not fit, and all over TLS
 };
 
 }  // namespace rbee::net

@@ -75,6 +75,7 @@ class [[nodiscard]] Task {
     if (handle_) handle_.destroy();
   }
 
+  [[nodiscard]] explicit operator bool() const { return static_cast<bool>(handle_); }
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
     handle_.promise().continuation = awaiting;

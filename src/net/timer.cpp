@@ -1,6 +1,8 @@
 #include "net/asio_loop.h"
 #include "net/loop.h"
 
+#include <optional>
+
 namespace rbee::net {
 
 struct Timer::Impl {
@@ -39,8 +41,9 @@ void Timer::cancel() {
 }
 
 struct Signal::Impl {
-  explicit Impl(Loop& loop) : timer(loop) {}
-  Timer timer;
+  explicit Impl(Loop& on) : loop(on) {}
+  Loop& loop;
+  std::optional<Timer> timer = {};  // most signals are there before anybody waits
   std::coroutine_handle<> waiter = {};
   bool announced = false;
 };
@@ -57,7 +60,9 @@ struct SignalAwaiter {
 }  // namespace
 
 Signal::Signal(Loop& loop) : impl_(std::make_shared<Impl>(loop)) {}
-Signal::~Signal() { impl_->timer.cancel(); }
+Signal::~Signal() {
+  if (impl_->timer) impl_->timer->cancel();
+}
 
 void Signal::notify() {
   impl_->announced = true;
@@ -68,12 +73,13 @@ Task<bool> Signal::wait(Milliseconds timeout) {
   const std::shared_ptr<Impl> impl = impl_;
   if (!impl->announced) {
     Impl* state = impl.get();
-    impl->timer.arm(timeout, [state] {
+    if (!impl->timer) impl->timer.emplace(impl->loop);
+    impl->timer->arm(timeout, [state] {
       if (state->waiter) std::exchange(state->waiter, {}).resume();
     });
     SignalAwaiter awaiter{impl->waiter};
     co_await awaiter;
-    impl->timer.cancel();
+    impl->timer->cancel();
   }
   co_return std::exchange(impl->announced, false);
 }

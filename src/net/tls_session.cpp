@@ -138,7 +138,10 @@ void TlsSession::say_end() {
   ERR_clear_error();
 }
 
-std::string TlsSession::peer_key() const { return print_of(SSL_get0_peer_certificate(ssl_.get())); }
+const std::string& TlsSession::peer_key() const {
+  if (peer_key_.empty()) peer_key_ = print_of(SSL_get0_peer_certificate(ssl_.get()));
+  return peer_key_;
+}
 
 bool TlsSession::is_certified() const {
   return !context_->impl().host.empty() && SSL_get_verify_result(ssl_.get()) == X509_V_OK &&

@@ -38,8 +38,8 @@ class TlsSession {
   [[nodiscard]] std::string_view pending() const { return pending_.unread(); }
   void sent(std::size_t bytes) { pending_.consume(bytes); }
 
-  // The print of the key that the other end proved to have; empty: it showed none.
-  [[nodiscard]] std::string peer_key() const;
+  // The print of the key that the other end proved to have; empty: it showed none. After the handshake.
+  [[nodiscard]] const std::string& peer_key() const;
   // Of a public_client: its certificate is one that this system trusts, for that host.
   [[nodiscard]] bool is_certified() const;
   [[nodiscard]] bool was_resumed() const;
@@ -68,6 +68,7 @@ class TlsSession {
   Way pending_;
   Openssl<SSL> ssl_;
   std::string failure_;
+  mutable std::string peer_key_;  // once it was asked for: each request asks
 
   friend int keep_session(SSL*, SSL_SESSION*);
   friend struct Wire;

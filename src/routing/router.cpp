@@ -35,6 +35,7 @@ Router::~Router() = default;
 Actions Router::on_request(Instant now, Request request) {
   Actions actions;
   count_loading(now);
+  hedging_.arrived();
   if (std::optional<Error> error = refused_outright(request)) {
     Entry none;
     none.request = std::move(request);
@@ -139,6 +140,7 @@ void Router::on_first_token(Instant now, std::uint64_t request) {
   const auto at = entries_.find(request);
   if (at == entries_.end() || !at->second.running || at->second.engine == nowhere) return;
   engines_[at->second.engine].load.first_token(seconds(now), request);
+  note_first_token(at->second, seconds(now));
   Seen* seen = seen_.at(at->second.seen_at, request);
   if (seen != nullptr && seen->course.first_token_s == 0)
     seen->course.first_token_s = seconds(now) - seen->course.arrived_s;

@@ -13,6 +13,7 @@
 #include "routing/block_cache.h"
 #include "routing/cost.h"
 #include "routing/explanation.h"
+#include "routing/hedging.h"
 #include "routing/holders.h"
 #include "routing/policy.h"
 #include "routing/scheduler.h"
@@ -35,6 +36,7 @@ class Router final : public Scheduler {
   Actions on_done(Instant now, std::uint64_t request, const Spent& spent) override;
   void on_first_token(Instant now, std::uint64_t request) override;
   Actions on_returned(Instant now, std::uint64_t request, Returned why) override;
+  std::optional<Send> hedge(Instant now, std::uint64_t request, std::uint64_t as) override;
   Actions on_cancel(Instant now, std::uint64_t request) override;
   Actions on_fleet(Instant now, Fleet fleet) override;
   Actions on_load_refused(Instant now, const std::string& worker, const std::string& model_id,
@@ -139,6 +141,11 @@ class Router final : public Scheduler {
   [[nodiscard]] static Size mean_size(const Line& line);
   [[nodiscard]] double service_s(const Entry& entry) const;
 
+  // router_hedge.cpp: who is asked as well.
+  [[nodiscard]] double late_after_s(const Entry& entry) const;
+  void note_first_token(Entry& entry, double now_s);
+  [[nodiscard]] Index second_for(const Entry& late, double now_s);
+
   // router_loads.cpp: what is loaded and put out.
   void settle(Instant now, Actions& actions);
   [[nodiscard]] Pass look_at(Line& line) const;
@@ -184,6 +191,7 @@ class Router final : public Scheduler {
   std::uint64_t version_ = 1;  // of fleet and policy together
   std::shared_ptr<const SeenFleet> seen_fleet_;
   SeenRing seen_;
+  Hedging hedging_;
   Holders holders_;
   std::vector<Engine> engines_;  // the fastest first
   std::map<std::string, std::size_t> workers_;

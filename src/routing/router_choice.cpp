@@ -333,11 +333,15 @@ void Router::send(Instant now, Entry& entry, Index index, Actions& actions) {
   fleet_.engines[engine.fleet].busy = engine.load.busy();
   mark_free(index);
   predicted.wait = entry.expected_wait;
+  entry.sent_s = seconds(now);
+  entry.first_token_s = predicted.prompt;
+  entry.has_begun = false;
   if (Seen* seen = seen_.at(entry.seen_at, request.id); seen != nullptr) {
     seen->course.predicted = predicted;
     seen->course.sent = true;
   }
-  actions.emplace_back(Send{request.id, engine.shown, predicted, seconds(now) - entry.arrived_s});
+  const double waited_s = seconds(now) - entry.arrived_s;
+  actions.emplace_back(Send{request.id, engine.shown, predicted, waited_s, late_after_s(entry)});
 }
 
 void Router::enqueue(Entry& entry, const Rated& at) {

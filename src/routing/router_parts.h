@@ -111,6 +111,10 @@ struct Router::Entry {
   Index engine = nowhere;  // where it runs, or waits
   bool running = false;
   int slots = 1;
+  double sent_s = 0;
+  double first_token_s = 0;  // as it was predicted when it was sent, from then
+  bool has_begun = false;    // its first token is there, or it was late and something was learned of that
+  bool is_second = false;    // the second asking of a request that is late
   std::size_t seen_at = SIZE_MAX;  // in seen_: what its last decision saw
 };
 

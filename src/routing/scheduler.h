@@ -36,6 +36,8 @@ struct Send {
   // Seconds: the wait as it was predicted on arrival, the rest as it is predicted now.
   Estimate predicted = {};
   double waited_s = 0;  // what the wait became
+  // After so long without a first token hedge() may be asked; 0: never.
+  double late_after_s = 0;
 };
 struct Load {
   std::string hive;
@@ -93,6 +95,7 @@ struct RouterSettings {
   Limits limits = {};
   Policy policy = {};
   bool resume_streams = true;  // a stream whose engine is lost goes on with another one
+  bool hedge = false;          // a stream that begins late may be put to a second worker (hedging.h)
 };
 
 // "hive/engine/incarnation": one start of one engine; what Request::lost holds.
@@ -108,6 +111,10 @@ class Scheduler {
   virtual void on_first_token(Instant now, std::uint64_t request) = 0;
   // It comes back and is placed again, or refused once it has been lost too often.
   [[nodiscard]] virtual Actions on_returned(Instant now, std::uint64_t request, Returned why) = 0;
+  // A second engine, on another worker, for a request whose first token is late; nothing where none would be
+  // faster, or enough were asked twice. `as`: the second asking's own id. It ends like any other, by on_done
+  // or on_cancel, and may be the one that goes on.
+  [[nodiscard]] virtual std::optional<Send> hedge(Instant now, std::uint64_t request, std::uint64_t as) = 0;
   // Its client left while it waited, or before anything was sent.
   [[nodiscard]] virtual Actions on_cancel(Instant now, std::uint64_t request) = 0;
   // `busy` of the engines is ignored: the scheduler keeps it.

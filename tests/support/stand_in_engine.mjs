@@ -1,7 +1,7 @@
 // Stands in for llama-server where a test must see what reaches an engine, or needs one that misbehaves.
 // What it does is asked for in the prompt; what it saw it writes, one JSON object per line, to
 // $RBEE_HOME/seen.jsonl.
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 
@@ -116,6 +116,31 @@ const answers = {
   },
 };
 
+// The first of all engines that is asked with that path.
+function isFirst(folder) {
+  try {
+    mkdirSync(folder);
+    return true;
+  } catch {
+    return false;
+  }
+}
+// As a template that goes on where a text ends.
+function applyTemplate(answer, messages) {
+  const prompt = messages.map(({ role, content }) => (role === 'user' ? `<${content}>` : content)).join('');
+  answer.end(JSON.stringify({ prompt }));
+}
+// "fail-once FOLDER": the first engine that is asked says that it cannot. "go-on FOLDER": each breaks off
+// after a token, and of those that are to go on with it the first refuses.
+function once(answer, [wish, folder], messages) {
+  const goesOn = messages.at(-1).role === 'assistant';
+  if (wish === 'fail-once') return isFirst(folder) ? answers.fail(answer) : answers.whole(answer);
+  if (!goesOn) return answers.midevent(answer);
+  if (isFirst(folder)) return answers.fail(answer);
+  answer.writeHead(200, { 'content-type': 'text/event-stream' });
+  return answer.end(`${event(`${messages.at(-1).content} two`)}data: [DONE]\n\n`);
+}
+
 // What never moves on.
 const slots = [
   { id: 0, n_ctx: 512, is_processing: true, n_prompt_tokens_processed: 1, next_token: [{ n_decoded: 1 }] },
@@ -131,8 +156,11 @@ const server = http.createServer((request, answer) => {
   request.on('end', () => {
     saw({ path: request.url, headers: request.headers, body });
     const { messages, input, content } = JSON.parse(body);
+    if (request.url === '/apply-template') return applyTemplate(answer, messages);
+    const said = messages?.find(({ role }) => role === 'user')?.content;
+    if (/^(fail-once|go-on) /.test(said)) return once(answer, said.split(' '), messages);
     const wish = messages?.at(-1).content ?? input ?? content;
-    (answers[wish] ?? answers.whole)(answer);
+    return (answers[wish] ?? answers.whole)(answer);
   });
   return undefined;
 });
