@@ -113,7 +113,7 @@ EngineSpeed engine_speed(const ModelSpeed& speed, Expected expected, const Fleet
 Estimate cost_now(const EngineLoad& load, Size size) {
   const EngineSpeed& speed = load.speed();
   const int company = static_cast<int>(load.jobs().size());
-  const double reading = size.unread / speed.prompt;
+  const double reading = size.unread_on(load) / speed.prompt;
   const double slower = speed.step_s(company + 1) - speed.step_s(company);
   Estimate cost;
   cost.prompt = load.unread() / speed.prompt + reading;
@@ -122,6 +122,12 @@ Estimate cost_now(const EngineLoad& load, Size size) {
     cost.others += reading + std::min(load.remaining(job), size.output) * slower;
   }
   return cost;
+}
+
+Estimate prediction_now(const EngineLoad& load, Size size) {
+  Estimate predicted = cost_now(load, size);
+  predicted.generate = load.answer_s(size.output);
+  return predicted;
 }
 
 Estimate cost_waiting(const EngineLoad& load, Size size, EngineLoad::Ahead ahead, Pressure pressure) {

@@ -42,12 +42,21 @@ struct Estimate {
 };
 
 struct Size {
-  double unread = 0;  // tokens of the prompt that are not in the engine's cache
+  double unread = 0;  // tokens of the prompt that are not in the engine's cache, and the start as tokens
   double output = 0;  // tokens that are expected
+  double start = 0;   // of unread: the time that a prompt takes however short, as tokens read in it
+
+  // What it would have to be read for on that engine now: in a batch with others it pays no start.
+  [[nodiscard]] double unread_on(const EngineLoad& load) const {
+    return start > 0 && load.joins_batch() ? unread - start : unread;
+  }
 };
 
 // It is sent now. `load` must have been advanced to now.
 [[nodiscard]] Estimate cost_now(const EngineLoad& load, Size size);
+// The same, with its answer as it is expected to come if nobody else does. Choices are made by cost_now,
+// which takes those who are there to be followed by others.
+[[nodiscard]] Estimate prediction_now(const EngineLoad& load, Size size);
 // What is asked of all engines of a model together.
 struct Pressure {
   double congestion = 0;  // rho / (1 - rho)

@@ -122,6 +122,16 @@ TEST(Cost, AQueueThatHasLastedForLongMakesEachOfItsSecondsDearer) {
       << "where nobody waits nobody is kept waiting";
 }
 
+TEST(Cost, WhoJoinsABatchPaysItsStartOnce) {
+  EngineLoad load(EngineSpeed(1000, 50, 0.1), 4);
+  const Size size{.unread = 1500, .output = 200, .start = 500};
+  EXPECT_NEAR(cost_now(load, size).prompt, 1.5, 1e-9);
+  load.begin(0, {.request = 1, .unread = size.unread_on(load), .output = 200});
+  EXPECT_NEAR(cost_now(load, size).prompt, 1.5 + 1, 1e-9) << "both come to one moment";
+  load.advance(1);
+  EXPECT_NEAR(cost_now(load, size).prompt, 0.5 + 1.5, 1e-9) << "the batch is read already";
+}
+
 TEST(Cost, ADevicesOwnBandwidthCountsMoreThanThatOfItsKind) {
   const auto speed = [](const FleetWorker& worker) {
     return assumed_speed(worker, of_size(5'000'000'000)).speed;

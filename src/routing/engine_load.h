@@ -3,7 +3,9 @@
 //
 // It is moved along by the speeds that are believed, and set right by the ends of requests. An engine reads
 // prompts one after the other, and all but stops generating meanwhile; requests that generate slow each other
-// down (shared with the simulator's worker, and measured on llama.cpp).
+// down (shared with the simulator's worker, and measured on llama.cpp). Prompts that come while another is
+// read, or with one to the moment, are read in one batch: the time that each prompt takes, however short, is
+// paid once in a batch.
 #pragma once
 
 #include "routing/engine_speed.h"
@@ -17,11 +19,19 @@ namespace rbee::routing {
 
 struct Job {
   std::uint64_t request = 0;
-  double unread = 0;  // tokens of its prompt that are not in the cache
+  double unread = 0;  // tokens of its prompt that are not in the cache, and the start's time as tokens
   double output = 0;  // tokens it is expected to make
   int slots = 1;
+  double prompt = 0;  // tokens of its prompt that are not in the cache, as it came
+  // The engine's own:
   bool reading = true;
-  // Of the engine's own, when it began to generate.
+  bool told = false;  // when its first token came
+  double began_s = 0;
+  double first_token_s = 0;
+  double read_with = 0;  // see Company
+  double read_since_s = 0;
+  std::uint64_t batch = 0;
+  // When it began to generate.
   double made_before = 0;
   Company seen_before = {};
 };
@@ -46,14 +56,19 @@ class EngineLoad {
     bool known = false;
     Company company = {};
   };
-  Ended end(double now_s, std::uint64_t request);
+  // `output_s`: for how long it generated, where its own timings say so.
+  Ended end(double now_s, std::uint64_t request, double output_s = 0);
   // An engine said that the prompt of this one is read.
   void first_token(double now_s, std::uint64_t request);
 
   // Prompt tokens that are to be read before a new one's turn.
   [[nodiscard]] double unread() const { return unread_; }
+  // A prompt that came now would be read in one batch with another.
+  [[nodiscard]] bool joins_batch() const;
   // What is expected to be left of a job's answer: when it made more than expected, a share of that.
   [[nodiscard]] double remaining(const Job& job) const;
+  // What an answer of so many tokens takes from when its prompt is read, as those who are there end before.
+  [[nodiscard]] double answer_s(double tokens) const;
   // Who gets a slot before: so many, with so many tokens of their prompts to be read.
   struct Ahead {
     int count = 0;
@@ -67,16 +82,21 @@ class EngineLoad {
   [[nodiscard]] double rate() const;
   void generate(double seconds);
   void finish_reading(Job& job);
+  void begin_generating(Job& job);
+  void tell_first_token(Job& job, double at_s);
+  [[nodiscard]] double perhaps_read_with(const Job& job) const;
 
   EngineSpeed speed_;
   int slots_ = 1;
   int busy_ = 0;
   int generating_ = 0;
   double at_s_ = 0;
-  double made_ = 0;        // tokens each generating request has made since the beginning
-  Company seen_;           // since the beginning
-  double unread_ = 0;      // sum over jobs_
-  std::vector<Job> jobs_;  // in the order in which they got their slots
+  double made_ = 0;    // tokens each generating request has made since the beginning
+  Company seen_;       // since the beginning
+  double unread_ = 0;  // sum over jobs_
+  std::uint64_t batches_ = 0;
+  double batch_open_until_s_ = 0;  // of the one that was begun last
+  std::vector<Job> jobs_;          // in the order in which they got their slots
 };
 
 }  // namespace rbee::routing

@@ -8,7 +8,6 @@ namespace rbee::routing {
 namespace {
 
 // Timings of fewer tokens say more of overheads than of speed.
-constexpr double enough_prompt_tokens = 128;
 constexpr double enough_output_tokens = 16;
 // The most that one answer may say: three times faster or slower than believed. One whose machine was busy
 // with something else says more, and is wrong.
@@ -21,11 +20,17 @@ constexpr double least_pace = 0.05;
 // twice the news, or beliefs would swing.
 constexpr double common_share = 0.5;
 constexpr double own_share = 0.8;
-// A prompt's fixed time may grow by so much at once, where hardly any is believed.
-constexpr double start_step_s = 0.5;
 constexpr double longest_start_s = 60;
+// Who was read with others took nearly all of the time until its first token; who was read after them, and
+// was so short that both tokens came together, a small part.
+constexpr double read_all_the_time = 0.6;
+// Each of a batch tells of it: two tell no more than one. And who was not surely read with others tells less.
+constexpr double batch_doubt = 2;
+constexpr double unsure_doubt = 4;
 
 double pace(double count) { return std::max(least_pace, 1 / (count + 2)); }
+// What an occupancy has of its own no other one tells: its first answer is nearly all that is known.
+double own_pace(double count) { return std::max(least_pace, 1 / (count + 1.25)); }
 
 double news(double ratio) { return std::log(std::clamp(ratio, 1 / most_at_once, most_at_once)); }
 
@@ -59,19 +64,40 @@ LearnedSpeed LearnedSpeed::recalled(const EngineSpeed& believed, const Counts& c
   move(learned.prompt_, std::log(believed.prompt / first.prompt));
   learned.start_s_ = std::min(believed.start_s, longest_start_s) - first.start_s;
   for (std::size_t k = 0; k < occupancies.size(); ++k)
-    move(learned.own_[k], std::log(first.step_s(occupancies[k]) / believed.step_s(occupancies[k])));
+    move(learned.recalled_[k], std::log(first.step_s(occupancies[k]) / believed.step_s(occupancies[k])));
   learned.counts_ = counts;
   return learned;
 }
 
+// Of one of which less than an answer came, in part, and for the rest what its nearest neighbours have.
+double LearnedSpeed::own(std::size_t occupancy) const {
+  const double known = std::min(counts_.own[occupancy], 1.0);
+  if (known >= 1) return own_[occupancy];
+  const auto is_known = [&](std::size_t k) { return counts_.own[k] >= 1; };
+  std::size_t below = occupancy, above = occupancy;
+  while (below > 0 && !is_known(below)) --below;
+  while (above + 1 < occupancies.size() && !is_known(above)) ++above;
+  double beside = 0;
+  if (is_known(below) && is_known(above)) {
+    const double share = static_cast<double>(occupancies[occupancy] - occupancies[below]) /
+                         (occupancies[above] - occupancies[below]);
+    beside = own_[below] + share * (own_[above] - own_[below]);
+  } else if (is_known(below) || is_known(above)) {
+    beside = own_[is_known(below) ? below : above];
+  }
+  return known * own_[occupancy] + (1 - known) * beside;
+}
+
 EngineSpeed LearnedSpeed::applied(EngineSpeed first) const {
+  ByOccupancy owns = {};
+  for (std::size_t k = 0; k < owns.size(); ++k) owns[k] = recalled_[k] + own(k);
   first.prompt *= std::exp(prompt_);
   first.start_s = std::max(first.start_s + start_s_, 0.0);
   double fastest = 0;
   for (std::size_t i = 0; i < first.steps_s.size(); ++i) {
     const auto [lower, upper_share] = place_of_occupancy(static_cast<int>(i) + 1);
-    double own = own_[lower];
-    if (upper_share > 0) own += upper_share * (own_[lower + 1] - own_[lower]);
+    double own = owns[lower];
+    if (upper_share > 0) own += upper_share * (owns[lower + 1] - owns[lower]);
     first.steps_s[i] *= std::exp(-common_ - own);
     // Company never makes a token come sooner; where it seems to, the lone answers were the unlucky ones.
     first.steps_s[i] = std::max(first.steps_s[i], fastest);
@@ -80,23 +106,28 @@ EngineSpeed LearnedSpeed::applied(EngineSpeed first) const {
   return first;
 }
 
-void LearnedSpeed::take_prompt(double tokens, double seconds, const EngineSpeed& believed) {
-  if (tokens < enough_prompt_tokens) {
-    const double rest = seconds - tokens / believed.prompt;
-    // No prompt is read sooner than its tokens allow: where all are short, only that shows a belief too slow.
-    if (rest < 0) {
-      move(prompt_, pace(counts_.prompt) * news(tokens / seconds / believed.prompt));
-      ++counts_.prompt;
-    }
-    const double most = most_at_once * (believed.start_s + tokens / believed.prompt) + start_step_s;
-    const double said = std::clamp(rest, 0.0, std::min(most, longest_start_s));
-    start_s_ += pace(counts_.start) * (said - believed.start_s);
-    ++counts_.start;
-    return;
+// Prompts that come together are read in one batch, and the engine tells each of them the time of all.
+void LearnedSpeed::take_prompt(double tokens, double seconds, const Company& company,
+                               const EngineSpeed& believed) {
+  const PromptLine line{believed.start_s, 1 / believed.prompt};
+  PromptFilter::Reading reading{tokens, seconds};
+  if (is_amount(company.read_with) && seconds > read_all_the_time * company.read_s) {
+    reading.tokens += company.read_with;
+    reading.doubt = batch_doubt;
   }
-  const double reading_s = std::max(seconds - believed.start_s, seconds / most_at_once);
-  move(prompt_, pace(counts_.prompt) * news(tokens / reading_s / believed.prompt));
-  ++counts_.prompt;
+  if (is_amount(company.perhaps_read_with)) {
+    // Whichever is nearer to what is believed.
+    const auto off = [&](double of_tokens) { return std::abs(std::log(seconds / line.seconds(of_tokens))); };
+    const double with = reading.tokens + company.perhaps_read_with;
+    if (off(with) < off(reading.tokens)) reading.tokens = with;
+    reading.doubt = unsure_doubt;
+  }
+  PromptCounts counts{counts_.prompt, counts_.start};
+  const PromptLine now = reading_.take(reading, line, counts);
+  move(prompt_, std::log(line.token_s / now.token_s));
+  start_s_ += now.start_s - line.start_s;
+  counts_.prompt = counts.speed;
+  counts_.start = counts.start;
 }
 
 bool LearnedSpeed::take_answer(double tokens, double seconds, const Company& company,
@@ -123,8 +154,13 @@ bool LearnedSpeed::take_answer(double tokens, double seconds, const Company& com
   const double said = news(ratio);
   move(common_, common_share * pace(counts_.common) * said);
   ++counts_.common;
+  // One that is met for the first time goes on from its neighbours.
+  ByOccupancy owns = {};
+  for (std::size_t k = 0; k < shares.size(); ++k) owns[k] = own(k);
   for (std::size_t k = 0; k < shares.size(); ++k) {
-    move(own_[k], own_share * shares[k] * pace(counts_.own[k]) * said);
+    if (shares[k] <= 0) continue;
+    own_[k] = owns[k];
+    move(own_[k], own_share * shares[k] * own_pace(counts_.own[k]) * said);
     counts_.own[k] += shares[k];
   }
   return true;
@@ -133,7 +169,7 @@ bool LearnedSpeed::take_answer(double tokens, double seconds, const Company& com
 bool LearnedSpeed::take(const Spent& spent, const Company& company, const EngineSpeed& believed) {
   bool taken = false;
   if (is_amount(spent.prompt_tokens) && is_amount(spent.prompt_seconds)) {
-    take_prompt(spent.prompt_tokens, spent.prompt_seconds, believed);
+    take_prompt(spent.prompt_tokens, spent.prompt_seconds, company, believed);
     taken = true;
   }
   if (spent.output_tokens >= enough_output_tokens && std::isfinite(spent.output_tokens)) {

@@ -6,10 +6,13 @@
 // the first few more than the later ones, and what was learned long ago fades as new answers come.
 // How engines slow down in company is no straight line (two on a CPU with two cores are three times slower
 // than one), so each occupancy has a factor of its own beside the one of all: an occupancy that was never
-// seen has the common one.
+// seen has that of the nearest that were.
+// Of prompts a start is told apart from what each token takes (prompt_line.h), also where an engine read two
+// prompts at once.
 #pragma once
 
 #include "routing/engine_speed.h"
+#include "routing/prompt_line.h"
 
 #include <array>
 #include <cstddef>
@@ -44,6 +47,10 @@ struct Company {
   double held_up_s = 0;      // while prompts of others were read
   double held_up = 0;        // tokens that it is believed to have made in those
   int at_end = 1;            // how many were there when it ended, itself included
+  // While its own prompt was read, or waited for that:
+  double read_s = 0;             // until its first token, from when the last that was read with it came
+  double read_with = 0;          // tokens of those whose first token came with its own
+  double perhaps_read_with = 0;  // of those who were there, and nobody said when theirs came
 };
 
 class LearnedSpeed {
@@ -66,14 +73,18 @@ class LearnedSpeed {
                                              const EngineSpeed& first);
 
  private:
-  void take_prompt(double tokens, double seconds, const EngineSpeed& believed);
+  void take_prompt(double tokens, double seconds, const Company& company, const EngineSpeed& believed);
   bool take_answer(double tokens, double seconds, const Company& company, const EngineSpeed& believed);
+
+  [[nodiscard]] double own(std::size_t occupancy) const;
 
   // Logarithms of true speed by first belief.
   double prompt_ = 0;
   double common_ = 0;
   ByOccupancy own_ = {};
-  double start_s_ = 0;  // beyond the first belief's
+  ByOccupancy recalled_ = {};  // of another life; what came since is in the others
+  double start_s_ = 0;         // beyond the first belief's
+  PromptFilter reading_;
   Counts counts_;
 };
 

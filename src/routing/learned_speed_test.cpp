@@ -76,6 +76,18 @@ TEST(LearnedSpeed, AnOccupancyThatWasNeverSeenHasWhatAllHaveInCommon) {
   EXPECT_LT(1 / lesson.believed().step_s(4), 0.7 * 90 / 2.5);
 }
 
+TEST(LearnedSpeed, AnOccupancyThatWasNeverSeenIsAsFarOffAsItsNearestNeighbours) {
+  Lesson lesson = wrong_by(3);
+  for (int i = 0; i < 20; ++i) {
+    lesson.answers(1);
+    lesson.answers(2);
+  }
+  // 2 is 5.8 times slower than believed at first, 1 only 3 times; 4 in truth 5.6 times.
+  EXPECT_NEAR(lesson.believed().step_s(4) / lesson.truth.step_s(4), 1, 0.15);
+  for (int i = 0; i < 20; ++i) lesson.answers(4);
+  for (const int n : {3, 4}) EXPECT_NEAR(lesson.believed().step_s(n) / lesson.truth.step_s(n), 1, 0.15) << n;
+}
+
 TEST(LearnedSpeed, OneUnluckyAnswerMovesLittleAndIsForgotten) {
   Lesson lesson = wrong_by(1);
   for (int i = 0; i < 30; ++i) lesson.answers(2);
@@ -101,6 +113,47 @@ TEST(LearnedSpeed, ShortPromptsTellOfWhatEachPromptTakes) {
   for (int i = 0; i < 30; ++i) lesson.answers(1, 20);
   EXPECT_NEAR(lesson.believed().start_s, 0.2, 0.02);
   EXPECT_NEAR(lesson.believed().prompt, 600, 1) << "they say nothing of the speed";
+}
+
+// Two prompts that come together, each of which the engine tells the time of both.
+void answers_of_one_batch(Lesson& lesson, double one, double other) {
+  const double both_s = lesson.truth.start_s + (one + other) / lesson.truth.prompt;
+  for (const double own : {one, other}) {
+    lesson.learned.take({.prompt_tokens = own, .prompt_seconds = both_s},
+                        {.read_s = both_s, .read_with = one + other - own}, lesson.believed());
+  }
+}
+
+TEST(LearnedSpeed, OfTwoPromptsInOneBatchTheTimeIsThatOfBoth) {
+  for (const double factor : {3.0, 1 / 3.0}) {
+    Lesson lesson = wrong_by(factor);
+    lesson.truth.start_s = 0.1;
+    for (int i = 0; i < 24; ++i) answers_of_one_batch(lesson, 40 + 31 * i % 90, 50 + 47 * i % 80);
+    EXPECT_NEAR(lesson.believed().prompt / 600, 1, 0.1) << factor;
+    EXPECT_NEAR(lesson.believed().start_s, 0.1, 0.02) << factor;
+  }
+}
+
+TEST(LearnedSpeed, AShortPromptThatWasReadRightAfterALongOneIsTakenForItself) {
+  Lesson lesson = wrong_by(1);
+  // Both first tokens came at one moment: 2 s of reading, then 10 ms.
+  for (int i = 0; i < 20; ++i) {
+    lesson.learned.take({.prompt_tokens = 6, .prompt_seconds = 0.01}, {.read_s = 2, .read_with = 1200},
+                        lesson.believed());
+  }
+  EXPECT_NEAR(lesson.believed().prompt / 600, 1, 0.01);
+}
+
+TEST(LearnedSpeed, WhereNobodySaysWhoWasReadTogetherTheLikelierIsTaken) {
+  for (const double together : {0.0, 1.0}) {
+    Lesson lesson = wrong_by(1.3);
+    for (int i = 0; i < 30; ++i) {
+      const double own = 200 + 61 * i % 300, other = 250 + 83 * i % 300;
+      lesson.learned.take({.prompt_tokens = own, .prompt_seconds = (own + together * other) / 600},
+                          {.perhaps_read_with = other}, lesson.believed());
+    }
+    EXPECT_NEAR(lesson.believed().prompt / 600, 1, 0.1) << together;
+  }
 }
 
 TEST(LearnedSpeed, ShortPromptsThatAreReadSoonerThanBelievedTellOfTheSpeedToo) {

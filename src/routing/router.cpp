@@ -10,10 +10,11 @@
 namespace rbee::routing {
 namespace {
 
-// Prompts of fewer tokens say more of templates than of text.
-constexpr double enough_prompt_tokens = 128;
-// How much one answer moves the bytes of a token.
-constexpr double learning = 0.1;
+// A prompt of fewer tokens, with its template in them, says in part what the bytes of a token of text are:
+// where all are short, that is what the next ones have.
+constexpr double whole_prompt_tokens = 128;
+// The bytes of a token are a mean over the last so many.
+constexpr double prompts_remembered = 10;
 // The length of answers is a mean over the last so many.
 constexpr double answers_remembered = 1000;
 // API keys whose share is kept while nothing of theirs waits.
@@ -87,7 +88,8 @@ Actions Router::on_request(Instant now, Request request) {
 void Router::release(Instant now, Entry& entry, const Spent& spent) {
   if (entry.engine == nowhere) return;
   Engine& engine = engines_[entry.engine];
-  const EngineLoad::Ended ended = engine.load.end(seconds(now), entry.request.id);
+  const EngineLoad::Ended ended = engine.load.end(seconds(now), entry.request.id,
+                                                  is_amount(spent.output_seconds) ? spent.output_seconds : 0);
   if (ended.known) learn(engine, entry, spent, ended.company);
   fleet_.engines[engine.fleet].busy = engine.load.busy();
   mark_free(entry.engine);
@@ -100,9 +102,12 @@ void Router::learn(Engine& engine, const Entry& entry, const Spent& spent, const
     expected.output += (spent.output_tokens - expected.output) / expected.count;
   }
   if (const double read = spent.prompt_tokens + spent.cached_tokens;
-      read >= enough_prompt_tokens && is_amount(entry.request.prompt_bytes)) {
+      is_amount(read) && is_amount(entry.request.prompt_bytes)) {
+    Line& line = *entry.line;
     const double ratio = std::clamp(entry.request.prompt_bytes / read, 1.0, 16.0);
-    entry.line->bytes_per_token += learning * (ratio - entry.line->bytes_per_token);
+    const double share = std::min(read / whole_prompt_tokens, 1.0);
+    line.bytes_count = std::min(line.bytes_count + share, prompts_remembered);
+    line.bytes_per_token += share / line.bytes_count * (ratio - line.bytes_per_token);
   }
   engine.believed->take(spent, company);
   engine.load.set_speed(engine.believed->now());

@@ -80,7 +80,8 @@ Size Router::size_on(const Entry& entry, const Engine& engine) const {
   }
   // A prompt's fixed time counts as tokens that are read in it.
   const EngineSpeed& speed = engine.load.speed();
-  return {request.prompt_tokens - cached + speed.start_s * speed.prompt, entry.output};
+  const double start = speed.start_s * speed.prompt;
+  return {request.prompt_tokens - cached + start, entry.output, start};
 }
 
 Pressure Router::pressure(const Line& line) {
@@ -323,10 +324,12 @@ void Router::send(Instant now, Entry& entry, Index index, Actions& actions) {
   --line.waiting;
   engine.last_use = ++uses_;
   engine.load.advance(seconds(now));
-  Estimate predicted = cost_now(engine.load, size);
-  engine.load.begin(
-      seconds(now),
-      {.request = request.id, .unread = size.unread, .output = entry.output, .slots = entry.slots});
+  Estimate predicted = prediction_now(engine.load, size);
+  engine.load.begin(seconds(now), {.request = request.id,
+                                   .unread = size.unread_on(engine.load),
+                                   .output = entry.output,
+                                   .slots = entry.slots,
+                                   .prompt = size.unread - size.start});
   fleet_.engines[engine.fleet].busy = engine.load.busy();
   mark_free(index);
   predicted.wait = entry.expected_wait;

@@ -105,5 +105,49 @@ TEST(RouterSpeed, AnotherLifeBelievesWhatThisOneHasLearned) {
   }
 }
 
+// Of prompts whose length is told in bytes: what one of them is predicted to take, after `count` answers.
+double predicted_reading_s(double bytes, double tokens, std::uint64_t count) {
+  Router router;
+  static_cast<void>(
+      router.on_fleet(Instant{}, fleet_of("worker w1 holds=a\nengine e1 on w1 of a ready slots=4")));
+  static_cast<void>(router.on_measured(Instant{}, "w1", "a", {.prompt = 100, .at_ms = 1}));
+  for (std::uint64_t id = 1;; ++id) {
+    Request request;
+    request.id = id;
+    request.model = "a";
+    request.prompt_bytes = bytes;
+    const Actions actions = router.on_request(Instant{}, request);
+    if (id > count) return std::get<Send>(actions.at(0)).predicted.prompt;
+    static_cast<void>(router.on_done(Instant{}, id, {.prompt_tokens = tokens}));
+  }
+}
+
+TEST(RouterSpeed, AnswersTellHowManyTokensAPromptIsAlsoWhereAllAreShort) {
+  EXPECT_NEAR(predicted_reading_s(120, 60, 0), 0.3, 1e-9) << "four bytes each";
+  EXPECT_NEAR(predicted_reading_s(120, 60, 20), 0.6, 0.05);
+  EXPECT_NEAR(predicted_reading_s(2000, 1000, 20), 10, 0.3);
+}
+
+TEST(RouterSpeed, OneShortPromptMovesLittleOfWhatLongOnesTold) {
+  Router router;
+  static_cast<void>(
+      router.on_fleet(Instant{}, fleet_of("worker w1 holds=a\nengine e1 on w1 of a ready slots=4")));
+  static_cast<void>(router.on_measured(Instant{}, "w1", "a", {.prompt = 100, .at_ms = 1}));
+  double before = 0;
+  for (std::uint64_t id = 1; id <= 32; ++id) {
+    Request request;
+    request.id = id;
+    request.model = "a";
+    request.prompt_bytes = 2000;
+    const double predicted = std::get<Send>(router.on_request(Instant{}, request).at(0)).predicted.prompt;
+    if (id == 31) before = predicted;
+    if (id == 32) {
+      EXPECT_NEAR(predicted / before, 1, 0.05);
+    }
+    // The 31st has ten tokens that are nearly all template, of 16 bytes each.
+    static_cast<void>(router.on_done(Instant{}, id, {.prompt_tokens = id == 31 ? 10.0 : 1000.0}));
+  }
+}
+
 }  // namespace
 }  // namespace rbee::routing
