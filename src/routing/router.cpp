@@ -14,7 +14,7 @@ namespace {
 // where all are short, that is what the next ones have.
 constexpr double whole_prompt_tokens = 128;
 // The bytes of a token are a mean over the last so many.
-constexpr double prompts_remembered = 10;
+constexpr double prompts_remembered = 20;
 // The length of answers is a mean over the last so many.
 constexpr double answers_remembered = 1000;
 // API keys whose share is kept while nothing of theirs waits.

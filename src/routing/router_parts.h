@@ -73,7 +73,7 @@ struct Router::Line {
   Lane own = {};                                  // of a request that a script or a header narrows down
   std::map<std::string, Expected> expected = {};  // by API key
   double bytes_per_token = 4;                     // until answers tell
-  double bytes_count = 1;                         // of prompts that it is made of
+  double bytes_count = 0.25;                      // prompts that it is made of; the guess is worth little
   std::size_t waiting = 0;
   double waiting_since_s = 0;  // since then there has always been somebody
   double waiting_s = 0;        // expected, over those who wait at engines
