@@ -195,7 +195,10 @@ Explanation explain_past(const Seen& seen) {
   Explanation told;
   told.model = seen.model;
   if (seen.fleet == nullptr) {
-    told.reason = seen.refusal;
+    told.placed = seen.sent_to.value_or("");
+    told.reason = seen.refusal.empty()
+                      ? "The fleet has changed so often since that it is forgotten what it was."
+                      : seen.refusal;
     return told;
   }
   const Fleet& fleet = seen.fleet->fleet;

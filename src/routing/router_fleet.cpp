@@ -140,6 +140,7 @@ void Router::index_fleet(Instant now, std::vector<Engine> before) {
   }
   ++version_;
   seen_fleet_ = std::make_shared<SeenFleet>(SeenFleet{fleet_, settings_.policy});
+  seen_.let_go_of_fleets();
 }
 
 // What an engine failed before it was started anew counts on.

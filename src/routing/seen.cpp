@@ -4,6 +4,15 @@
 #include <set>
 
 namespace rbee::routing {
+namespace {
+
+// That took it, or is to take it.
+std::string worker_of(const Seen& seen) {
+  if (seen.sent_to) return *seen.sent_to;
+  return seen.fleet == nullptr ? std::string() : seen.fleet->fleet.engines[seen.chosen].worker;
+}
+
+}  // namespace
 
 Seen& SeenRing::next() {
   if (ring_.size() < kept) {
@@ -25,6 +34,22 @@ Seen& SeenRing::next() {
   return place;
 }
 
+void SeenRing::let_go_of_fleets(std::size_t beyond_workers) {
+  std::set<const SeenFleet*> held;
+  std::size_t workers = 0;
+  for (std::size_t back = 1; back <= ring_.size(); ++back) {
+    Seen& seen = ring_[(at_ + ring_.size() - back) % ring_.size()];
+    if (seen.fleet == nullptr || held.contains(seen.fleet.get())) continue;
+    workers += seen.fleet->fleet.workers.size();
+    if (held.empty() || workers <= beyond_workers) {
+      held.insert(seen.fleet.get());
+      continue;
+    }
+    if (seen.course.sent) seen.sent_to = worker_of(seen);
+    seen.fleet.reset();
+  }
+}
+
 std::vector<RecentRequest> SeenRing::recent() const {
   std::vector<RecentRequest> all;
   std::set<std::uint64_t> told;
@@ -32,7 +57,7 @@ std::vector<RecentRequest> SeenRing::recent() const {
     const Seen& seen = ring_[(at_ + ring_.size() - back) % ring_.size()];
     if (!told.insert(seen.request).second) continue;
     RecentRequest one{seen.request, seen.model, seen.user, {}, seen.course};
-    if (seen.course.sent) one.worker = seen.sent_to.value_or(seen.fleet->fleet.engines[seen.chosen].worker);
+    if (seen.course.sent) one.worker = worker_of(seen);
     all.push_back(std::move(one));
   }
   std::ranges::reverse(all);

@@ -72,11 +72,16 @@ class SeenRing {
  public:
   // As many as an operator may look back at, in some 4 MB.
   static constexpr std::size_t kept = 1000;
+  // Of all fleets that they saw, one by one: each change of a fleet of ten thousand workers makes another
+  // one, of some 10 MB.
+  static constexpr std::size_t most_workers = 30'000;
   // Those of the candidates of one placement that are kept.
   static constexpr std::size_t most_candidates = 64;
 
   // The next place, its candidates emptied.
   Seen& next();
+  // Those that saw older fleets forget them, newest first: what became of the request stays.
+  void let_go_of_fleets(std::size_t beyond_workers = most_workers);
   [[nodiscard]] const Seen* find(std::uint64_t request) const;
   // In the order in which they were decided; a request that was placed again stands once, as it was last.
   [[nodiscard]] std::vector<RecentRequest> recent() const;

@@ -113,24 +113,36 @@ describe('between machines', () => {
     assert.equal(await state('gaming-pc'), 'up');
   });
 
-  test('stalls of 1.5 s at a time are no reason to be gone', async () => {
-    let worst = 'up', watching = true;
+  // A heartbeat comes every 400 ms at least: a tenth of a second is left then until the hive is gone. A stall
+  // that this machine made longer by as much says nothing of rbee, and is made again.
+  test('stalls of 1.5 s at a time are no reason to be gone', async (t) => {
+    let seen = 'up', watching = true, counted = 0, tries = 0;
     const watch = (async () => {
       while (watching) {
-        const now = await state('gaming-pc');
-        if (now === 'gone') worst = now;
+        if (await isGone()) seen = 'gone';
         await new Promise((resume) => setTimeout(resume, 20));
       }
     })();
-    for (let i = 0; i < 5; ++i) {
-      await wire.tell({ mode: 'stall' });
-      await new Promise((resume) => setTimeout(resume, 1500));
-      await wire.tell({ mode: 'pass' });
-      assert.equal(await ask(near), answer);
+    try {
+      for (; counted < 5; ++tries) {
+        assert.ok(tries < 25, `${tries - counted} of ${tries} stalls were longer than they should be`);
+        await until('it is up', isUp);
+        seen = 'up';
+        const began = Date.now();
+        await wire.tell({ mode: 'stall' });
+        await new Promise((resume) => setTimeout(resume, 1500));
+        await wire.tell({ mode: 'pass' });
+        const lasted = Date.now() - began;
+        if (lasted > 1570) continue;
+        assert.equal(await ask(near), answer);
+        assert.equal(seen, 'up', `a stall of ${lasted} ms`);
+        counted += 1;
+      }
+    } finally {
+      watching = false;
+      await watch;
     }
-    watching = false;
-    await watch;
-    assert.equal(worst, 'up');
+    t.diagnostic(`${tries} stalls, ${tries - counted} of them made longer by this machine`);
   });
 
   for (const mode of ['stall', 'swallow']) {
