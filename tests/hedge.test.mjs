@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { chatBody, post, readStream } from './support/openai.mjs';
 import { parseMetrics } from './support/prometheus.mjs';
 import { answers, makeHome, processesOf, Rbee, until } from './support/rbee.mjs';
@@ -59,6 +59,11 @@ describe('a stream that begins late', () => {
       ended[`${labels.worker} ${labels.outcome}`] = value;
     return { hedges: one('rbee_hedges_total'), won: one('rbee_hedges_won_total'), ended };
   };
+  // Also where a test failed: what is left stopped would hold up the next.
+  afterEach(() => {
+    for (const { pid, command } of processesOf(system.home))
+      if (command.includes('llama-server')) process.kill(pid, 'SIGCONT');
+  });
   // Both engines are there and fast, and one more request may be asked twice.
   beforeEach(async () => {
     for (const worker of [cpu, vulkan])
@@ -72,10 +77,10 @@ describe('a stream that begins late', () => {
     const before = await counted();
     freeze(vulkan);
     const asked = await ask({ stream: true });
+    assert.equal(await busy(vulkan), 1, 'the engine that was left has not let go yet');
     assert.equal(asked.headers.get('x-rbee-worker'), cpu);
     const got = await readStream(asked);
     assert.deepEqual([got.text, got.done], [answer, true]);
-    assert.equal(await busy(vulkan), 1, 'the engine that was left has not let go yet');
     await until('the one that answered is free', async () => (await busy(cpu)) === 0);
     thaw(vulkan);
     await until('the other one is free', async () => (await busy(vulkan)) === 0);
