@@ -8,8 +8,8 @@
 namespace rbee::net {
 namespace {
 
-// What is read at once: little while little comes, so that ten thousand connections that wait hold no more (an
-// event has 250 bytes). A short answer comes whole with its head: in two reads it would also be sent in two.
+// What is read at once: little while little comes, so that ten thousand connections that wait hold no more
+// (an event has 250 bytes). A short answer comes whole with its head: in two reads it would be sent in two.
 constexpr std::size_t first_read_bytes = 4096;
 constexpr std::size_t least_read_bytes = 512;
 constexpr std::size_t most_read_bytes = 16384;
