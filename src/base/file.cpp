@@ -90,4 +90,11 @@ Result<void> make_folder(const std::filesystem::path& path) {
   return {};
 }
 
+bool leads_to(const std::filesystem::path& path, int fd) {
+  struct stat opened{};
+  struct stat named{};
+  return ::fstat(fd, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
+         opened.st_dev == named.st_dev;
+}
+
 }  // namespace rbee

@@ -17,4 +17,7 @@ namespace rbee {
 // With all parents, mode 0700 for those it makes.
 [[nodiscard]] Result<void> make_folder(const std::filesystem::path& path);
 
+// Whether the name leads to the open file still: nobody renamed, removed or replaced it.
+[[nodiscard]] bool leads_to(const std::filesystem::path& path, int fd);
+
 }  // namespace rbee

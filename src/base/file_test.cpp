@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,6 +43,18 @@ TEST_F(FileTest, OnlyTheOwnerMayRead) {
   struct stat found{};
   ASSERT_EQ(::stat(path("a").c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777U, 0600U);
+}
+
+TEST_F(FileTest, ANameLeadsToAnOpenFileUntilSomethingElseStandsThere) {
+  ASSERT_TRUE(write_file(path("a"), "x"));
+  const int fd = ::open(path("a").c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  EXPECT_TRUE(leads_to(path("a"), fd));
+  ASSERT_TRUE(write_file(path("a"), "y"));
+  EXPECT_FALSE(leads_to(path("a"), fd)) << "another file of that name";
+  fs::remove(path("a"));
+  EXPECT_FALSE(leads_to(path("a"), fd));
+  ::close(fd);
 }
 
 TEST_F(FileTest, OneByteOverTheLimitIsRefused) {

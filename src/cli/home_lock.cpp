@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,13 +26,6 @@ struct flock whole_file(short type) {
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   return lock;
-}
-
-bool is_still(int fd, const std::filesystem::path& file) {
-  struct stat opened{};
-  struct stat named{};
-  return fstat(fd, &opened) == 0 && stat(file.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
-         opened.st_dev == named.st_dev;
 }
 
 Holder holder_from(const std::filesystem::path& file) {
@@ -85,7 +77,7 @@ Result<HomeLock> HomeLock::take(const std::filesystem::path& file, std::string c
       if (failed == EAGAIN || failed == EACCES) return held_by(holder_from(file), file);
       return io_error(cat("'", file.string(), "' cannot be locked"), failed);
     }
-    if (!is_still(fd, file)) {
+    if (!leads_to(file, fd)) {
       close(fd);
       continue;
     }

@@ -59,13 +59,7 @@ struct AccessLog::Writer {
   }
 
   // Whether the name leads to the open file still.
-  [[nodiscard]] bool is_still_there() const {
-    if (fd == STDERR_FILENO) return true;
-    struct stat opened{};
-    struct stat named{};
-    return fstat(fd, &opened) == 0 && stat(file.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
-           opened.st_dev == named.st_dev;
-  }
+  [[nodiscard]] bool is_still_there() const { return fd == STDERR_FILENO || leads_to(file, fd); }
 
   void rotate() {
     for (int number = limits.old_files; number > 0; --number) {

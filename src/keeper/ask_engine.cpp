@@ -33,9 +33,10 @@ net::Task<void> take_error(Passage& passage, net::ClientExchange& engine, const 
   const Result<std::string> body = co_await engine.read_all(largest_error_bytes, engine_connects_within);
   if (!body) co_return;
   const int status = engine.head().status;
-  const bool loads = status == 503 && says_loading(*body);
-  if (loads) attempt.step = Step::not_ready;
-  if (loads) co_return;
+  if (status == 503 && says_loading(*body)) {
+    attempt.step = Step::not_ready;
+    co_return;
+  }
   if (passage.take_up) {
     // Nothing of it is for the client, who has part of an answer. Another one may go on with it.
     attempt = Attempt{.step = Step::failed, .outcome = Outcome::engine_error};
@@ -214,15 +215,18 @@ net::Task<void> ask_engine(Passage& passage, const FleetEngine& chosen, Attempt&
   net::Loop& loop = passage.exchange.loop();
   const Pointed<net::ClientExchange> pointed(passage.ride->engine, &engine);
   std::optional<HiveConnections::Flight> flight;
-  if (!hives.is_own(chosen.hive)) flight.emplace(passage.core->hives, loop, chosen.hive, engine);
+  bool is_own = hives.is_own(chosen.hive);
+  if (!is_own) flight.emplace(passage.core->hives, loop, chosen.hive, engine);
   waiting = wait_for_head(passage, chosen, engine, kept, attempt);
   const bool there = co_await waiting;
   waiting = {};  // a finished one would keep its frame while the answer passes
   const std::shared_ptr<const FleetEngine> other = attempt.by;
   const FleetEngine& by = other ? *other : chosen;
-  const bool is_own = hives.is_own(by.hive);
-  if (other) flight.reset();
-  if (other && !is_own) flight.emplace(passage.core->hives, loop, by.hive, engine);
+  if (other) {
+    flight.reset();
+    is_own = hives.is_own(by.hive);
+    if (!is_own) flight.emplace(passage.core->hives, loop, by.hive, engine);
+  }
   if (there) {
     const bool refuses = engine.head().status >= 400;
     net::Task<void> taking = refuses ? take_error(passage, engine, by.worker, attempt)

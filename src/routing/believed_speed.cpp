@@ -14,7 +14,6 @@ constexpr double enough_answers = 3;
 // Beyond these a figure is nonsense and no measurement: of tokens/s, and of seconds a token.
 constexpr double most_tokens_s = 1e8;
 constexpr double least_tokens_s = 1e-3;
-constexpr double longest_start_s = 60;
 
 bool is_speed(double value) { return value >= least_tokens_s && value <= most_tokens_s; }
 
@@ -48,7 +47,8 @@ std::string speed_text(double tokens_s, SpeedFrom from) {
 EngineSpeed with_measured(const MeasuredSpeed& measured, EngineSpeed otherwise) {
   EngineSpeed speed = otherwise;
   if (is_speed(measured.prompt)) speed.prompt = measured.prompt;
-  if (measured.start_s > 0 && measured.start_s < longest_start_s) speed.start_s = measured.start_s;
+  if (measured.start_s > 0 && measured.start_s < EngineSpeed::longest_start_s)
+    speed.start_s = measured.start_s;
   std::vector<MeasuredSpeed::Step> steps;
   std::ranges::copy_if(measured.steps, std::back_inserter(steps), is_step);
   if (steps.empty()) return speed;

@@ -10,6 +10,8 @@ namespace rbee::routing {
 
 // All that it holds is positive and finite: who makes one sees to it.
 struct EngineSpeed {
+  // Beyond it a prompt's start is nonsense and no measurement.
+  static constexpr double longest_start_s = 60;
   // More at once than engines are commonly started with; beyond it the last step goes on in a straight line.
   static constexpr int most_told_apart = 16;
 

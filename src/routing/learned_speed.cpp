@@ -9,18 +9,12 @@ namespace {
 
 // Timings of fewer tokens say more of overheads than of speed.
 constexpr double enough_output_tokens = 16;
-// The most that one answer may say: three times faster or slower than believed. One whose machine was busy
-// with something else says more, and is wrong.
-constexpr double most_at_once = 3;
 // What is believed is never further from the first belief than that.
 constexpr double most_ever = 1000;
-// How far an answer moves what is believed, once many have come: some twenty are remembered.
-constexpr double least_pace = 0.05;
 // Of one answer's news: what it says of all occupancies, and what of those that it had. Together less than
 // twice the news, or beliefs would swing.
 constexpr double common_share = 0.5;
 constexpr double own_share = 0.8;
-constexpr double longest_start_s = 60;
 // Who was read with others took nearly all of the time until its first token; who was read after them, and
 // was so short that both tokens came together, a small part.
 constexpr double read_all_the_time = 0.6;
@@ -32,7 +26,7 @@ double pace(double count) { return std::max(least_pace, 1 / (count + 2)); }
 // What an occupancy has of its own no other one tells: its first answer is nearly all that is known.
 double own_pace(double count) { return std::max(least_pace, 1 / (count + 1.25)); }
 
-double news(double ratio) { return std::log(std::clamp(ratio, 1 / most_at_once, most_at_once)); }
+double news(double ratio) { return std::log(std::clamp(ratio, 1 / most_said_at_once, most_said_at_once)); }
 
 void move(double& value, double by) {
   static const double limit = std::log(most_ever);
@@ -62,7 +56,7 @@ LearnedSpeed LearnedSpeed::recalled(const EngineSpeed& believed, const Counts& c
   if (!is_count(counts.prompt) || !is_count(counts.start) || !is_count(counts.common)) return {};
   if (!std::ranges::all_of(counts.own, is_count)) return {};
   move(learned.prompt_, std::log(believed.prompt / first.prompt));
-  learned.start_s_ = std::min(believed.start_s, longest_start_s) - first.start_s;
+  learned.start_s_ = std::min(believed.start_s, EngineSpeed::longest_start_s) - first.start_s;
   for (std::size_t k = 0; k < occupancies.size(); ++k)
     move(learned.recalled_[k], std::log(first.step_s(occupancies[k]) / believed.step_s(occupancies[k])));
   learned.counts_ = counts;

@@ -1,5 +1,7 @@
 #include "routing/prompt_line.h"
 
+#include "routing/engine_speed.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -14,16 +16,11 @@ constexpr double noise = 0.15;
 // long as some tens of tokens.
 constexpr double first_speed_variance = 1;
 constexpr double first_start_tokens = 64;
-// The most that one answer may say: three times faster or slower than believed, and of a start of which
-// hardly any is believed so many seconds more.
-constexpr double most_at_once = 3;
+// Of a start of which hardly any is believed one answer may say so many seconds more.
 constexpr double start_step_s = 0.5;
 // By how many times its own uncertainty a reading may move what is believed.
 constexpr double most_deviations = 3;
-// How far a reading moves the line at its length, once many have come: some twenty are remembered.
-constexpr double least_pace = 0.05;
 constexpr double remembered = 1 / least_pace;
-constexpr double longest_start_s = 60;
 // A speed that is known for sure could never change.
 constexpr double least_speed_variance = 1e-6;
 
@@ -50,8 +47,8 @@ PromptLine PromptFilter::take(const Reading& reading, const PromptLine& believed
   const double tokens = reading.tokens;
   const double start = believed.start_s / unit_s;
   const double expected = start + tokens;
-  const double came = std::clamp(reading.seconds / unit_s, expected / most_at_once,
-                                 most_at_once * expected + start_step_s / unit_s);
+  const double came = std::clamp(reading.seconds / unit_s, expected / most_said_at_once,
+                                 most_said_at_once * expected + start_step_s / unit_s);
   if (!covariance_) covariance_ = at_first(tokens, start, counts);
   Covariance& p = *covariance_;
   const double usual_noise = square(noise * expected) * reading.doubt;
@@ -85,14 +82,15 @@ PromptLine PromptFilter::take(const Reading& reading, const PromptLine& believed
     if (p.start > 0) speed_now -= p.both / p.start * start_now;
     start_now = 0;
   }
-  speed_now = std::clamp(speed_now, 1 / most_at_once, most_at_once + start_step_s / unit_s / tokens);
+  speed_now =
+      std::clamp(speed_now, 1 / most_said_at_once, most_said_at_once + start_step_s / unit_s / tokens);
   p.start /= square(speed_now);
   p.both /= square(speed_now);
   p.speed /= square(speed_now);
   const double by_speed = std::clamp(tokens * with_speed / variance, 0.0, 1.0);
   counts.speed += by_speed;
   counts.start += 1 - by_speed;
-  return {std::min(start_now * unit_s, longest_start_s), speed_now * unit_s};
+  return {std::min(start_now * unit_s, EngineSpeed::longest_start_s), speed_now * unit_s};
 }
 
 }  // namespace rbee::routing

@@ -12,6 +12,12 @@
 
 namespace rbee::routing {
 
+// The most that one answer may say of a speed: three times faster or slower than believed. One whose machine
+// was busy with something else says more, and is wrong.
+inline constexpr double most_said_at_once = 3;
+// How far an answer moves what is believed, once many have come: some twenty are remembered.
+inline constexpr double least_pace = 0.05;
+
 struct PromptLine {
   double start_s = 0;  // 0 or more
   double token_s = 1;  // more than 0
