@@ -116,10 +116,10 @@ Estimate cost_now(const EngineLoad& load, Size size) {
   const double reading = size.unread_on(load) / speed.prompt;
   const double slower = speed.step_s(company + 1) - speed.step_s(company);
   Estimate cost;
-  cost.prompt = load.unread() / speed.prompt + reading;
-  cost.generate = size.output * speed.step_s(company + 1);
+  cost.prompt = load.stretch() * (load.unread() / speed.prompt + reading);
+  cost.generate = load.stretch() * size.output * speed.step_s(company + 1);
   for (const Job& job : load.jobs()) {
-    cost.others += reading + std::min(load.remaining(job), size.output) * slower;
+    cost.others += load.stretch() * (reading + std::min(load.remaining(job), size.output) * slower);
   }
   return cost;
 }
@@ -135,15 +135,15 @@ Estimate cost_waiting(const EngineLoad& load, Size size, EngineLoad::Ahead ahead
   const int company = std::max(load.slots(), 1) - 1;
   Estimate cost;
   cost.wait = load.until_free_s(ahead);
-  cost.prompt = size.unread / speed.prompt;
-  cost.generate = size.output * speed.step_s(company + 1);
+  cost.prompt = load.stretch() * size.unread / speed.prompt;
+  cost.generate = load.stretch() * size.output * speed.step_s(company + 1);
   // Of those it will meet there, half of the answers are left on the average.
   const double slower = speed.step_s(company + 1) - speed.step_s(company);
-  cost.others = company * (cost.prompt + size.output / 2 * slower);
+  cost.others = company * (cost.prompt + load.stretch() * size.output / 2 * slower);
   const double queued_s = cost.wait > 0 ? std::max(pressure.congestion * cost.wait, pressure.lasting_s) : 0;
   if (queued_s > 0) {
     const int slots = company + 1;
-    const double share_s = cost.prompt + cost.generate / slots;
+    const double share_s = (cost.prompt + cost.generate / slots) / load.stretch();
     cost.later = queued_s * share_s * capacity(speed, slots, pressure.mean);
   }
   return cost;

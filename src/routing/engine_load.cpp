@@ -31,6 +31,7 @@ void EngineLoad::generate(double seconds) {
   if (generating_ == 0) return;
   const double made = seconds * rate();
   made_ += made;
+  seen_.rivals_s += seconds * rivals_;
   if (generating_ < static_cast<int>(jobs_.size())) {
     seen_.held_up += made;
     seen_.held_up_s += seconds;
@@ -55,8 +56,9 @@ void EngineLoad::begin_generating(Job& job) {
 }
 
 void EngineLoad::advance(double now_s) {
-  double left = now_s - at_s_;
+  double left = (now_s - at_s_) / stretch();
   at_s_ = std::max(at_s_, now_s);
+  device_s_ += std::max(left, 0.0);
   while (left > 0 && generating_ < static_cast<int>(jobs_.size())) {
     Job& next = *std::ranges::find(jobs_, true, &Job::reading);
     const double needed = next.unread / speed_.prompt;
@@ -73,6 +75,11 @@ void EngineLoad::advance(double now_s) {
   if (left > 0) generate(left);
 }
 
+void EngineLoad::set_rivals(double now_s, int rivals) {
+  advance(now_s);
+  rivals_ = rivals;
+}
+
 bool EngineLoad::joins_batch() const {
   if (generating_ == static_cast<int>(jobs_.size())) return false;
   // The one that is read now takes nobody more, but for its first moment.
@@ -83,10 +90,11 @@ bool EngineLoad::joins_batch() const {
 void EngineLoad::begin(double now_s, Job job) {
   advance(now_s);
   job.began_s = now_s;
+  job.began_device_s = device_s_;
   if (!joins_batch()) {
     ++batches_;
     // Those that generate end their step before.
-    batch_open_until_s_ = now_s + (generating_ > 0 ? speed_.step_s(generating_) : batch_opens_s);
+    batch_open_until_s_ = now_s + (generating_ > 0 ? speed_.step_s(generating_) * stretch() : batch_opens_s);
   }
   job.batch = batches_;
   busy_ += job.slots;
@@ -117,6 +125,7 @@ void EngineLoad::tell_first_token(Job& job, double at_s) {
   job.told = true;
   job.first_token_s = at_s;
   job.read_since_s = job.began_s;
+  job.read_share = share_since_begun(job);
   for (Job& other : jobs_) {
     if (!other.told || other.request == job.request) continue;
     const double since_s = std::max(job.began_s, other.began_s);
@@ -128,6 +137,11 @@ void EngineLoad::tell_first_token(Job& job, double at_s) {
     job.read_since_s = std::max(job.read_since_s, since_s);
     other.read_since_s = std::max(other.read_since_s, since_s);
   }
+}
+
+double EngineLoad::share_since_begun(const Job& job) const {
+  const double passed_s = at_s_ - job.began_s;
+  return passed_s > 0 ? (device_s_ - job.began_device_s) / passed_s : 1 / stretch();
 }
 
 // Who came in the time in which it was read, or little before, and of whom nobody said when that was done.
@@ -151,6 +165,8 @@ EngineLoad::Ended EngineLoad::end(double now_s, std::uint64_t request, double ou
   ended.company.at_end = static_cast<int>(jobs_.size());
   if (at->told) ended.company.read_s = at->first_token_s - at->read_since_s;
   ended.company.read_with = at->read_with;
+  ended.company.read_share = at->told ? at->read_share : share_since_begun(*at);
+  ended.company.share_at_end = 1 / stretch();
   ended.company.perhaps_read_with = perhaps_read_with(*at);
   if (at->reading) {
     unread_ = std::max(0.0, unread_ - at->unread);
@@ -160,6 +176,7 @@ EngineLoad::Ended EngineLoad::end(double now_s, std::uint64_t request, double ou
     for (std::size_t k = 0; k < before.seconds.size(); ++k) {
       ended.company.seconds[k] = seen_.seconds[k] - before.seconds[k];
     }
+    ended.company.rivals_s = seen_.rivals_s - before.rivals_s;
     ended.company.held_up = seen_.held_up - before.held_up;
     ended.company.held_up_s = seen_.held_up_s - before.held_up_s;
   }
@@ -185,7 +202,7 @@ double EngineLoad::answer_s(double tokens) const {
     seconds += (ends[i] - made) * speed_.step_s(together);
     made = ends[i];
   }
-  return seconds + (tokens - made) * speed_.step_s(together);
+  return stretch() * (seconds + (tokens - made) * speed_.step_s(together));
 }
 
 double EngineLoad::until_free_s(Ahead ahead) const {
@@ -202,8 +219,15 @@ double EngineLoad::until_free_s(Ahead ahead) const {
   double mean = 0;
   for (std::size_t i = 0; i < count; ++i) mean += jobs_[i].output * step;
   // Nobody generates while the prompts of those ahead are read.
-  return ends[within] + ahead.unread / speed_.prompt +
-         static_cast<double>(whole) * mean / static_cast<double>(count);
+  return stretch() * (ends[within] + ahead.unread / speed_.prompt +
+                      static_cast<double>(whole) * mean / static_cast<double>(count));
+}
+
+double EngineLoad::until_idle_s() const {
+  if (jobs_.empty()) return 0;
+  double most = 0;
+  for (const Job& job : jobs_) most = std::max(most, remaining(job));
+  return stretch() * (unread_ / speed_.prompt + most * speed_.step_s(static_cast<int>(jobs_.size())));
 }
 
 }  // namespace rbee::routing

@@ -6,6 +6,8 @@
 // down (shared with the simulator's worker, and measured on llama.cpp). Prompts that come while another is
 // read, or with one to the moment, are read in one batch: the time that each prompt takes, however short, is
 // paid once in a batch.
+// Engines that have work and compute on one device have equal parts of it: so do the programs on a GPU or a
+// CPU whose driver or kernel gives each its turn. Beliefs are of an engine that has the device to itself.
 #pragma once
 
 #include "routing/engine_speed.h"
@@ -30,6 +32,8 @@ struct Job {
   double first_token_s = 0;
   double read_with = 0;  // see Company
   double read_since_s = 0;
+  double read_share = 1;
+  double began_device_s = 0;
   std::uint64_t batch = 0;
   // When it began to generate.
   double made_before = 0;
@@ -48,6 +52,11 @@ class EngineLoad {
   [[nodiscard]] int busy() const { return busy_; }
   [[nodiscard]] int free_slots() const { return slots_ - busy_; }
   [[nodiscard]] std::span<const Job> jobs() const { return jobs_; }
+  // So many other engines with work are on its device from now on.
+  void set_rivals(double now_s, int rivals);
+  [[nodiscard]] int rivals() const { return rivals_; }
+  // How much longer everything takes for them, while it has work itself.
+  [[nodiscard]] double stretch() const { return 1.0 + rivals_; }
 
   void advance(double now_s);
   void begin(double now_s, Job job);
@@ -76,6 +85,8 @@ class EngineLoad {
   };
   // Seconds until a slot is free for the one behind those.
   [[nodiscard]] double until_free_s(Ahead ahead) const;
+  // Until all who are there have their answers.
+  [[nodiscard]] double until_idle_s() const;
 
  private:
   [[nodiscard]] int generating() const { return generating_; }
@@ -85,12 +96,16 @@ class EngineLoad {
   void begin_generating(Job& job);
   void tell_first_token(Job& job, double at_s);
   [[nodiscard]] double perhaps_read_with(const Job& job) const;
+  [[nodiscard]] double share_since_begun(const Job& job) const;
 
   EngineSpeed speed_;
   int slots_ = 1;
   int busy_ = 0;
+  int rivals_ = 0;
   int generating_ = 0;
   double at_s_ = 0;
+  double device_s_ =
+      0;  // what it had of its device since the beginning; the same as above where it has no rivals
   double made_ = 0;    // tokens each generating request has made since the beginning
   Company seen_;       // since the beginning
   double unread_ = 0;  // sum over jobs_

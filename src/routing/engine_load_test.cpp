@@ -132,5 +132,36 @@ TEST(EngineLoad, AFirstTokenToldTwiceIsTheFirst) {
   EXPECT_NEAR(engine.load.end(14, 1).company.seconds[0], 2.5, 1e-9);
 }
 
+TEST(EngineLoad, WhoSharesItsDeviceWithOneMoreTakesTwiceAsLong) {
+  Engine alone, beside;
+  beside.load.set_rivals(5, 1);
+  for (Engine* engine : {&alone, &beside}) {
+    engine->begin(10, 1, 100);
+    EXPECT_NEAR(engine->load.until_idle_s(), engine == &alone ? 11.5 : 23, 1e-9);
+  }
+  // Read after 1.5 s and 3 s; then ten tokens in a second, and five.
+  alone.load.advance(12.5);
+  beside.load.advance(15);
+  EXPECT_NEAR(alone.load.remaining(alone.load.jobs()[0]), 90, 1e-6);
+  EXPECT_NEAR(beside.load.remaining(beside.load.jobs()[0]), 90, 1e-6);
+  EXPECT_NEAR(alone.load.answer_s(10), 10 * speed().step_s(2), 1e-9);
+  EXPECT_NEAR(beside.load.answer_s(10), 2 * alone.load.answer_s(10), 1e-9);
+}
+
+TEST(EngineLoad, ARivalThatComesOrGoesCountsFromThenOn) {
+  Engine engine;
+  engine.begin(10, 1, 100);
+  engine.load.first_token(11.5, 1);
+  engine.load.set_rivals(12, 1);  // 5 tokens
+  engine.load.set_rivals(16, 3);  // 20 more
+  engine.load.set_rivals(20, 0);  // 10 more
+  engine.load.advance(21);        // 10 more
+  EXPECT_NEAR(engine.load.remaining(engine.load.jobs()[0]), 100 - 45, 1e-6);
+  const Company company = engine.load.end(21, 1).company;
+  EXPECT_NEAR(company.seconds[0], 4.5, 1e-9);
+  EXPECT_NEAR(company.rivals_s, 5, 1e-9);
+  EXPECT_NEAR(company.read_share, 1, 1e-9);
+}
+
 }  // namespace
 }  // namespace rbee::routing

@@ -1,5 +1,5 @@
 // A fleet as a few lines of text, for tests:
-//     worker cpu-1 free=8 holds=a,b state=stopped
+//     worker cpu-1 free=8 holds=a,b state=stopped device=card-0
 //     engine e1 on cpu-1 of a ready slots=2 inc=1
 #pragma once
 
@@ -48,6 +48,8 @@ inline Fleet fleet_of(std::string_view picture) {
       worker.report.state = picture_worker_state(picture_value(words, "state", "ready"));
       worker.report.free_memory_bytes = *parse_int<std::uint64_t>(picture_value(words, "free", "8"));
       worker.report.slots = *parse_int<int>(picture_value(words, "slots", "1"));
+      worker.report.device_id = picture_value(words, "device", "");
+      worker.report.backend = worker.report.device_id.empty() ? Backend::cpu : Backend::vulkan;
       const std::string held = picture_value(words, "holds", "");
       for (const std::string_view id : split(held, ',')) {
         if (id.empty()) continue;

@@ -104,14 +104,16 @@ EngineSpeed LearnedSpeed::applied(EngineSpeed first) const {
 void LearnedSpeed::take_prompt(double tokens, double seconds, const Company& company,
                                const EngineSpeed& believed) {
   const PromptLine line{believed.start_s, 1 / believed.prompt};
-  PromptFilter::Reading reading{tokens, seconds};
+  PromptFilter::Reading reading{tokens, seconds * company.read_share};
   if (is_amount(company.read_with) && seconds > read_all_the_time * company.read_s) {
     reading.tokens += company.read_with;
     reading.doubt = batch_doubt;
   }
   if (is_amount(company.perhaps_read_with)) {
     // Whichever is nearer to what is believed.
-    const auto off = [&](double of_tokens) { return std::abs(std::log(seconds / line.seconds(of_tokens))); };
+    const auto off = [&](double of_tokens) {
+      return std::abs(std::log(reading.seconds / line.seconds(of_tokens)));
+    };
     const double with = reading.tokens + company.perhaps_read_with;
     if (off(with) < off(reading.tokens)) reading.tokens = with;
     reading.doubt = unsure_doubt;
@@ -132,14 +134,14 @@ bool LearnedSpeed::take_answer(double tokens, double seconds, const Company& com
     for (std::size_t k = 0; k < shares.size(); ++k)
       shares[k] = company.seconds[k] / believed.step_s(occupancies[k]);
     // It was followed from the end of its prompt, as that was believed, which its own timings know better.
-    const double scale = seconds > 0 ? seconds / (made_s + company.held_up_s) : 1;
+    const double scale = seconds > 0 ? seconds / (made_s + company.held_up_s + company.rivals_s) : 1;
     const double made = sum(shares);
     ratio = (tokens - company.held_up * scale) / (made * scale);
     for (double& share : shares) share /= made;
   } else {
     // Its prompt was believed to be still unread: all that is known is who was there at the end.
     if (!(seconds > 0)) return false;
-    ratio = tokens * believed.step_s(company.at_end) / seconds;
+    ratio = tokens * believed.step_s(company.at_end) / (seconds * company.share_at_end);
     const auto [lower, upper_share] = place_of_occupancy(company.at_end);
     shares[lower] = 1 - upper_share;
     if (upper_share > 0) shares[lower + 1] = upper_share;

@@ -46,11 +46,14 @@ struct Company {
   ByOccupancy seconds = {};  // in which it was made, by how many generated together
   double held_up_s = 0;      // while prompts of others were read
   double held_up = 0;        // tokens that it is believed to have made in those
+  double rivals_s = 0;       // beside all those: had by other engines of its device meanwhile
   int at_end = 1;            // how many were there when it ended, itself included
+  double share_at_end = 1;   // what it had of its device then
   // While its own prompt was read, or waited for that:
   double read_s = 0;             // until its first token, from when the last that was read with it came
   double read_with = 0;          // tokens of those whose first token came with its own
   double perhaps_read_with = 0;  // of those who were there, and nobody said when theirs came
+  double read_share = 1;         // what it had of its device
 };
 
 class LearnedSpeed {

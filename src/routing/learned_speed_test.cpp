@@ -15,6 +15,7 @@ struct Lesson {
   EngineSpeed first;
   EngineSpeed truth;
   LearnedSpeed learned = {};
+  int rivals = 0;
   double now_s = 0;
   std::uint64_t id = 0;
 
@@ -23,11 +24,11 @@ struct Lesson {
   // `luck`: how many times slower this time than in truth.
   void answers(int together, double prompt = 1000, double output = 200, double luck = 1) {
     EngineLoad load(believed(), together);
-    load.advance(now_s);
+    load.set_rivals(now_s, rivals);
     const std::uint64_t first_id = id + 1;
     for (int i = 0; i < together; ++i) load.begin(now_s, {.request = ++id, .unread = prompt});
-    const double prompt_s = luck * prompt / truth.prompt + truth.start_s;
-    const double output_s = luck * output * truth.step_s(together);
+    const double prompt_s = load.stretch() * (luck * prompt / truth.prompt + truth.start_s);
+    const double output_s = load.stretch() * luck * output * truth.step_s(together);
     // Prompts are read one after the other; those that are read make a token for each batch meanwhile.
     const double read_s = now_s + together * prompt_s;
     for (std::uint64_t one = first_id; one <= id; ++one) load.first_token(now_s += prompt_s, one);
@@ -66,6 +67,16 @@ TEST(LearnedSpeed, FiftyAnswersMendAFactorOfThreeAtEachOccupancy) {
     for (int n = 1; n <= 4; ++n)
       EXPECT_NEAR(lesson.believed().step_s(n) / lesson.truth.step_s(n), 1, 0.15) << factor << " " << n;
   }
+}
+
+TEST(LearnedSpeed, WhatOtherEnginesOfTheDeviceTakeIsNotItsOwnSlowness) {
+  Lesson lesson = wrong_by(3);
+  for (int round = 0; round < 30; ++round) {
+    lesson.rivals = round % 3;
+    for (const int together : {1, 2}) lesson.answers(together);
+  }
+  EXPECT_NEAR(lesson.believed().prompt / 600, 1, 0.15);
+  for (const int n : {1, 2}) EXPECT_NEAR(lesson.believed().step_s(n) / lesson.truth.step_s(n), 1, 0.15) << n;
 }
 
 TEST(LearnedSpeed, AnOccupancyThatWasNeverSeenHasWhatAllHaveInCommon) {

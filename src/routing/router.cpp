@@ -90,7 +90,10 @@ void Router::release(Instant now, Entry& entry, const Spent& spent) {
   Engine& engine = engines_[entry.engine];
   const EngineLoad::Ended ended = engine.load.end(seconds(now), entry.request.id,
                                                   is_amount(spent.output_seconds) ? spent.output_seconds : 0);
-  if (ended.known) learn(engine, entry, spent, ended.company);
+  if (ended.known) {
+    learn(engine, entry, spent, ended.company);
+    if (engine.load.jobs().empty()) tell_rivals(seconds(now), engine, -1);
+  }
   fleet_.engines[engine.fleet].busy = engine.load.busy();
   mark_free(entry.engine);
 }

@@ -113,6 +113,9 @@ class Router final : public Scheduler {
   [[nodiscard]] ModelSpeed speed_of(std::size_t worker, std::size_t file) const;
   [[nodiscard]] const FleetWorker* worker(const std::string& name) const;
   void mark_free(Index engine);
+  void find_same_device();
+  // It got work, or has none any more.
+  void tell_rivals(double now_s, const Engine& engine, int more);
 
   // router_choice.cpp: who serves.
   [[nodiscard]] bool can_take(const Entry& entry, Index engine) const;
@@ -121,6 +124,7 @@ class Router final : public Scheduler {
   [[nodiscard]] double turn(const Entry& entry) const;
   [[nodiscard]] double short_first_s(const Entry& entry, double unread, const Engine& engine) const;
   [[nodiscard]] static double behind_s(const Engine& engine, EngineLoad::Ahead ahead, Size size);
+  [[nodiscard]] double rivals_lose_s(const Engine& engine, double busy_longer_s) const;
   [[nodiscard]] EngineLoad::Ahead before_in_queue(const Entry& entry, double unread,
                                                   const Engine& engine) const;
   [[nodiscard]] Rated rate_queued(const Entry& entry, Index engine, EngineLoad::Ahead ahead, double now_s,

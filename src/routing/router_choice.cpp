@@ -129,11 +129,27 @@ double Router::service_s(const Entry& entry) const {
   return mean / rbee::routing::capacity(load.speed(), load.slots(), own) / line.capacity;
 }
 
+// What those on the same device lose while it has work for so much longer: they would have had its part, too.
+// Those who are there are taken to be followed by others.
+double Router::rivals_lose_s(const Engine& engine, double busy_longer_s) const {
+  double lost_s = 0;
+  for (const Index index : engine.same_device) {
+    const Engine& other = engines_[index];
+    if (other.load.jobs().empty()) continue;
+    const double parts = other.load.stretch() + (engine.load.jobs().empty() ? 1 : 0);
+    lost_s += static_cast<double>(other.load.jobs().size() + other.queue.size()) * busy_longer_s / parts;
+  }
+  return lost_s;
+}
+
 Router::Rated Router::rate_queued(const Entry& entry, Index index, EngineLoad::Ahead ahead, double now_s,
                                   Pressure pressed) {
   Engine& engine = engines_[index];
   engine.load.advance(now_s);
-  return {index, false, 1, cost_waiting(engine.load, size_on(entry, engine), ahead, pressed)};
+  Estimate cost = cost_waiting(engine.load, size_on(entry, engine), ahead, pressed);
+  const int slots = std::max(engine.load.slots(), 1);
+  if (!engine.same_device.empty()) cost.others += rivals_lose_s(engine, cost.prompt + cost.generate / slots);
+  return {index, false, 1, cost};
 }
 
 // What it takes from those who would then wait behind it.
@@ -154,7 +170,10 @@ Router::Rated Router::rate(const Entry& entry, Index index, double now_s, Pressu
     return rated;
   }
   engine.load.advance(now_s);
-  return {index, true, 1, cost_now(engine.load, size_on(entry, engine))};
+  Estimate cost = cost_now(engine.load, size_on(entry, engine));
+  if (!engine.same_device.empty())
+    cost.others += rivals_lose_s(engine, std::max(cost.own() - engine.load.until_idle_s(), 0.0));
+  return {index, true, 1, cost};
 }
 
 void Router::collect(const Entry& entry, std::vector<Index>& candidates) {
@@ -325,11 +344,13 @@ void Router::send(Instant now, Entry& entry, Index index, Actions& actions) {
   engine.last_use = ++uses_;
   engine.load.advance(seconds(now));
   Estimate predicted = prediction_now(engine.load, size);
+  const bool had_work = !engine.load.jobs().empty();
   engine.load.begin(seconds(now), {.request = request.id,
                                    .unread = size.unread_on(engine.load),
                                    .output = entry.output,
                                    .slots = entry.slots,
                                    .prompt = size.unread - size.start});
+  if (!had_work) tell_rivals(seconds(now), engine, 1);
   fleet_.engines[engine.fleet].busy = engine.load.busy();
   mark_free(index);
   predicted.wait = entry.expected_wait;

@@ -121,6 +121,12 @@ void Router::index_fleet(Instant now, std::vector<Engine> before) {
     engines_.push_back(std::move(engine));
   }
   std::ranges::sort(engines_, {}, [](const Engine& e) { return std::tie(e.rank_s, e.fleet); });
+  find_same_device();
+  for (Engine& engine : engines_) {
+    const auto has_work = [&](Index other) { return !engines_[other].load.jobs().empty(); };
+    engine.load.set_rivals(seconds(now),
+                           static_cast<int>(std::ranges::count_if(engine.same_device, has_work)));
+  }
   holders_.clear();
   free_.assign(engines_.size() / 64 + 1, 0);
   idle_.assign(engines_.size() / 64 + 1, 0);
@@ -168,6 +174,38 @@ void Router::adopt(Engine& engine, Engine& before) {
   engine.ready_since = before.ready_since;
   engine.yielding = before.yielding;
   engine.last_use = before.last_use;
+}
+
+// A software device is its machine's CPU; one that nobody named is its worker's own.
+void Router::find_same_device() {
+  std::vector<std::tuple<std::string_view, std::string_view, Index>> places;
+  places.reserve(engines_.size());
+  for (Index i = 0; i < engines_.size(); ++i) {
+    const FleetWorker& on = fleet_.workers[engines_[i].worker];
+    const bool host = on.report.backend == Backend::cpu || on.kind == DeviceKind::software;
+    const std::string& named = on.report.device_id;
+    const std::string_view device = named.empty() ? std::string_view(on.report.name) : host ? "cpu" : named;
+    places.emplace_back(on.report.hive, device, i);
+  }
+  std::ranges::sort(places);
+  const auto device_of = [](const auto& place) { return std::tie(std::get<0>(place), std::get<1>(place)); };
+  for (auto first = places.begin(); first != places.end();) {
+    const auto end = std::find_if(first, places.end(),
+                                  [&](const auto& place) { return device_of(place) != device_of(*first); });
+    for (auto one = first; end - first > 1 && one != end; ++one) {
+      for (auto other = first; other != end; ++other) {
+        if (other != one) engines_[std::get<Index>(*one)].same_device.push_back(std::get<Index>(*other));
+      }
+    }
+    first = end;
+  }
+}
+
+void Router::tell_rivals(double now_s, const Engine& engine, int more) {
+  for (const Index other : engine.same_device) {
+    EngineLoad& load = engines_[other].load;
+    load.set_rivals(now_s, load.rivals() + more);
+  }
 }
 
 void Router::mark_free(Index index) {

@@ -34,8 +34,9 @@ struct Router::Engine {
   BelievedSpeed* believed = nullptr;  // in believed_, which forgets nothing
   EngineLoad load;
   BlockCache cache{0};
-  std::vector<Entry*> queue = {};  // who waits for it, the first to go first
-  double queued_unread = 0;        // tokens of their prompts
+  std::vector<Index> same_device = {};  // the others that compute on its device
+  std::vector<Entry*> queue = {};       // who waits for it, the first to go first
+  double queued_unread = 0;             // tokens of their prompts
   std::optional<Instant> suspect_until = {};
   Breaker breaker = {};
   int most_at_once = std::numeric_limits<int>::max();  // the breaker's word, as of the last event

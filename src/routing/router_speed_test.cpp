@@ -105,6 +105,53 @@ TEST(RouterSpeed, AnotherLifeBelievesWhatThisOneHasLearned) {
   }
 }
 
+constexpr auto on_one_card = R"(
+  worker w1 holds=a,b device=card-0
+  worker w2 holds=a device=card-0
+  engine e1 on w1 of a ready slots=4
+  engine e2 on w2 of a ready slots=4)";
+
+TEST(RouterSpeed, WhatSharesADeviceWithBusyOnesIsNoFreeWorker) {
+  const auto last_of_five = [](const char* fleet) {
+    Router router;
+    static_cast<void>(router.on_fleet(Instant{}, fleet_of(fleet)));
+    static_cast<void>(
+        router.on_measured(Instant{}, "w1", "a", {.prompt = 500, .steps = {{1, 0.01}, {4, 0.03}}}));
+    static_cast<void>(
+        router.on_measured(Instant{}, "w2", "a", {.prompt = 500, .steps = {{1, 0.05}, {4, 0.15}}}));
+    for (std::uint64_t id = 1; id < 5; ++id) static_cast<void>(place(router, id));
+    return place(router, 5);
+  };
+  EXPECT_EQ(last_of_five(two_ready), "w2") << "a device of its own";
+  EXPECT_EQ(last_of_five(on_one_card), "nobody") << "it would take half of the card from four";
+}
+
+TEST(RouterSpeed, AnEngineBesideABusyOneIsPredictedToTakeTwiceAsLong) {
+  Router router;
+  static_cast<void>(router.on_fleet(Instant{}, fleet_of(on_one_card)));
+  for (const char* worker : {"w1", "w2"})
+    static_cast<void>(router.on_measured(Instant{}, worker, "a", {.prompt = 500, .steps = {{1, 0.01}}}));
+  const auto predicted_s = [&](std::uint64_t id, const char* worker) {
+    Request request;
+    request.id = id;
+    request.model = "a";
+    request.worker = worker;
+    return std::get<Send>(router.on_request(Instant{}, request).at(0)).predicted.own();
+  };
+  const double alone_s = predicted_s(1, "w1");
+  EXPECT_NEAR(predicted_s(2, "w2"), 2 * alone_s, 1e-9);
+  static_cast<void>(router.on_done(Instant{}, 1, {}));
+  static_cast<void>(router.on_done(Instant{}, 2, {}));
+  EXPECT_NEAR(predicted_s(3, "w2"), alone_s, 1e-9);
+  // Also where the fleet is told anew meanwhile, and where one of them goes away.
+  static_cast<void>(router.on_fleet(Instant{}, fleet_of(on_one_card)));
+  EXPECT_NEAR(predicted_s(4, "w1"), 2 * alone_s, 1e-9);
+  static_cast<void>(router.on_fleet(
+      Instant{}, fleet_of("worker w1 holds=a device=card-0\nengine e1 on w1 of a ready slots=4")));
+  static_cast<void>(router.on_done(Instant{}, 4, {}));
+  EXPECT_NEAR(predicted_s(5, "w1"), alone_s, 1e-9);
+}
+
 // Of prompts whose length is told in bytes: what one of them is predicted to take, after `count` answers.
 double predicted_reading_s(double bytes, double tokens, std::uint64_t count) {
   Router router;
