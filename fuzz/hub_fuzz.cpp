@@ -6,6 +6,7 @@
 #include "model/part_file.h"
 #include "model/source.h"
 #include "model/transfer.h"
+#include "model/web_rules.h"
 
 #include <nlohmann/json.hpp>
 
@@ -50,6 +51,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (again && canonical(*again) != canonical(*source)) std::abort();
   }
   static_cast<void>(naming_of_file(text));
+  if (const auto joined = join_url("https://hub/a/b?c", std::string(text)); joined) {
+    const auto parts = parse_web_url(*joined);
+    if (parts && parts->scheme == "https" && (parts->host.empty() || parts->port.empty())) std::abort();
+    static_cast<void>(check_url(*joined, {}));
+    if (without_query(*joined).find('?') != std::string::npos) std::abort();
+    static_cast<void>(authorization_for(*joined, {.token = "t"}));
+    static_cast<void>(proxy_for(*joined, {.https_proxy = "http://p:1", .no_proxy = std::string(text)}));
+  }
   AnswerHead head;
   if (parse_content_range(text, head) && head.range && head.range->from >= head.range->to) std::abort();
   return 0;

@@ -5,6 +5,7 @@
 #include "domain/hive_token.h"
 #include "domain/link_request.h"
 #include "domain/machine.h"
+#include "domain/machine_figures.h"
 #include "domain/report.h"
 #include "engine/devices.h"
 #include "engine/health.h"
@@ -64,7 +65,8 @@ void read_json(std::string_view text) {
   const Result<Json> json = parse_json(text);
   if (!json) return;
   static_cast<void>(report_from_json(*json));
-  static_cast<void>(machine_from_json(*json));
+  if (Result<Machine> machine = machine_from_json(*json); machine && json->is_object())
+    take_machine_figures(*json, *machine);
   static_cast<void>(load_settings_from_json(*json));
   static_cast<void>(model::download_request_from_json(*json));
 }
