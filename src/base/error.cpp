@@ -62,9 +62,14 @@ static_assert(in_enum_order(), "rows stand in the order of ErrorCode");
 
 }  // namespace
 
-void throw_exception_from_error(const Error& error, const boost::source_location& where) {
+const Error& SharedError::get() const {
+  static const Error none;
+  return error_ ? *error_ : none;
+}
+
+void throw_exception_from_error(const SharedError& error, const boost::source_location& where) {
   throw std::logic_error(
-      cat("unchecked result in ", where.file_name(), ":", where.line(), ": ", error.message));
+      cat("unchecked result in ", where.file_name(), ":", where.line(), ": ", error.get().message));
 }
 
 std::span<const ErrorInfo> error_table() { return table; }

@@ -6,9 +6,11 @@
 
 #include <boost/system/result.hpp>
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace rbee {
 
@@ -64,11 +66,33 @@ struct Error {
   std::string detail = {};  // for the log only: errno, the engine's own words
 };
 
+// An error behind a pointer: hardly any result is one, and each coroutine's frame has room for all results
+// that it awaits.
+class SharedError {
+ public:
+  SharedError() = default;
+  SharedError(Error error) : error_(std::make_shared<const Error>(std::move(error))) {}
+  // `internal` and no words where there is none.
+  [[nodiscard]] const Error& get() const;
+
+ private:
+  std::shared_ptr<const Error> error_;
+};
+
+// A T, or the Error that stands in its place. As boost::system::result, but for the room that an error takes.
 template <class T>
-using Result = boost::system::result<T, Error>;
+class Result : public boost::system::result<T, SharedError> {
+  using Base = boost::system::result<T, SharedError>;
+
+ public:
+  using Base::Base;
+  // Valid as long as this result is.
+  [[nodiscard]] const Error& error() const& { return Base::error().get(); }
+  [[nodiscard]] Error error() && { return Base::error().get(); }
+};
 
 // What result::value() calls on an error: using it unchecked is a bug, so it throws std::logic_error.
-[[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& where);
+[[noreturn]] void throw_exception_from_error(const SharedError& error, const boost::source_location& where);
 
 [[nodiscard]] std::span<const ErrorInfo> error_table();
 [[nodiscard]] const ErrorInfo& info(ErrorCode code);

@@ -280,7 +280,7 @@ Result<std::size_t> Stream::Reading::await_resume() {
 bool Stream::Writing::await_ready() {
   if (impl_ == nullptr || impl_->tls) return impl_ == nullptr;
   const Result<bool> whole = write_now(*impl_, first_, second_);
-  if (!whole) failure_ = whole.error();
+  if (!whole) written_ = whole.error();
   return !whole || *whole;
 }
 
@@ -293,13 +293,9 @@ std::coroutine_handle<> Stream::Writing::await_suspend(std::coroutine_handle<> w
 
 Result<void> Stream::Writing::await_resume() {
   if (impl_ == nullptr) return no_connection();
-  Result<void> written;
-  if (failure_)
-    written = std::move(*failure_);
-  else if (rest_)
-    written = rest_.await_resume();
-  if (!written) impl_->write_failed = true;
-  return written;
+  if (written_ && rest_) written_ = rest_.await_resume();
+  if (!written_) impl_->write_failed = true;
+  return std::move(written_);
 }
 
 void Stream::expire_after(Milliseconds idle) {

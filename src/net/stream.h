@@ -152,7 +152,7 @@ class Stream::Writing {
   Impl* impl_;
   std::string_view first_;
   std::string_view second_;
-  std::optional<Error> failure_ = {};
+  Result<void> written_ = {};
   Task<Result<void>> rest_ = {};  // what did not fit, and all over TLS
 };
 

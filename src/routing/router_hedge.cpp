@@ -15,7 +15,7 @@ void Router::note_first_token(Entry& entry, double now_s) {
 }
 
 // Of those that have a slot free now and may serve it, the one whose first token would be there first; not on
-// the same device, which is what both would wait for.
+// the same worker, whose device is what both would wait for.
 Router::Index Router::second_for(const Entry& late, double now_s) {
   Index best = nowhere;
   double least = now_s - late.sent_s;
@@ -24,8 +24,7 @@ Router::Index Router::second_for(const Entry& late, double now_s) {
     Engine& engine = engines_[index];
     const int slots = std::clamp(late.request.slots, 1, std::max(engine.load.slots(), 1));
     const bool is_free = engine.queue.empty() && engine.free_slots() >= slots;
-    const bool beside = std::ranges::find(engine.same_device, late.engine) != engine.same_device.end();
-    if (index == late.engine || beside || !is_free || !can_take(late, index)) continue;
+    if (engine.worker == engines_[late.engine].worker || !is_free || !can_take(late, index)) continue;
     engine.load.advance(now_s);
     const double fresh_s = cost_now(engine.load, size_on(late, engine)).prompt;
     if (!Hedging::is_worth_it(least, fresh_s)) continue;
