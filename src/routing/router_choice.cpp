@@ -202,6 +202,7 @@ Router::Rated Router::choose(Entry& entry, double now_s) {
   const Pressure pressed = pressure(*entry.line);
   const bool selfish = settings_.policy.strategy == Strategy::fastest;
   Seen& seen = record(entry, lane.fallback);
+  seen.candidates.reserve(std::min(candidates_.size(), SeenRing::most_candidates));
   const auto keep = [&](Index index, const Rated& rated, bool taken) {
     if (seen.candidates.size() >= SeenRing::most_candidates) return;
     const auto place = static_cast<std::uint32_t>(engines_[index].fleet);
@@ -259,6 +260,7 @@ Router::Rated Router::choose_simply(Entry& entry, double now_s) {
   const std::vector<std::string>& order = entry.request.script.workers;
   Lane& lane = lane_of(*entry.line, entry.request, entry.rule);
   Seen& seen = record(entry, lane.fallback);
+  seen.candidates.reserve(std::min(lane.members.size(), SeenRing::most_candidates));
   Rated best;
   double least = std::numeric_limits<double>::infinity();
   for (const Index index : lane.members) {

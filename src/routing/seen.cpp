@@ -16,9 +16,8 @@ std::string worker_of(const Seen& seen) {
 
 Seen& SeenRing::next() {
   if (ring_.size() < kept) {
-    ring_.emplace_back().candidates.reserve(most_candidates);
-    last_ = ring_.size() - 1;
-    return ring_.back();
+    last_ = ring_.size();
+    return ring_.emplace_back();
   }
   last_ = at_;
   Seen& place = ring_[at_];

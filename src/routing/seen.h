@@ -70,7 +70,7 @@ struct RecentRequest {
 
 class SeenRing {
  public:
-  // As many as an operator may look back at, in some 4 MB.
+  // As many as an operator may look back at: half a MB in a home, 4 MB where each had many to choose from.
   static constexpr std::size_t kept = 1000;
   // Of all fleets that they saw, one by one: each change of a fleet of ten thousand workers makes another
   // one, of some 10 MB.
@@ -78,7 +78,7 @@ class SeenRing {
   // Those of the candidates of one placement that are kept.
   static constexpr std::size_t most_candidates = 64;
 
-  // The next place, its candidates emptied.
+  // The next place, its candidates emptied; the room that it ever had for them stays.
   Seen& next();
   // Those that saw older fleets forget them, newest first: what became of the request stays.
   void let_go_of_fleets(std::size_t beyond_workers = most_workers);
