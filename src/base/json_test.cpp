@@ -7,7 +7,7 @@
 namespace rbee {
 namespace {
 
-std::string nested(int depth) { return std::string(depth, '[') + std::string(depth, ']'); }
+std::string nested(std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
 
 TEST(Json, WhatIsWrongIsToldWithItsPlace) {
   const Result<Json> parsed = parse_json(R"({"a": )");

@@ -56,7 +56,7 @@ TEST(MedianInterval, HoldsTheTrueMedianOfNoiseWithHeavyTails) {
   std::normal_distribution<double> normal(100, 3);
   std::cauchy_distribution<double> cauchy(100, 2);
   std::lognormal_distribution<double> lognormal(std::log(100), 0.3);
-  for (const std::size_t runs : {6, 9, 15, 25}) {
+  for (const std::size_t runs : {6u, 9u, 15u, 25u}) {
     EXPECT_GE(held_of_1000(runs, 100, normal), 930) << runs;
     EXPECT_GE(held_of_1000(runs, 100, cauchy), 930) << runs;
     EXPECT_GE(held_of_1000(runs, 100, lognormal), 930) << runs;

@@ -69,17 +69,17 @@ AdminClient::AdminClient(net::Loop& loop, net::Endpoint keeper, std::string key,
       secure_(std::move(secure)),
       url_(url.empty() ? cat("http://", keeper_.text()) : std::move(url)) {}
 
-Task<Result<net::ClientExchange>> AdminClient::open(net::ClientRequest request, Milliseconds connect_within,
-                                                    Milliseconds head_within) {
-  net::Task<Result<net::Stream>> connecting = net::connect_secure(loop_, keeper_, secure_, connect_within);
+Task<Result<net::ClientExchange>> AdminClient::open(net::ClientRequest request, Milliseconds connected_in,
+                                                    Milliseconds head_in) {
+  net::Task<Result<net::Stream>> connecting = net::connect_secure(loop_, keeper_, secure_, connected_in);
   Result<net::Stream> stream = co_await connecting;
   if (!stream) co_return stream.error();
   request.headers.add("Connection", "close");
   net::Task<Result<net::ClientExchange>> beginning =
-      net::ClientExchange::begin_on(std::move(*stream), keeper_, std::move(request), connect_within);
+      net::ClientExchange::begin_on(std::move(*stream), keeper_, std::move(request), connected_in);
   Result<net::ClientExchange> exchange = co_await beginning;
   if (!exchange) co_return exchange.error();
-  net::Task<Result<void>> reading = exchange->read_head(head_within);
+  net::Task<Result<void>> reading = exchange->read_head(head_in);
   const Result<void> head = co_await reading;
   if (!head) co_return head.error();
   co_return std::move(*exchange);

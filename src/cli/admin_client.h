@@ -38,8 +38,8 @@ class AdminClient {
   [[nodiscard]] bool is_on_this_machine() const { return keeper_.is_unix() || net::is_loopback(keeper_); }
   [[nodiscard]] net::Headers headers() const;
   // As ClientExchange::send, to this keeper.
-  net::Task<Result<net::ClientExchange>> open(net::ClientRequest request, Milliseconds connect_within,
-                                              Milliseconds head_within);
+  net::Task<Result<net::ClientExchange>> open(net::ClientRequest request, Milliseconds connected_in,
+                                              Milliseconds head_in);
 
  private:
   net::Task<Result<net::ClientExchange>> send(std::string method, std::string target, std::string body);

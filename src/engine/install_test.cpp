@@ -224,7 +224,7 @@ TEST(Install, SecondProcessWaitsAndSaysForWhom) {
   FakeTools tools;
   fs::create_directories(tools.engines());
   std::optional<InstallLock> other =
-      std::move(*InstallLock::take(tools.engines(), Backend::cpu, nullptr, [](const LockHolder&) {}));
+      *InstallLock::take(tools.engines(), Backend::cpu, nullptr, [](const LockHolder&) {});
   tools.on_progress_ = [&other] { other.reset(); };
   const Result<PackInfo> pack = tools.install();
   ASSERT_TRUE(pack) << pack.error().message;

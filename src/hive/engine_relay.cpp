@@ -29,7 +29,7 @@ struct Ride {
 net::Headers passed(const net::Headers& headers, bool raw) {
   net::Headers kept;
   for (const auto& [name, value] : headers) {
-    const auto is_it = [&name = name](std::string_view other) { return equal_ignoring_case(name, other); };
+    const auto is_it = [&field = name](std::string_view other) { return equal_ignoring_case(field, other); };
     const bool framing = is_it("transfer-encoding") || is_it("content-length");
     const bool own = std::ranges::any_of(of_the_connection, is_it);
     if (framing ? raw : !own) kept.add(name, value);

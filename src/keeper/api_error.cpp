@@ -40,6 +40,12 @@ std::string with_hint(const Error& error) {
   return hint.empty() ? error.message : cat(error.message, ' ', hint);
 }
 
+// What an engine says of its failure; never nothing.
+std::string words_of(const Json& told) {
+  std::string message = get_string(told, "message").value_or("");
+  return message.empty() ? "The engine failed." : message;
+}
+
 }  // namespace
 
 Api api_of(std::string_view path) {
@@ -90,7 +96,7 @@ std::optional<std::string> engine_error_body(Api api, int status, std::string_vi
   if (!json || !json->is_object()) return std::nullopt;
   const auto told = json->find("error");
   if (told == json->end() || !told->is_object() || get_string(*json, "type") == "error") return std::nullopt;
-  const std::string message = get_string(*told, "message").value_or("The engine failed.");
+  const std::string message = words_of(*told);
   if (api == Api::ollama) return dump_json(Json{{"error", message}});
   return anthropic_body(status, message);
 }
@@ -102,7 +108,7 @@ std::optional<Error> engine_error_in(std::string_view events) {
   const std::string_view rest = events.substr(at + beginning.size());
   const Result<Json> json = parse_json(rest.substr(0, rest.find('\n')));
   if (!json || !json->is_object() || json->contains("error")) return std::nullopt;
-  return Error{ErrorCode::engine_failed, get_string(*json, "message").value_or("The engine failed."), {}, {}};
+  return Error{ErrorCode::engine_failed, words_of(*json), {}, {}};
 }
 
 bool worth_retrying(const Error& error) {

@@ -260,7 +260,7 @@ class Book : public testing::Test {
   Book() {
     std::string made = "/tmp/rbee-book-XXXXXX";
     folder_ = ::mkdtemp(made.data());
-    state_ = std::move(*State::open(folder_ / "keeper.db", Log::none()));
+    state_ = *State::open(folder_ / "keeper.db", Log::none());
   }
   ~Book() override {
     state_.reset();
@@ -286,7 +286,7 @@ TEST_F(Book, KeepsTheNewestOfEachAndForgetsTheOldest) {
 TEST_F(Book, WhomItsUserWantsLeftAloneIsSoAfterARestartToo) {
   BenchmarkBook(*state_).leave_alone("w");
   state_.reset();
-  state_ = std::move(*State::open(folder_ / "keeper.db", Log::none()));
+  state_ = *State::open(folder_ / "keeper.db", Log::none());
   const BenchmarkBook book(*state_);
   EXPECT_TRUE(book.is_left_alone("w"));
   EXPECT_FALSE(book.is_left_alone("v"));

@@ -55,6 +55,17 @@ TEST(ApiError, AnEnginesErrorInAStreamIsFoundWhateverStandsBeforeIt) {
   EXPECT_FALSE(engine_error_in("event: ping\ndata: {\"x\":\"event: error\"}\n\n"));
 }
 
+TEST(ApiError, AnEngineThatFailsWithoutAWordIsToldAsAFailure) {
+  for (const std::string_view error : {"{}", R"({"message":""})", R"({"message":5})"}) {
+    const std::optional<Error> told = engine_error_in(cat("event: error\ndata: ", error, "\n\n"));
+    ASSERT_TRUE(told) << error;
+    EXPECT_EQ(told->message, "The engine failed.") << error;
+    EXPECT_EQ(engine_error_body(Api::ollama, 500, cat(R"({"error":)", error, "}")),
+              R"({"error":"The engine failed."})")
+        << error;
+  }
+}
+
 TEST(ApiError, AStreamOfResponsesIsToldByItsOwnEvent) {
   EXPECT_EQ(error_event(Api::responses, {ErrorCode::worker_lost, "Gone.", "Again.", {}}),
             "event: error\ndata: "
@@ -194,6 +205,16 @@ TEST(Usage, TheLastTimingsCountHoweverTheyAreCut) {
     EXPECT_EQ(reader.usage().tokens, 64u) << piece;
   }
   EXPECT_EQ(UsageReader().usage().tokens, 0u);
+}
+
+TEST(Usage, AFigureThatIsNoCountIsNone) {
+  UsageReader reader;
+  reader.pass(
+      R"({"timings":{"cache_n":-1,"prompt_n":2,"prompt_ms":nan,"predicted_n":3,"predicted_ms":-inf}})");
+  const Usage usage = reader.usage();
+  EXPECT_EQ(usage.prompt_tokens, 2u);
+  EXPECT_EQ(usage.prompt_ms, 0);
+  EXPECT_EQ(usage.tokens_ms, 0);
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "keeper/usage.h"
 
 #include <charconv>
+#include <limits>
 
 namespace rbee::keeper {
 namespace {
 
+// Zero where there is none, or one that nothing can be counted by: `nan` is a number to from_chars.
 template <class T>
 T number(std::string_view text, std::string_view key) {
   const std::size_t at = text.find(key);
@@ -12,7 +14,7 @@ T number(std::string_view text, std::string_view key) {
   const std::string_view rest = text.substr(at + key.size());
   T value = 0;
   std::from_chars(rest.data(), rest.data() + rest.size(), value);
-  return value;
+  return value >= 0 && value <= std::numeric_limits<T>::max() ? value : 0;
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ class StoreFilesTest : public testing::Test {
     fs::create_directories(folder_ / "store/blobs");
   }
   void TearDown() override { fs::remove_all(folder_); }
-  [[nodiscard]] ModelStore store() const { return std::move(*ModelStore::open(folder_ / "store")); }
+  [[nodiscard]] ModelStore store() const { return *ModelStore::open(folder_ / "store"); }
   // A model that lies in blobs/; its checksum.
   std::string blob(std::uint64_t vocabulary) const {
     GgufPicture picture;

@@ -270,7 +270,7 @@ TEST(Transfer, WhatNoRetryMendsEndsAtOnce) {
   for (const auto& [status, code] :
        {std::pair{401, "not_allowed"}, {403, "not_allowed"}, {404, "unknown_model"}}) {
     Server server{.file = file_of(1'000)};
-    server.lie = [status = status](AnswerHead& head, std::uint64_t) { head.status = status; };
+    server.lie = [told = status](AnswerHead& head, std::uint64_t) { head.status = told; };
     Fetch run(server, fresh());
     EXPECT_EQ(run.go().result(), code);
     EXPECT_EQ(run.opened, 1) << status;

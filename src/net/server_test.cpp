@@ -366,7 +366,8 @@ Task<bool> wait_on_signal(Signal& signal) {
 Task<bool> leave_and_see(Loop& loop, Endpoint to, Signal& gone, bool let_go) {
   Task<Result<Stream>> connecting = Stream::connect(loop, to, a_minute);
   Result<Stream> stream = co_await connecting;
-  co_await stream->write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  const Result<void> sent = co_await stream->write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(sent);
   co_await sleep_for(loop, Milliseconds{5});
   if (let_go)
     stream->shut_down_sending();
@@ -409,7 +410,8 @@ TEST_F(ServerTest, AGoodbyeReachesTheOtherEndWhileItsAnswerIsAwaited) {
 Task<void> stop_soon(Loop& loop, HttpServer& server, Signal& gone) {
   Task<Result<Stream>> connecting = Stream::connect(loop, server.endpoint(), a_minute);
   Result<Stream> stream = co_await connecting;
-  co_await stream->write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  const Result<void> sent = co_await stream->write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(sent);
   co_await sleep_for(loop, Milliseconds{5});
   server.stop();
   co_await gone.wait(a_minute);

@@ -52,7 +52,7 @@ TEST(RouterBreaker, AnEngineThatSaysNoToWhatAnotherOneDoesIsLeftAloneAfterThreeT
     (void)play.scheduler.on_done(play.now, id, {.output_tokens = 5, .answered = true});
     return said;
   };
-  for (const std::uint64_t id : {1, 2, 3})
+  for (const std::uint64_t id : {1u, 2u, 3u})
     EXPECT_EQ(fails_and_is_answered(id), cat("send ", id, " to e1; send ", id, " to e2"));
   EXPECT_EQ(fails_and_is_answered(4), "send 4 to e2");
 }

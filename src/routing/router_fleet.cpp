@@ -183,7 +183,7 @@ void Router::find_same_device() {
   for (Index i = 0; i < engines_.size(); ++i) {
     const FleetWorker& on = fleet_.workers[engines_[i].worker];
     const bool host = on.report.backend == Backend::cpu || on.kind == DeviceKind::software;
-    const std::string& named = on.report.device_id;
+    const std::string_view named = on.report.device_id;
     const std::string_view device = named.empty() ? std::string_view(on.report.name) : host ? "cpu" : named;
     places.emplace_back(on.report.hive, device, i);
   }

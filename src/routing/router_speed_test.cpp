@@ -152,6 +152,32 @@ TEST(RouterSpeed, AnEngineBesideABusyOneIsPredictedToTakeTwiceAsLong) {
   EXPECT_NEAR(predicted_s(5, "w1"), alone_s, 1e-9);
 }
 
+TEST(RouterSpeed, OnlyWhatHasTheSameDeviceSharesIt) {
+  const auto slowed_by_busy_w1 = [](const std::string& device_1, const std::string& device_2) {
+    Router router;
+    static_cast<void>(router.on_fleet(Instant{}, fleet_of(cat("worker w1 holds=a device=", device_1,
+                                                              "\nworker w2 holds=a device=", device_2,
+                                                              "\nengine e1 on w1 of a ready slots=4"
+                                                              "\nengine e2 on w2 of a ready slots=4"))));
+    std::vector<double> predicted_s;
+    for (const char* worker : {"w2", "w1", "w2"}) {
+      Request request;
+      request.id = predicted_s.size() + 1;
+      request.model = "a";
+      request.worker = worker;
+      predicted_s.push_back(std::get<Send>(router.on_request(Instant{}, request).at(0)).predicted.own());
+      if (request.id == 1) static_cast<void>(router.on_done(Instant{}, 1, {}));
+    }
+    return predicted_s[2] > 1.5 * predicted_s[0];
+  };
+  for (const std::string longer : {"", "-0000:65:00.0-of-this-machine"}) {
+    const std::string one = "card-0" + longer;
+    const std::string other = "card-1" + longer;
+    EXPECT_TRUE(slowed_by_busy_w1(one, one));
+    EXPECT_FALSE(slowed_by_busy_w1(one, other)) << "cards of their own: " << one;
+  }
+}
+
 // Of prompts whose length is told in bytes: what one of them is predicted to take, after `count` answers.
 double predicted_reading_s(double bytes, double tokens, std::uint64_t count) {
   Router router;
