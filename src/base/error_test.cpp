@@ -49,5 +49,23 @@ TEST(Result, UsingAnErrorAsAValueIsABugThatThrows) {
   EXPECT_THROW(static_cast<void>(failed.value()), std::logic_error);
 }
 
+TEST(Result, HasTheRoomOfAPointerForItsError) {
+  EXPECT_LE(sizeof(Result<void>), 3 * sizeof(void*));
+  EXPECT_LE(sizeof(Result<std::size_t>), 3 * sizeof(void*));
+}
+
+TEST(Result, ItsErrorStaysWhileAnyCopyOfItDoes) {
+  Result<int> kept = 1;
+  {
+    const Result<int> failed = Error{ErrorCode::unreachable, "a sentence of more than fifteen letters"};
+    kept = failed;
+  }
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().message, "a sentence of more than fifteen letters");
+  EXPECT_EQ(Result<int>(kept).error().code, ErrorCode::unreachable);
+}
+
+TEST(Result, OfNoErrorTheErrorSaysNothing) { EXPECT_EQ(Result<int>(1).error().message, ""); }
+
 }  // namespace
 }  // namespace rbee
