@@ -18,7 +18,8 @@ void push_folders_of(const RootedFiles& files, std::string_view parent, std::str
 std::vector<std::string> cuda_library_folders(const RootedFiles& files) {
   std::vector<std::string> folders = usual_library_folders(files);
   for (const std::string& name : files.list("/etc/ld.so.conf.d")) {
-    for (const std::string_view line : split(files.text(cat("/etc/ld.so.conf.d/", name)), '\n')) {
+    const std::string text = files.text(cat("/etc/ld.so.conf.d/", name));
+    for (const std::string_view line : split(text, '\n')) {
       if (line.starts_with('/')) folders.emplace_back(trim(line));
     }
   }

@@ -45,7 +45,8 @@ struct Folder {
 };
 
 std::string address_of(const Folder& folder) {
-  for (const std::string_view line : split(folder.files.text(folder.at("uevent")), '\n')) {
+  const std::string text = folder.files.text(folder.at("uevent"));
+  for (const std::string_view line : split(text, '\n')) {
     constexpr std::string_view key = "PCI_SLOT_NAME=";
     if (line.starts_with(key)) return pci_address(line.substr(key.size()));
   }
@@ -138,7 +139,8 @@ std::optional<GpuFile> read_gpu(const Folder& folder) {
   gpu.pci = address_of(folder);
   gpu.driver = folder.files.link_name(folder.at("driver"));
   if (gpu.driver.empty()) {
-    for (const std::string_view line : split(folder.files.text(folder.at("uevent")), '\n')) {
+    const std::string text = folder.files.text(folder.at("uevent"));
+    for (const std::string_view line : split(text, '\n')) {
       if (line.starts_with("DRIVER=")) gpu.driver = trim(line.substr(std::string_view("DRIVER=").size()));
     }
   }
