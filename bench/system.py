@@ -10,6 +10,17 @@ from stream import get_json
 LONGEST_START_S = 120
 
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def random_model(file: pathlib.Path, *sizes: str) -> None:
+    """Makes a model of random weights (tools/make_model.py) where it is not there yet."""
+    if file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([str(ROOT / "tools" / "make_model.py"), str(file), *sizes], check=True)
+
+
 class System:
     def __init__(self, program: str, home: str, more: dict[str, str] | None = None):
         self.program, self.home = program, home

@@ -42,14 +42,14 @@ struct Folder {
   [[nodiscard]] std::optional<std::uint64_t> number(std::string_view name) const {
     return files.number(at(name));
   }
+  [[nodiscard]] std::string in_uevent(std::string_view key) const {
+    return value_behind(files.text(at("uevent")), key);
+  }
 };
 
 std::string address_of(const Folder& folder) {
-  const std::string text = folder.files.text(folder.at("uevent"));
-  for (const std::string_view line : split(text, '\n')) {
-    constexpr std::string_view key = "PCI_SLOT_NAME=";
-    if (line.starts_with(key)) return pci_address(line.substr(key.size()));
-  }
+  const std::string told = folder.in_uevent("PCI_SLOT_NAME=");
+  if (!told.empty()) return pci_address(told);
   const std::string path = folder.files.resolved(folder.path).value_or(folder.path);
   return pci_address(path.substr(path.rfind('/') + 1));
 }
@@ -138,12 +138,7 @@ std::optional<GpuFile> read_gpu(const Folder& folder) {
   gpu.revision = folder.hex("revision").value_or(0);
   gpu.pci = address_of(folder);
   gpu.driver = folder.files.link_name(folder.at("driver"));
-  if (gpu.driver.empty()) {
-    const std::string text = folder.files.text(folder.at("uevent"));
-    for (const std::string_view line : split(text, '\n')) {
-      if (line.starts_with("DRIVER=")) gpu.driver = trim(line.substr(std::string_view("DRIVER=").size()));
-    }
-  }
+  if (gpu.driver.empty()) gpu.driver = folder.in_uevent("DRIVER=");
   gpu.suspended = folder.files.word(folder.at("power/runtime_status")) == "suspended";
   for (const std::string& node : folder.files.list(folder.at("drm"))) {
     if (node.starts_with("renderD")) gpu.render_node = node;

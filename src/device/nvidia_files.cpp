@@ -15,14 +15,6 @@ namespace {
 
 constexpr auto gpu_names_of_tegra = std::to_array<std::string_view>({"gpu", "ga10b", "gv11b", "gp10b"});
 
-// "Model: \t\t NVIDIA GeForce RTX 4090".
-std::string field_of(std::string_view text, std::string_view key) {
-  for (const std::string_view line : split(text, '\n')) {
-    if (line.starts_with(key)) return std::string(trim(line.substr(key.size())));
-  }
-  return {};
-}
-
 std::uint64_t node_kib(std::string_view meminfo, std::string_view key) {
   for (const std::string_view line : split(meminfo, '\n')) {
     const std::size_t at = line.find(key);
@@ -38,7 +30,7 @@ void read_numa(const RootedFiles& files, const std::vector<std::string>& address
   std::set<std::string> seen;
   for (const std::string& address : addresses) {
     const std::string status = files.text(cat("/proc/driver/nvidia/gpus/", address, "/numa_status"));
-    const std::string node = field_of(status, "Node:");
+    const std::string node = value_behind(status, "Node:");
     if (!parse_int<unsigned>(node) || !seen.insert(node).second) continue;
     const std::string meminfo = files.text(cat("/sys/devices/system/node/node", node, "/meminfo"));
     facts.numa_total_bytes += node_kib(meminfo, "MemTotal:") * 1024;
@@ -52,10 +44,10 @@ void read_cards(const RootedFiles& files, NvidiaFiles& facts) {
   for (const std::string& address : addresses) {
     const std::string text = files.text(cat(folder, "/", address, "/information"));
     NvidiaCardFile card;
-    card.pci = pci_address(field_of(text, "Bus Location:"));
+    card.pci = pci_address(value_behind(text, "Bus Location:"));
     if (card.pci.empty()) card.pci = pci_address(address);
-    card.model = field_of(text, "Model:");
-    card.uuid = field_of(text, "GPU UUID:");
+    card.model = value_behind(text, "Model:");
+    card.uuid = value_behind(text, "GPU UUID:");
     // Until the card was first used its identity is written as question marks.
     if (card.uuid.find('?') != std::string::npos) card.uuid.clear();
     if (!card.pci.empty()) facts.cards.push_back(std::move(card));

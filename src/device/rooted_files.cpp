@@ -46,6 +46,13 @@ void push_parts(std::string_view path, std::vector<std::string>& waiting) {
 
 }  // namespace
 
+std::string value_behind(std::string_view text, std::string_view key) {
+  for (const std::string_view line : split(text, '\n')) {
+    if (line.starts_with(key)) return std::string(trim(line.substr(key.size())));
+  }
+  return {};
+}
+
 bool natural_less(std::string_view a, std::string_view b) {
   std::size_t i = 0;
   std::size_t j = 0;

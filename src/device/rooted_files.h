@@ -45,6 +45,10 @@ class RootedFiles {
   std::filesystem::path root_;
 };
 
+// Of "Model: \t\t NVIDIA GeForce RTX 4090" with "Model:", or "DRIVER=amdgpu" with "DRIVER=", what stands
+// behind in the first such line, without the blanks around it; empty where there is none.
+[[nodiscard]] std::string value_behind(std::string_view text, std::string_view key);
+
 // "a2" before "a10".
 [[nodiscard]] bool natural_less(std::string_view a, std::string_view b);
 

@@ -27,6 +27,14 @@ struct Engine {
   }
 };
 
+// Both come to the moment, to an engine without work.
+Engine with_two_prompts() {
+  Engine engine;
+  engine.begin(10, 1, 100);
+  engine.begin(10.001, 2, 200);
+  return engine;
+}
+
 TEST(EngineLoad, WhoComesToTheMomentSharesTheBatchAndItsStart) {
   Engine engine;
   engine.begin(10, 1, 100);
@@ -62,9 +70,7 @@ TEST(EngineLoad, WhoComesInOneStepOfThoseThatGenerateIsReadInOneBatch) {
 }
 
 TEST(EngineLoad, FirstTokensAtOneMomentSayThatBothWereReadTogether) {
-  Engine engine;
-  engine.begin(10, 1, 100);
-  engine.begin(10.001, 2, 200);
+  Engine engine = with_two_prompts();
   engine.load.first_token(13.5, 1);
   engine.load.first_token(13.502, 2);
   const Company second = engine.load.end(20, 2).company;
@@ -75,9 +81,7 @@ TEST(EngineLoad, FirstTokensAtOneMomentSayThatBothWereReadTogether) {
 }
 
 TEST(EngineLoad, FirstTokensThatLieApartSayThatEachWasReadByItself) {
-  Engine engine;
-  engine.begin(10, 1, 100);
-  engine.begin(10.001, 2, 200);
+  Engine engine = with_two_prompts();
   engine.load.first_token(11.5, 1);
   engine.load.first_token(14, 2);
   EXPECT_EQ(engine.load.end(20, 1).company.read_with, 0);
@@ -85,18 +89,14 @@ TEST(EngineLoad, FirstTokensThatLieApartSayThatEachWasReadByItself) {
 }
 
 TEST(EngineLoad, OfAnAnswerThatComesWholeItsTimingsTellWhenItWasRead) {
-  Engine engine;
-  engine.begin(10, 1, 100);
-  engine.begin(10.001, 2, 200);
+  Engine engine = with_two_prompts();
   engine.load.first_token(13.5, 2);
   EXPECT_EQ(engine.load.end(20, 1, 6.5).company.read_with, 200);
   EXPECT_EQ(engine.load.end(21, 2).company.read_with, 100);
 }
 
 TEST(EngineLoad, OfWhomNobodySaysWhenItWasReadItWasPerhapsReadWith) {
-  Engine engine;
-  engine.begin(10, 1, 100);
-  engine.begin(10.001, 2, 200);
+  Engine engine = with_two_prompts();
   engine.load.first_token(13.5, 2);
   engine.begin(15, 3, 300);
   const Company company = engine.load.end(20, 2).company;

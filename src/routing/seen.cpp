@@ -12,6 +12,12 @@ std::string worker_of(const Seen& seen) {
   return seen.fleet == nullptr ? std::string() : seen.fleet->fleet.engines[seen.chosen].worker;
 }
 
+// The newest is 1 back; `at` is where the next one goes.
+template <class Ring>
+auto& from_newest(Ring& ring, std::size_t at, std::size_t back) {
+  return ring[(at + ring.size() - back) % ring.size()];
+}
+
 }  // namespace
 
 Seen& SeenRing::next() {
@@ -37,7 +43,7 @@ void SeenRing::let_go_of_fleets(std::size_t beyond_workers) {
   std::set<const SeenFleet*> held;
   std::size_t workers = 0;
   for (std::size_t back = 1; back <= ring_.size(); ++back) {
-    Seen& seen = ring_[(at_ + ring_.size() - back) % ring_.size()];
+    Seen& seen = from_newest(ring_, at_, back);
     if (seen.fleet == nullptr || held.contains(seen.fleet.get())) continue;
     workers += seen.fleet->fleet.workers.size();
     if (held.empty() || workers <= beyond_workers) {
@@ -53,7 +59,7 @@ std::vector<RecentRequest> SeenRing::recent() const {
   std::vector<RecentRequest> all;
   std::set<std::uint64_t> told;
   for (std::size_t back = 1; back <= ring_.size(); ++back) {
-    const Seen& seen = ring_[(at_ + ring_.size() - back) % ring_.size()];
+    const Seen& seen = from_newest(ring_, at_, back);
     if (!told.insert(seen.request).second) continue;
     RecentRequest one{seen.request, seen.model, seen.user, {}, seen.course};
     if (seen.course.sent) one.worker = worker_of(seen);
@@ -66,7 +72,7 @@ std::vector<RecentRequest> SeenRing::recent() const {
 const Seen* SeenRing::find(std::uint64_t request) const {
   // A request that was lost has several: the latest counts.
   for (std::size_t back = 1; back <= ring_.size(); ++back) {
-    const Seen& seen = ring_[(at_ + ring_.size() - back) % ring_.size()];
+    const Seen& seen = from_newest(ring_, at_, back);
     if (seen.request == request) return &seen;
   }
   return nullptr;
