@@ -7,6 +7,11 @@ double Random::unit() {
   return std::uniform_real_distribution<double>(0, 1)(engine_);
 }
 
+std::uint64_t Random::bits() {
+  const std::lock_guard lock(mutex_);
+  return engine_();
+}
+
 std::string Random::id(std::size_t length) {
   const std::lock_guard lock(mutex_);
   constexpr int letter_bits = 5;

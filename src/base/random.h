@@ -13,6 +13,8 @@ class Random {
   explicit Random(std::uint64_t seed) : engine_(seed) {}
   // Uniform in [0, 1). Safe from every thread.
   [[nodiscard]] double unit();
+  // 64 bits of it. Safe from every thread.
+  [[nodiscard]] std::uint64_t bits();
   // `length` characters of a-z and 2-7, 5 bits each: for ids. Not for secrets.
   [[nodiscard]] std::string id(std::size_t length = 12);
 

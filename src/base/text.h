@@ -13,7 +13,7 @@
 
 namespace rbee {
 
-inline void append_text(std::string& out, std::string_view text) { out += text; }
+inline void append_text(std::string& out, std::string_view text) { out.append(text.data(), text.size()); }
 inline void append_text(std::string& out, char c) { out += c; }
 template <std::integral T>
   requires(!std::same_as<T, char> && !std::same_as<T, bool>)
@@ -23,17 +23,32 @@ void append_text(std::string& out, T number) {
   out.append(digits, end);
 }
 
+// What a part takes, or a little more.
+inline std::size_t room_for(std::string_view text) { return text.size(); }
+inline std::size_t room_for(char) { return 1; }
+template <std::integral T>
+  requires(!std::same_as<T, char> && !std::same_as<T, bool>)
+std::size_t room_for(T number) {
+  constexpr std::size_t small = 3;
+  return number >= 0 && number < 1000 ? small : sizeof(T) * small;
+}
+
 // cat("a", 1, 'b') is "a1b".
 template <class... Parts>
 [[nodiscard]] std::string cat(const Parts&... parts) {
   std::string out;
+  out.reserve((std::size_t{0} + ... + room_for(parts)));
   (append_text(out, parts), ...);
   return out;
 }
 
 [[nodiscard]] std::string_view trim(std::string_view text);
 [[nodiscard]] std::string lower(std::string_view text);
-[[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b);
+// Of texts of one length.
+[[nodiscard]] bool same_letters(std::string_view a, std::string_view b);
+[[nodiscard]] inline bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && same_letters(a, b);
+}
 // Views into `text`, which must stay as long as they are used: a string that nobody holds is refused.
 [[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
 template <std::same_as<std::string> Text>

@@ -52,10 +52,11 @@ net::Task<void> pass_answer(net::Exchange& exchange, net::ClientExchange& engine
   const bool raw = net::can_pass_framing(exchange, engine);
   net::Headers headers = passed(engine.head().headers, raw);
   const int status = engine.head().status;
-  exchange.hold_head();
-  net::Task<Result<void>> starting =
-      raw ? exchange.start_raw(status, std::move(headers)) : exchange.start(status, std::move(headers));
-  Result<void> passing_on = co_await starting;
+  if (raw)
+    exchange.begin_raw(status, std::move(headers));
+  else
+    exchange.begin(status, std::move(headers));
+  Result<void> passing_on = {};
   bool last = false;
   while (passing_on && !last) {
     net::Task<Result<net::ClientExchange::Raw>> reading = net::next_piece(engine, raw, longest_silence);

@@ -266,8 +266,9 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
       return catch_up_unless(is_progress(piece), core, *loop, name);
     };
   }
-  net::Task<Relayed> relaying = relay(exchange, *from, std::move(job), gone);
-  const Relayed relayed = co_await relaying;
+  Relayed relayed;
+  net::Task<void> relaying = relay(exchange, *from, job, gone, relayed);
+  co_await relaying;
   if (relayed.end == RelayEnd::whole) core->hives->give_back(exchange.loop(), errand->hive, *from);
   if (relayed.end != RelayEnd::lost_before) co_return;
   net::Task<void> refusing = answer(exchange, std::move(lost));

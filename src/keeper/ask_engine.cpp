@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "keeper/engine_request.h"
 #include "keeper/grow.h"
+#include "keeper/header_filter.h"
 #include "keeper/hedge.h"
 #include "keeper/signs_of_waiting.h"
 #include "keeper/take_up.h"
@@ -40,11 +41,11 @@ net::Task<void> take_error(Passage& passage, net::ClientExchange& engine, const 
   if (passage.take_up) {
     // Nothing of it is for the client, who has part of an answer. Another one may go on with it.
     attempt = Attempt{.step = Step::failed, .outcome = Outcome::engine_error};
-    attempt.relayed.failure =
-        Error{ErrorCode::worker_lost, "Another worker refused to go on with this answer."};
+    attempt.relayed.failure = std::make_shared<const Error>(
+        Error{ErrorCode::worker_lost, "Another worker refused to go on with this answer."});
     co_return;
   }
-  attempt.kept = keep(engine, passage.call.api, *body);
+  attempt.kept = std::make_unique<Kept>(keep(engine, passage.call.api, *body));
   const std::optional<TooLong> told = status == 400 ? too_long(*body) : std::nullopt;
   if (told && !passage.grown) {
     attempt.step = Step::too_small;
@@ -53,7 +54,7 @@ net::Task<void> take_error(Passage& passage, net::ClientExchange& engine, const 
   }
   attempt.step = is_failure(status) ? Step::failed : Step::done;
   if (attempt.step == Step::failed) co_return;
-  Kept kept = std::move(attempt.kept);
+  Kept kept = std::move(*attempt.kept);
   net::Task<Outcome> passing = pass_on(passage, std::move(kept), worker);
   attempt.outcome = co_await passing;
 }
@@ -67,7 +68,8 @@ RelayJob job_for(Passage& passage, const net::ClientExchange& engine, const std:
   }
   if (passage.so_far && engine.head().status == 200) job.so_far = &*passage.so_far;
   Passage* at = &passage;
-  job.when_lost = [at, worker] { return lost_error(*at->core, worker); };
+  // It is a name in the engine's own record, which whoever relays from it holds.
+  job.when_lost = [at, lost = &worker] { return lost_error(*at->core, *lost); };
   job.on_first = [at] {
     if (at->take_up) {
       at->core->metrics.resumed();
@@ -78,7 +80,7 @@ RelayJob job_for(Passage& passage, const net::ClientExchange& engine, const std:
   };
   // A body that is not streamed comes whole, at its end: that says nothing of when its prompt was read.
   job.on_event = [at] {
-    if (!at->take_up) at->core->metrics.first_token(at->model_label, at->seconds());
+    if (!at->take_up) at->core->metrics.first_token(at->record.model, at->seconds());
     if (at->ride->ticket != nullptr) at->ride->ticket->answered();
   };
   return job;
@@ -87,11 +89,12 @@ RelayJob job_for(Passage& passage, const net::ClientExchange& engine, const std:
 net::Task<void> take_answer(Passage& passage, net::ClientExchange& engine, const std::string& worker,
                             Attempt& attempt) {
   RelayJob job = job_for(passage, engine, worker);
-  net::Task<Relayed> relaying =
-      passage.take_up
-          ? relay_rest(passage.exchange, engine, std::move(job), passage.take_up->wire, passage.ride->gone)
-          : relay(passage.exchange, engine, std::move(job), passage.ride->gone);
-  attempt.relayed = co_await relaying;
+  attempt.relayed = {};
+  if (passage.take_up) attempt.relayed.wire = passage.take_up->wire;
+  net::Task<void> relaying =
+      passage.take_up ? relay_rest(passage.exchange, engine, job, passage.ride->gone, attempt.relayed)
+                      : relay(passage.exchange, engine, job, passage.ride->gone, attempt.relayed);
+  co_await relaying;
   attempt.step = Step::done;
   switch (attempt.relayed.end) {
     case RelayEnd::whole:
@@ -117,10 +120,10 @@ net::Task<void> leave_engine(net::ClientExchange& engine, Attempt& attempt) {
 }  // namespace
 
 net::Headers own_headers(const Passage& passage, const std::string& worker) {
-  net::Headers headers{{"x-rbee-request-id", passage.id}};
+  net::Headers headers{{"x-rbee-request-id", passage.record.id}};
   if (!worker.empty()) headers.add("x-rbee-worker", worker);
   if (!passage.call.explain) return headers;
-  const std::optional<routing::Explanation> told = passage.core->placing->explain_past(passage.id);
+  const std::optional<routing::Explanation> told = passage.core->placing->explain_past(passage.record.id);
   if (told) headers.add("x-rbee-trace", trace_header(*told));
   return headers;
 }
@@ -149,10 +152,10 @@ net::Task<Outcome> pass_on(Passage& passage, Kept kept, std::string worker) {
 net::ClientRequest engine_request(const Passage& passage, std::string_view span_id) {
   net::ClientRequest request{.method = passage.call.method,
                              .target = passage.call.target,
-                             .headers = passage.call.headers,
+                             .headers = to_engine(passage.exchange.head().headers),
                              .body = passage.take_up ? passage.take_up->body : passage.call.body};
-  const TraceContext& trace = passage.record.trace;
-  if (!trace.trace_id.empty() && !span_id.empty()) {
+  if (passage.record.origin && !span_id.empty()) {
+    const TraceContext& trace = passage.record.origin->trace;
     request.headers.add("traceparent", traceparent_of(trace, span_id));
     if (!trace.state.empty()) request.headers.add("tracestate", trace.state);
   }

@@ -178,8 +178,9 @@ net::Task<void> copy_directly(std::shared_ptr<Core> core, net::Exchange& exchang
     hive->close();
   });
   RelayJob job{.api = Api::rbee, .when_lost = [lost] { return lost; }};
-  net::Task<Relayed> relaying = relay(exchange, *from, std::move(job), gone);
-  const Relayed relayed = co_await relaying;
+  Relayed relayed;
+  net::Task<void> relaying = relay(exchange, *from, job, gone, relayed);
+  co_await relaying;
   if (relayed.end != RelayEnd::lost_before) co_return;
   refusing = refuse_copy(exchange, lost);
   co_await refusing;

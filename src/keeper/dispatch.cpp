@@ -43,10 +43,10 @@ void count_tokens(Passage& passage, const Usage& usage, const std::string& worke
                            .made = usage.tokens,
                            .prompt_s = usage.prompt_ms / 1e3,
                            .made_s = usage.tokens_ms / 1e3};
-  metrics.tokens(passage.model_label, worker, passage.record.tokens);
+  metrics.tokens(passage.record.model, worker, passage.record.tokens);
   const double first_s = passage.seconds() - passage.record.tokens.made_s;
   if (!passage.call.stream && usage.tokens > 0 && first_s > 0)
-    metrics.first_token(passage.model_label, first_s);
+    metrics.first_token(passage.record.model, first_s);
 }
 
 void account(Passage& passage, const Attempt& attempt, const std::string& worker) {
@@ -54,7 +54,7 @@ void account(Passage& passage, const Attempt& attempt, const std::string& worker
   core.metrics.relayed(attempt.relayed.bytes, attempt.relayed.chunks);
   if (attempt.step == Step::lost || attempt.outcome == Outcome::engine_lost) {
     core.metrics.engine_lost();
-    core.log->warning(cat("Request ", passage.id, ": the engine on worker '", worker, "' was lost ",
+    core.log->warning(cat("Request ", passage.record.id, ": the engine on worker '", worker, "' was lost ",
                           attempt.step == Step::lost ? "before it answered; it is placed again."
                                                      : "in the middle of its answer."));
   }
@@ -96,7 +96,7 @@ net::Task<bool> grow(Passage& passage, const FleetEngine& engine, std::uint64_t 
 net::Task<void> refuse_or_end(Passage& passage, Error error, int retry_after_s) {
   if (passage.take_up) {
     // Why its first worker was lost says more than that no other is there.
-    Error lost = passage.take_up->lost;
+    Error lost = passage.take_up->lost.get();
     const Wire wire = passage.take_up->wire;
     net::Task<void> ending = end_lost(passage.exchange, passage.call.api, std::move(lost), wire);
     co_await ending;
@@ -117,7 +117,6 @@ net::Task<void> refuse_or_end(Passage& passage, Error error, int retry_after_s) 
 
 struct Ended {
   Outcome outcome = Outcome::client_gone;
-  std::string worker = {};
   double predicted_s = 0;  // from its arrival
   std::uint64_t tokens = 0;
 };
@@ -129,11 +128,11 @@ void tell_of_refusal(Passage& passage, const Error& error) {
   passage.record.error = info(error.code).name;
   std::string why = error.message;
   if (error.code == ErrorCode::no_worker || error.code == ErrorCode::worker_lost) {
-    if (const auto told = core.placing->explain_past(passage.id)) {
+    if (const auto told = core.placing->explain_past(passage.record.id)) {
       why = routing::in_one_line(*told, most_workers_logged);
     }
   }
-  core.log->info(cat("Request ", passage.id, " for '", passage.call.model, "' was refused: ", why));
+  core.log->info(cat("Request ", passage.record.id, " for '", passage.call.model, "' was refused: ", why));
 }
 
 Request request_of(const Call& call) {
@@ -176,20 +175,19 @@ net::Task<bool> take_refusal_of_all(Passage& passage, Placing::Ticket& ticket, r
   net::Task<bool> waking = wake_for(passage, no.error);
   const bool woken = co_await waking;
   if (woken) {
-    ticket.ask(request_of(passage.call), passage.id);
+    ticket.ask(request_of(passage.call), passage.record.id);
     co_return true;
   }
   if (passage.ride->gone) co_return false;
   if (passage.failure) {
     // What the engine said of this request tells more than that no other is there.
     Kept kept = std::move(*passage.failure);
-    net::Task<Outcome> passing = pass_on(passage, std::move(kept), ended.worker);
+    net::Task<Outcome> passing = pass_on(passage, std::move(kept), passage.record.worker);
     ended.outcome = co_await passing;
     co_return false;
   }
   ended.outcome = Outcome::refused;
-  if (passage.model_label.empty()) passage.model_label = model_label(passage, no.error);
-  passage.record.model = passage.model_label;
+  if (passage.record.model.empty()) passage.record.model = model_label(passage, no.error);
   tell_of_refusal(passage, no.error);
   const int retry_after_s = passage.woke ? retry_after_wake_s : no.retry_after_s;
   net::Task<void> refusing = refuse_or_end(passage, std::move(no.error), retry_after_s);
@@ -207,10 +205,14 @@ bool another_is_ready(const Passage& passage, const FleetEngine& failed) {
 
 // What was kept of an engine's answer is the client's after all.
 net::Task<void> pass_kept(Passage& passage, Attempt& attempt, std::string worker) {
-  Kept kept = std::move(attempt.kept);
+  Kept kept = std::move(*attempt.kept);
   net::Task<Outcome> passing = pass_on(passage, std::move(kept), std::move(worker));
   const Outcome outcome = co_await passing;
   attempt = Attempt{.outcome = outcome};
+}
+
+bool leaves_a_question(Step step) {
+  return step == Step::too_small || step == Step::failed || step == Step::cut;
 }
 
 // What an engine that did not answer leads to: it grows, another is asked, or the client gets its words.
@@ -233,7 +235,7 @@ net::Task<void> judge(Passage& passage, const FleetEngine& engine, Attempt& atte
       co_await passing;
     }
   }
-  if (attempt.step == Step::failed && !passage.take_up) passage.failure = attempt.kept;
+  if (attempt.step == Step::failed && !passage.take_up) passage.failure = std::move(attempt.kept);
   account(passage, attempt, engine.worker);
   if (attempt.step != Step::cut) co_return;
   net::Task<bool> planning = plan_take_up(passage, attempt, engine.worker);
@@ -258,9 +260,13 @@ net::Task<void> try_engine(Passage& passage, const FleetEngine& chosen, Attempt&
   const std::shared_ptr<const FleetEngine> by = attempt.by;
   const FleetEngine& engine = by ? *by : chosen;
   care.used(engine.id, passage.core->clock.now(), passage.call.keep_alive);
-  net::Task<void> judging = judge(passage, engine, attempt);
-  co_await judging;
-  attempt.by = by;
+  if (leaves_a_question(attempt.step)) {
+    net::Task<void> judging = judge(passage, engine, attempt);
+    co_await judging;
+    attempt.by = by;
+  } else {
+    account(passage, attempt, engine.worker);
+  }
 }
 
 routing::Returned returned_for(Step step) {
@@ -278,7 +284,7 @@ void begin_attempt(Passage& passage, const FleetEngine& chosen, std::int64_t ask
   record.queued_us += now_us - asked_us;
   record.attempts.push_back({.worker = chosen.worker,
                              .hive = chosen.hive,
-                             .span_id = new_span_id(passage.core->random),
+                             .span_id = record.origin ? new_span_id(passage.core->random) : "",
                              .asked_us = asked_us,
                              .begun_us = now_us});
 }
@@ -304,11 +310,11 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       net::Task<void> ending = signs.end();
       co_await ending;
     }
-    std::optional<Decision> decision = co_await ticket.wait();
+    Decision* const decision = ticket.take();
     const std::int64_t placed_us = clock.now_us();
     passage.record.own.goes_on(placed_us);
-    if (!decision) break;
-    if (auto* no = std::get_if<routing::Refuse>(&*decision)) {
+    if (decision == nullptr) break;
+    if (auto* no = std::get_if<routing::Refuse>(decision)) {
       net::Task<bool> refusing = take_refusal_of_all(passage, ticket, std::move(*no), ended);
       const bool again = co_await refusing;
       if (!again) break;
@@ -316,20 +322,17 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     }
     const auto& send = std::get<routing::Send>(*decision);
     const std::shared_ptr<const FleetEngine> chosen = send.engine;
-    ended.worker = chosen->worker;
     ended.predicted_s = send.predicted.own();
-    passage.model_label = lower(passage.call.model);
-    passage.record.model = passage.model_label;
-    passage.core->metrics.placed(passage.model_label, chosen->worker, send.waited_s);
+    passage.record.model = lower(passage.call.model);
+    passage.core->metrics.placed(passage.record.model, chosen->worker, send.waited_s);
     begin_attempt(passage, *chosen, asked_us, placed_us);
     passage.late_after = Milliseconds{std::lround(send.late_after_s * 1000)};
     passage.record.own.waits(clock.now_us());
-    const Metrics::Running running = passage.core->metrics.running(passage.model_label);
+    const Metrics::Running running = passage.core->metrics.running(passage.record.model);
     Attempt attempt;
     net::Task<void> trying = try_engine(passage, *chosen, attempt);
     co_await trying;
     end_attempt(passage, attempt);
-    if (attempt.by) ended.worker = attempt.by->worker;
     if (attempt.step == Step::grows) {
       ticket.give_back(routing::Returned::leaving);
       continue;
@@ -355,9 +358,9 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   RequestRecord& record = *call.record;
   const std::int64_t begun_us = core->clock.now_us();
   if (record.begun_us == 0) record.own.begin(begun_us);
-  Passage passage{core, exchange, call, core->random.id(), ride, begun_us, record};
+  record.id = core->random.id();
+  Passage passage{core, exchange, call, ride, begun_us, record};
   record.of_engine = true;
-  record.id = passage.id;
   record.stream = passage.call.stream;
   Placing::Ticket ticket(core->placing, exchange.loop());
   const Pointed<Placing::Ticket> pointed(ride->ticket, &ticket);
@@ -365,24 +368,26 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   const std::string_view target = passage.call.target;
   const std::optional<Dialect> dialect = dialect_of(target.substr(0, target.find('?')));
   if (dialect && passage.call.stream && core->resume_streams) passage.so_far.emplace(*dialect);
-  record.own.waits(core->clock.now_us());
-  net::Task<void> waiting = wait_for_first_reports(core, exchange.loop(), passage.call.model);
-  co_await waiting;
-  waiting = {};  // a finished one would keep its frame while the answer passes
-  record.own.goes_on(core->clock.now_us());
+  if (may_lack_reports(*core)) {
+    record.own.waits(core->clock.now_us());
+    net::Task<void> waiting = wait_for_first_reports(core, exchange.loop(), passage.call.model);
+    co_await waiting;
+    waiting = {};  // a finished one would keep its frame while the answer passes
+    record.own.goes_on(core->clock.now_us());
+  }
   if (ride->gone) {
     record.outcome = Outcome::client_gone;
-    core->metrics.request_ended(passage.model_label, "", record.outcome, passage.seconds());
+    core->metrics.request_ended(passage.record.model, "", record.outcome, passage.seconds());
     exchange.abort();
     co_return;
   }
-  ticket.ask(request_of(passage.call), passage.id);
+  ticket.ask(request_of(passage.call), passage.record.id);
   net::Task<Ended> asking = place_and_ask(passage, ticket);
   const Ended ended = co_await asking;
   if (ended.outcome == Outcome::client_gone) exchange.abort();
   record.outcome = ended.outcome;
   const double seconds = passage.seconds();
-  core->metrics.request_ended(passage.model_label, ended.worker, ended.outcome, seconds);
+  core->metrics.request_ended(passage.record.model, record.worker, ended.outcome, seconds);
   // Only answers in words: nobody predicts how long an embedding's text takes by tokens that it makes.
   if (ended.outcome == Outcome::ok && ended.tokens > 0) core->metrics.predicted(ended.predicted_s, seconds);
 }

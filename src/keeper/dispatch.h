@@ -37,7 +37,6 @@ struct Call {
   bool explain = false;  // its answer carries the trace of its placement
   std::optional<KeepAliveWish> keep_alive = {};
   std::uint32_t num_ctx = 0;        // the least context that it wants; 0: what the engine has
-  net::Headers headers;             // for the engine
   std::string_view body;            // outlives dispatch(): it lives in the exchange, or with the caller
   AnswerForm* form = nullptr;       // outlives it too
   RequestRecord* record = nullptr;  // what becomes of it is written there: set, and outlives it too

@@ -1,10 +1,12 @@
 #include "keeper/gate.h"
 
 #include "base/text.h"
+#include "net/tls.h"
 
 #include <sys/stat.h>
 #include <algorithm>
 #include <array>
+#include <functional>
 
 namespace rbee::keeper {
 namespace {
@@ -46,6 +48,7 @@ Result<void> Gate::read(const Mark& mark) {
   const Result<ApiKeys> keys = read_keys(file_);
   if (!keys) return keys.error();
   keys_ = std::make_shared<const ApiKeys>(*keys);
+  recognized_.clear();
   limits_.forget_all_but(*keys_);
   return {};
 }
@@ -65,17 +68,42 @@ void Gate::set_origins(std::vector<std::string> origins) {
   origins_ = std::move(origins);
 }
 
-// A look costs half a microsecond, and only requests with a key pay it; a key that was removed opens nothing
-// from then on.
-std::shared_ptr<const ApiKeys> Gate::keys_now() {
+// With the mutex held.
+void Gate::look_again() {
+  looked_ = clock_.now();
   const Mark now = look();
-  const std::scoped_lock lock(mutex_);
-  if (now == seen_) return keys_;
+  if (now == seen_) return;
   if (const Result<void> taken = read(now); !taken)
     log_->warning(cat(taken.error().message, " The keys that were known before still hold."));
   else
     log_->info(cat("The API keys have changed: there are ", keys_->all().size(), "."));
+}
+
+std::shared_ptr<const ApiKeys> Gate::keys_now() {
+  const std::scoped_lock lock(mutex_);
+  look_again();
   return keys_;
+}
+
+std::shared_ptr<const ApiKey> Gate::recognize(std::string_view presented) {
+  const std::size_t hash = std::hash<std::string_view>{}(presented);
+  {
+    const std::scoped_lock lock(mutex_);
+    if (clock_.now() - looked_ >= looks_apart) look_again();
+    const auto known = recognized_.find(hash);
+    if (known != recognized_.end() && net::equal_secrets(known->second.secret, presented))
+      return known->second.key;
+  }
+  // It may have been made a moment ago.
+  const std::shared_ptr<const ApiKeys> keys = keys_now();
+  const ApiKey* found = keys->find(presented);
+  if (found == nullptr) return nullptr;
+  std::shared_ptr<const ApiKey> key(keys, found);
+  const std::scoped_lock lock(mutex_);
+  if (keys != keys_) return key;
+  if (recognized_.size() >= most_recognized) recognized_.clear();
+  recognized_.insert_or_assign(hash, Recognized{std::string(presented), key});
+  return key;
 }
 
 Result<Page> Gate::page_of(const net::RequestHead& head) const {
@@ -87,10 +115,7 @@ Result<Visitor> Gate::admit(const net::RequestHead& head, Page page, bool from_t
   Visitor visitor;
   const std::string_view presented = presented_key(head.headers.find("Authorization").value_or(""),
                                                    head.headers.find("x-api-key").value_or(""));
-  if (!presented.empty()) {
-    const std::shared_ptr<const ApiKeys> keys = keys_now();
-    if (const ApiKey* key = keys->find(presented)) visitor.key = {keys, key};
-  }
+  if (!presented.empty()) visitor.key = recognize(presented);
   const bool proxied = came_through_a_proxy(head.headers);
   const bool local = from_this_machine && !proxied;
   if (!visitor.key) {

@@ -3,7 +3,8 @@
 // A client on this machine needs no key, and may do everything; any other needs one that `rbee key add`
 // made. What a proxy on this machine passes on (it says so in a header) may be anybody's: it administers
 // nothing without a key, and where there are keys it needs one. Keys that change while the keeper runs hold
-// from the next request on. Safe from every thread.
+// from the next request on, and one that was removed opens nothing after `looks_apart`. Safe from every
+// thread.
 #pragma once
 
 #include "base/clock.h"
@@ -18,6 +19,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace rbee::keeper {
@@ -31,6 +34,12 @@ struct Visitor {
 
 class Gate {
  public:
+  // A look at the keys' file is a system call: twenty thousand requests a second need not make one each. Less
+  // than it takes to start the program that changes the file.
+  static constexpr Milliseconds looks_apart{10};
+  // Clients' keys whose hash was compared already. Each is a client; beyond, it is done anew.
+  static constexpr std::size_t most_recognized = 256;
+
   Gate(const Clock& clock, std::shared_ptr<Log> log, std::filesystem::path file);
 
   // Reads the keys. Fails with bad_config or io_failed. Blocks.
@@ -64,12 +73,22 @@ class Gate {
   [[nodiscard]] Mark look() const;
   [[nodiscard]] Result<void> read(const Mark& mark);
   [[nodiscard]] std::shared_ptr<const ApiKeys> keys_now();
+  void look_again();
+  // Whose key it is; nullptr: nobody's.
+  [[nodiscard]] std::shared_ptr<const ApiKey> recognize(std::string_view presented);
 
   const Clock& clock_;
   std::shared_ptr<Log> log_;
   std::filesystem::path file_;
   mutable std::mutex mutex_;
   Mark seen_;
+  Instant looked_ = {};
+  // By a hash of the secret that only finds it; it is compared whole, in a time that tells nothing.
+  struct Recognized {
+    std::string secret;
+    std::shared_ptr<const ApiKey> key;
+  };
+  std::unordered_map<std::size_t, Recognized> recognized_;
   std::shared_ptr<const ApiKeys> keys_ = std::make_shared<ApiKeys>();
   std::vector<std::string> origins_;
   KeyLimits limits_;

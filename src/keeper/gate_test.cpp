@@ -76,7 +76,36 @@ TEST_F(GateTest, KeysHoldFromTheNextRequestOn) {
   EXPECT_EQ(admitted(From::elsewhere, Right::client, {{"Host", "h"}, {"x-api-key", ann}}), "ann");
   EXPECT_EQ(admitted(From::here, Right::client, with(ann)), "ann") << "under whatever name it was asked";
   remove("ann");
+  clock_.advance(Gate::looks_apart);
   EXPECT_EQ(admitted(From::elsewhere, Right::client, with(ann)), "invalid_api_key");
+}
+
+TEST_F(GateTest, AKeyThatWasMadeAMomentAgoOpensAtOnceAndOneThatIsWrongNever) {
+  ASSERT_TRUE(gate_.open());
+  const std::string ann = add({.name = "ann", .hash = {}});
+  EXPECT_EQ(admitted(From::elsewhere, Right::client, with(ann)), "ann");
+  const std::string bob = add({.name = "bob", .hash = {}});
+  EXPECT_EQ(admitted(From::elsewhere, Right::client, with(bob)), "bob");
+  for (int again = 0; again < 3; ++again) {
+    EXPECT_EQ(admitted(From::elsewhere, Right::client, with(ann)), "ann");
+    EXPECT_EQ(admitted(From::elsewhere, Right::client, with(ann + "x")), "invalid_api_key");
+  }
+}
+
+TEST_F(GateTest, MoreKeysThanAreRecognizedAreComparedAnew) {
+  ASSERT_TRUE(gate_.open());
+  std::vector<std::string> secrets;
+  for (std::size_t i = 0; i <= Gate::most_recognized; ++i) {
+    ApiKey key{.name = "k" + std::to_string(i), .hash = {}};
+    secrets.push_back(new_api_key());
+    key.hash = net::secret_hash(secrets.back());
+    ASSERT_TRUE(keys_.add(std::move(key)));
+  }
+  ASSERT_TRUE(write_file(folder_ / keys_file, keys_.text()));
+  for (int round = 0; round < 2; ++round) {
+    for (std::size_t i = 0; i < secrets.size(); ++i)
+      ASSERT_EQ(admitted(From::elsewhere, Right::client, with(secrets[i])), "k" + std::to_string(i));
+  }
 }
 
 TEST_F(GateTest, AFileThatCannotBeReadChangesNothing) {

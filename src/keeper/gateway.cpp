@@ -202,16 +202,19 @@ Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, As
           .explain = wants_trace(head),
           .keep_alive = asked.head.keep_alive,
           .num_ctx = asked.head.num_ctx,
-          .headers = to_engine(head.headers),
           .body = asked.body};
 }
 
 // False: it was refused.
 net::Task<bool> take_asked(std::shared_ptr<Core> core, net::Exchange& exchange, const Visitor& visitor,
                            RequestRecord& record, Asked& asked) {
-  record.own.waits(core->clock.now_us());
-  const Result<std::string_view> body = co_await exchange.read_body();
-  record.own.goes_on(core->clock.now_us());
+  const std::optional<std::string_view> at_hand = exchange.body_at_hand();
+  Result<std::string_view> body = at_hand.value_or(std::string_view{});
+  if (!at_hand) {
+    record.own.waits(core->clock.now_us());
+    body = co_await exchange.read_body();
+    record.own.goes_on(core->clock.now_us());
+  }
   if (body) record.bytes_in = body->size();
   Result<void> read = body ? read_asked(*core, asked, exchange.head(), *body) : body.error();
   int later = 0;
@@ -221,10 +224,6 @@ net::Task<bool> take_asked(std::shared_ptr<Core> core, net::Exchange& exchange, 
       later = jittered(no->retry_after_s, core->random);
       read = std::move(no->error);
     }
-  }
-  if (read && asked.head.stream) {
-    const std::string_view own = exchange.settle_body();
-    if (!asked.mended && !asked.request) asked.body = own;
   }
   if (read) co_return true;
   Error error = read.error();
@@ -237,17 +236,23 @@ net::Task<bool> take_asked(std::shared_ptr<Core> core, net::Exchange& exchange, 
 
 net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& exchange, Visitor visitor,
                                     RequestRecord& record) {
-  Asked asked;
-  net::Task<bool> taking = take_asked(core, exchange, visitor, record, asked);
+  auto asked = std::make_unique<Asked>();
+  net::Task<bool> taking = take_asked(core, exchange, visitor, record, *asked);
   const bool taken = co_await taking;
   if (!taken) co_return;
   taking = {};  // a finished one would keep its frame while the answer passes
-  Call call = call_of(*core, exchange.head(), std::move(visitor), asked);
+  Call call = call_of(*core, exchange.head(), std::move(visitor), *asked);
   call.record = &record;
+  const bool is_own = !asked->mended && !asked->request;
+  if (call.stream) {
+    const std::string_view own = exchange.settle(fields_for_engines);
+    if (is_own) call.body = own;
+  }
+  if (is_own) asked.reset();  // nothing of it is needed any more
   std::unique_ptr<OllamaAnswer> form;
-  if (asked.request) {
-    const OllamaAnswer::Care care = care_of(asked);
-    form = std::make_unique<OllamaAnswer>(*asked.request, core->clock);
+  if (asked && asked->request) {
+    const OllamaAnswer::Care care = care_of(*asked);
+    form = std::make_unique<OllamaAnswer>(*asked->request, core->clock);
     form->only_for(care);
     call.form = form.get();
     if (care == OllamaAnswer::Care::unload && !is_loaded(*core, call.model)) {

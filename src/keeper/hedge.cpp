@@ -81,9 +81,9 @@ std::shared_ptr<Second> begin_second(Passage& passage, const FleetEngine& chosen
                     .asked_us = now_us,
                     .begun_us = now_us};
   core.metrics.hedged();
-  core.metrics.placed(passage.model_label, engine->worker, 0);
+  core.metrics.placed(passage.record.model, engine->worker, 0);
   core.care.used(engine->id, core.clock.now(), passage.call.keep_alive);
-  core.log->info(cat("Request ", passage.id, " begins late on worker '", chosen.worker, "': worker '",
+  core.log->info(cat("Request ", passage.record.id, " begins late on worker '", chosen.worker, "': worker '",
                      engine->worker, "' is asked as well."));
   net::ClientRequest request = engine_request(passage, second->record.span_id);
   second->loop.spawn(ask_second(second, std::move(request)));

@@ -60,17 +60,19 @@ class InFlight {
   Core* core_;
 };
 
-net::Task<void> answer_request(std::shared_ptr<Core> core, net::Exchange& exchange, RequestRecord& record) {
+// What becomes of a request, and whether it is one of a client's.
+struct Answering {
+  net::Task<void> task;
+  bool is_clients = false;
+};
+
+// Who answers it. Not a coroutine: what is found out here is not needed while the answer passes.
+Answering answer_request(const std::shared_ptr<Core>& core, net::Exchange& exchange, RequestRecord& record) {
   const net::RequestHead& head = exchange.head();
-  if (head.method == "POST" && head.path == link_path) {
-    net::Task<void> answering = answer_hive(core, exchange);
-    co_await answering;
-    co_return;
-  }
+  if (head.method == "POST" && head.path == link_path) return {answer_hive(core, exchange)};
   const RouteResult result = route(head.method, head.path);
-  const bool is_clients = result.routed() != nullptr && result.routed()->right == Right::client;
-  const InFlight in_flight(*core, is_clients);
   const Routed* routed = result.routed();
+  const bool is_clients = routed != nullptr && routed->right == Right::client;
   const Result<Page> page = core->gate->page_of(head);
   const Page asking = page ? *page : Page::none;
   const bool allowed_page = asking == Page::allowed;
@@ -81,26 +83,32 @@ net::Task<void> answer_request(std::shared_ptr<Core> core, net::Exchange& exchan
   const bool preflight = allowed_page && is_preflight(head);
   if (page && !preflight) visitor = core->gate->admit(head, asking, exchange.is_from_this_machine(), right);
   if (visitor) record.key = visitor->name();
-  net::Task<void> handling;
-  if (!visitor)
-    handling = turn_away(core, exchange, visitor.error(), record);
-  else if (preflight)
-    handling = answer_preflight(exchange);
-  else if (routed == nullptr)
-    handling = answer_unrouted(exchange, std::string(result.allowed()));
-  else if (routed->id == RouteId::hello)
-    handling = say_hello(exchange);
-  else if (routed->id == RouteId::v1_models)
-    handling = list_models(core, exchange, *visitor);
-  else if (routed->id == RouteId::v1_model)
-    handling = show_model(core, exchange, *visitor, routed->names.front());
-  else if (routed->id == RouteId::engine)
-    handling = ask_engine_of_model(core, exchange, *visitor, record);
-  else if (is_of_ollama(routed->id))
-    handling = answer_as_ollama(core, exchange, *visitor, routed->id);
-  else
-    handling = administer(core, exchange, *routed);
-  co_await handling;
+  if (!visitor) return {turn_away(core, exchange, visitor.error(), record), is_clients};
+  if (preflight) return {answer_preflight(exchange), is_clients};
+  if (routed == nullptr) return {answer_unrouted(exchange, std::string(result.allowed())), is_clients};
+  if (routed->id == RouteId::hello) return {say_hello(exchange), is_clients};
+  if (routed->id == RouteId::v1_models) return {list_models(core, exchange, *visitor), is_clients};
+  if (routed->id == RouteId::v1_model)
+    return {show_model(core, exchange, *visitor, routed->names.front()), is_clients};
+  if (routed->id == RouteId::engine)
+    return {ask_engine_of_model(core, exchange, std::move(*visitor), record), is_clients};
+  if (is_of_ollama(routed->id)) return {answer_as_ollama(core, exchange, *visitor, routed->id), is_clients};
+  return {administer(core, exchange, *routed), is_clients};
+}
+
+// Where nobody tells of it, and it is part of no trace, there is none. The client's address is asked for now:
+// one that has gone has none.
+std::shared_ptr<const RequestOrigin> origin_of(Core& core, const net::Exchange& exchange, bool told) {
+  const net::RequestHead& head = exchange.head();
+  const std::optional<std::string_view> parent = head.headers.find("traceparent");
+  if (!parent && !told) return nullptr;
+  const std::string_view state = head.headers.find("tracestate").value_or("");
+  return std::make_shared<const RequestOrigin>(
+      RequestOrigin{.client = exchange.client_address(),
+                    .method = head.method,
+                    .path = head.path,
+                    .trace = trace_of(parent.value_or(""), state, core.spans.is_on(), core.random),
+                    .begun_unix_ms = core.clock.unix_ms()});
 }
 
 // One request from its head to its end, and what is told of it then.
@@ -108,19 +116,11 @@ net::Task<void> handle(std::shared_ptr<Core> core, net::Exchange& exchange) {
   RequestRecord record;
   record.begun_us = core->clock.now_us();
   record.own.begin(record.begun_us);
-  const net::Headers& headers = exchange.head().headers;
-  record.trace = trace_of(headers.find("traceparent").value_or(""), headers.find("tracestate").value_or(""),
-                          core->spans.is_on(), core->random);
-  // Asked for now: a client that has gone has no address.
   const bool told = core->access_log.is_on() || core->spans.is_on();
-  if (told) {
-    record.begun_unix_ms = core->clock.unix_ms();
-    record.client = exchange.client_address();
-    record.method = exchange.head().method;
-    record.path = exchange.head().path;
-  }
-  net::Task<void> answering = answer_request(core, exchange, record);
-  co_await answering;
+  record.origin = origin_of(*core, exchange, told);
+  Answering answering = answer_request(core, exchange, record);
+  const InFlight in_flight(*core, answering.is_clients);
+  co_await answering.task;
   if (!told) co_return;
   record.ended_us = core->clock.now_us();
   record.status = exchange.status();

@@ -251,7 +251,7 @@ TEST_F(WholeKeeper, ABodyGoesToTheEngineAsItCameAndKeysDoNot) {
   const Result<Json> came = parse_json(answer.body);
   ASSERT_TRUE(came) << answer.body;
   EXPECT_EQ(get_string(*came, "body"), body);
-  EXPECT_EQ(dump_json((*came)["headers"]), R"(["host","content-length","content-type","traceparent"])");
+  EXPECT_EQ(dump_json((*came)["headers"]), R"(["host","content-length","content-type"])");
   EXPECT_EQ(answer.headers.find("x-rbee-worker"), "w1");
   EXPECT_EQ(answer.headers.find("x-rbee-request-id")->size(), 12u);
 }

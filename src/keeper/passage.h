@@ -57,8 +57,8 @@ struct Attempt {
   Step step = Step::done;
   Outcome outcome = Outcome::ok;
   Relayed relayed = {};
-  std::uint64_t tokens = 0;  // of too_small: what the prompt has
-  Kept kept = {};            // of too_small and failed: the engine's own words
+  std::uint64_t tokens = 0;         // of too_small: what the prompt has
+  std::unique_ptr<Kept> kept = {};  // of too_small and failed: the engine's own words
   // Another than the one that was chosen: it was asked as well, and began first.
   std::shared_ptr<const FleetEngine> by = {};
 };
@@ -67,24 +67,22 @@ struct Attempt {
 struct TakeUp {
   Wire wire = {};
   std::string body;
-  Error lost = {};  // told where nobody can go on
+  SharedError lost = {};  // told where nobody can go on
 };
 
 struct Passage {
   std::shared_ptr<Core> core;
   net::Exchange& exchange;
   Call& call;
-  std::string id;
   std::shared_ptr<Ride> ride;
   std::int64_t begun_us = 0;
-  RequestRecord& record;
-  std::string model_label = {};            // for metrics; empty until somebody is known to have it
+  RequestRecord& record;                   // its `model` is empty until somebody is known to have it
   bool woke = false;                       // a machine was woken for it: once is enough
   bool grown = false;                      // an engine was asked to start anew for it: once is enough
   std::optional<StreamSoFar> so_far = {};  // where its stream can be taken up
   std::optional<TakeUp> take_up = {};      // a stream was cut, and this goes on with it
   Milliseconds late_after{0};              // then another engine may be asked as well; 0: never
-  std::optional<Kept> failure = {};        // what an engine said that failed; told where no other does better
+  std::unique_ptr<Kept> failure = {};      // what an engine said that failed; told where no other does better
 
   // Nothing is waited for any more, or for the last time before the answer's head goes out.
   void own_time_ends() {

@@ -26,10 +26,12 @@ struct Placing::Mailbox {
   net::Loop& loop;
   net::Signal signal;
   std::optional<Decision> decision = {};
+  bool taken = true;  // none is there that was not looked at
   bool left = false;
 
   void put(Decision what) {
     decision = std::move(what);
+    taken = false;
     signal.notify();
   }
 };
@@ -383,26 +385,30 @@ void Placing::Ticket::ask(Request request, const std::string& name) {
   if (live) placing_->live_came();
 }
 
-bool Placing::Ticket::is_decided() const { return mailbox_->decision || mailbox_->left; }
+bool Placing::Ticket::is_decided() const { return !mailbox_->taken || mailbox_->left; }
 
 net::Task<void> Placing::Ticket::until_decided() {
   const std::shared_ptr<Mailbox> mailbox = mailbox_;
-  while (!mailbox->decision && !mailbox->left) {
+  while (mailbox->taken && !mailbox->left) {
     const bool announced = co_await mailbox->signal.wait(longest_wait);
     static_cast<void>(announced);
   }
 }
 
+Decision* Placing::Ticket::take() {
+  if (mailbox_->left) return nullptr;
+  mailbox_->taken = true;
+  if (std::holds_alternative<routing::Refuse>(*mailbox_->decision)) ended_ = true;
+  return &*mailbox_->decision;
+}
+
 net::Task<std::optional<Decision>> Placing::Ticket::wait() {
-  const std::shared_ptr<Mailbox> mailbox = mailbox_;
   if (!is_decided()) {
     net::Task<void> waiting = until_decided();
     co_await waiting;
   }
-  if (mailbox->left) co_return std::nullopt;
-  std::optional<Decision> decision = std::exchange(mailbox->decision, std::nullopt);
-  if (std::holds_alternative<routing::Refuse>(*decision)) ended_ = true;
-  co_return std::move(decision);
+  const Decision* const decided = take();
+  co_return decided == nullptr ? std::nullopt : std::optional<Decision>(*decided);
 }
 
 void Placing::Ticket::give_back(routing::Returned why) {

@@ -162,7 +162,10 @@ class Placing::Ticket {
   // wait() would not wait.
   [[nodiscard]] bool is_decided() const;
   net::Task<void> until_decided();
-  // What was decided; nothing once leave() was called.
+  // What was decided, once it is; nullptr once leave() was called. Valid until the next one may come: ask(),
+  // give_back().
+  [[nodiscard]] Decision* take();
+  // The same, waited for.
   net::Task<std::optional<Decision>> wait();
   // Before the first byte: a new decision follows.
   void give_back(routing::Returned why);

@@ -29,7 +29,7 @@ net::Headers answer_headers(const net::ClientExchange& from, const net::Headers&
       if (!framing) headers.add(name, value);
     }
   }
-  for (const auto& [name, value] : added) headers.add(name, value);
+  headers.add_all(added);
   return headers;
 }
 
@@ -61,14 +61,13 @@ class EventTail {
 };
 
 // The answer's head goes out with its first piece.
-net::Task<Result<void>> start(net::Exchange& to, net::ClientExchange& from, const RelayJob& job, bool raw) {
+void begin(net::Exchange& to, const net::ClientExchange& from, const RelayJob& job, bool raw) {
   net::Headers headers = answer_headers(from, job.added, raw);
   const int status = from.head().status;
-  to.hold_head();
-  net::Task<Result<void>> starting =
-      raw ? to.start_raw(status, std::move(headers)) : to.start(status, std::move(headers));
-  const Result<void> started = co_await starting;
-  co_return started;
+  if (raw)
+    to.begin_raw(status, std::move(headers));
+  else
+    to.begin(status, std::move(headers));
 }
 
 bool is_chunked(const net::ClientExchange& from) { return from.framing().kind == net::Framing::chunked; }
@@ -91,13 +90,11 @@ net::Task<void> send_piece(net::Exchange& to, net::ClientExchange& from, const R
     net::Task<void> preparing = job.before_piece(bytes);
     co_await preparing;
   }
-  if (looks_into(job, relayed.wire)) relayed.failure = engine_error_in(bytes);
-  if (!to.started()) {
-    net::Task<Result<void>> starting = start(to, from, job, raw);
-    const Result<void> started = co_await starting;
-    if (!started) relayed.end = RelayEnd::client_gone;
-    if (!started) co_return;
+  if (looks_into(job, relayed.wire)) {
+    if (std::optional<Error> told = engine_error_in(bytes))
+      relayed.failure = std::make_shared<const Error>(std::move(*told));
   }
+  if (!to.started()) begin(to, from, job, raw);
   if (relayed.failure) {
     net::Task<void> ending = end_lost(to, job.api, *relayed.failure, relayed.wire);
     co_await ending;
@@ -152,9 +149,9 @@ net::Task<bool> write_comment(net::Exchange& to, std::string_view comment, Wire 
   co_return static_cast<bool>(passed);
 }
 
-net::Task<Relayed> relay_rest(net::Exchange& to, net::ClientExchange& from, RelayJob job, Wire wire,
-                              const bool& gone) {
-  Relayed relayed{.wire = wire};
+net::Task<void> relay_rest(net::Exchange& to, net::ClientExchange& from, RelayJob& job, const bool& gone,
+                           Relayed& relayed) {
+  const Wire wire = relayed.wire;
   UsageReader usage;
   Seam seam(job.so_far->dialect(), job.so_far->told());
   bool last = false;
@@ -172,7 +169,7 @@ net::Task<Relayed> relay_rest(net::Exchange& to, net::ClientExchange& from, Rela
     Result<std::string> events = seam.pass(*piece, last);
     if (!events) {
       relayed.end = RelayEnd::lost_after;
-      relayed.failure = events.error();
+      relayed.failure = std::make_shared<const Error>(events.error());
       break;
     }
     const std::string told = job.form == nullptr ? *events : job.form->events(*events);
@@ -188,16 +185,20 @@ net::Task<Relayed> relay_rest(net::Exchange& to, net::ClientExchange& from, Rela
   }
   relayed.usage = usage.usage();
   if (relayed.end == RelayEnd::client_gone) to.abort();
-  co_return relayed;
 }
 
-net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob job, const bool& gone) {
-  Relayed relayed;
-  if (job.form != nullptr) {
-    net::Task<Relayed> forming = relay_formed(to, from, std::move(job), gone);
-    relayed = co_await forming;
-    co_return relayed;
-  }
+namespace {
+
+// The head of the answer is out: what it was made of is not needed any more.
+void let_go_of_heads(net::Exchange& to, net::ClientExchange& from, RelayJob& job) {
+  net::Headers none;
+  std::swap(job.added, none);  // moving an empty one into it would keep its room
+  from.let_go_of_fields();
+  to.let_go_of_head();
+}
+
+net::Task<void> relay_as_it_is(net::Exchange& to, net::ClientExchange& from, RelayJob& job, const bool& gone,
+                               Relayed& relayed) {
   UsageReader usage;
   relayed.wire = wire_of(to, from);
   const bool raw = relayed.wire.raw;
@@ -221,7 +222,8 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     relayed.bytes += bytes.size();
     ++relayed.chunks;
     if (so_far != nullptr) so_far->add(bytes, raw);
-    if (raw && to.started() && !job.before_piece && !looks_into(job, relayed.wire)) {
+    if (raw && !job.before_piece && !looks_into(job, relayed.wire)) {
+      if (!to.started()) begin(to, from, job, raw);
       const Result<void> passed = co_await to.write_raw(bytes, last);
       if (!passed) relayed.end = RelayEnd::client_gone;
     } else {
@@ -230,12 +232,20 @@ net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob 
     }
     if (relayed.end != RelayEnd::whole || relayed.failure) break;
     relayed.wire.whole = tail.is_whole(bytes);
+    if (relayed.chunks == 1 && !last) let_go_of_heads(to, from, job);
   }
   relayed.usage = usage.usage();
-  if (relayed.end == RelayEnd::whole) co_return relayed;
+  if (relayed.end == RelayEnd::whole) co_return;
   net::Task<void> ending = end_relay(to, job, relayed, so_far != nullptr);
   co_await ending;
-  co_return relayed;
+}
+
+}  // namespace
+
+net::Task<void> relay(net::Exchange& to, net::ClientExchange& from, RelayJob& job, const bool& gone,
+                      Relayed& relayed) {
+  return job.form != nullptr ? relay_formed(to, from, job, gone, relayed)
+                             : relay_as_it_is(to, from, job, gone, relayed);
 }
 
 }  // namespace rbee::keeper

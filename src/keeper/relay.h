@@ -12,7 +12,7 @@
 #include "net/server.h"
 
 #include <functional>
-#include <optional>
+#include <memory>
 
 namespace rbee::keeper {
 
@@ -34,7 +34,7 @@ struct Relayed {
   Wire wire = {};
   // Of relay_rest: the new stream is no continuation. Of a whole answer: the engine broke it off by its own
   // words.
-  std::optional<Error> failure = {};
+  std::shared_ptr<const Error> failure = {};
   std::uint64_t bytes = 0;
   std::uint64_t chunks = 0;
   Usage usage = {};
@@ -70,15 +70,20 @@ net::Task<bool> write_comment(net::Exchange& to, std::string_view comment, Wire 
 // Calls job.on_event where an event stands in those bytes of a stream, and never again.
 void look_for_event(RelayJob& job, std::string_view bytes);
 
-// The rest of a stream that another engine goes on with, behind what the client has of it.
-net::Task<Relayed> relay_rest(net::Exchange& to, net::ClientExchange& from, RelayJob job, Wire wire,
-                              const bool& gone);
+// What follows writes to `relayed` what becomes of it, and takes from `job` what it needs once. Both outlive
+// it: of a stream that waits there is one of each and no copy on the way.
+
+// The rest of a stream that another engine goes on with, behind what the client has of it, by relayed.wire.
+net::Task<void> relay_rest(net::Exchange& to, net::ClientExchange& from, RelayJob& job, const bool& gone,
+                           Relayed& relayed);
 
 // An answer that goes through job.form.
-net::Task<Relayed> relay_formed(net::Exchange& to, net::ClientExchange& from, RelayJob job, const bool& gone);
+net::Task<void> relay_formed(net::Exchange& to, net::ClientExchange& from, RelayJob& job, const bool& gone,
+                             Relayed& relayed);
 
 // `gone` becomes true when the client leaves; then the answer is not read on. It must outlive the task.
 // relay_formed() where job.form is set.
-net::Task<Relayed> relay(net::Exchange& to, net::ClientExchange& from, RelayJob job, const bool& gone);
+net::Task<void> relay(net::Exchange& to, net::ClientExchange& from, RelayJob& job, const bool& gone,
+                      Relayed& relayed);
 
 }  // namespace rbee::keeper

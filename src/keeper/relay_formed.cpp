@@ -25,13 +25,13 @@ net::Headers formed_headers(const net::ClientExchange& from, const RelayJob& job
   return headers;
 }
 
-net::Task<Relayed> relay_whole(net::Exchange& to, net::ClientExchange& from, RelayJob job, const bool& gone) {
-  Relayed relayed;
+net::Task<void> relay_whole(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
+                            const bool& gone, Relayed& relayed) {
   net::Task<Result<std::string>> reading = from.read_all(largest_whole_bytes, longest_engine_silence);
   const Result<std::string> body = co_await reading;
   if (gone || !body) {
     relayed.end = gone ? RelayEnd::client_gone : RelayEnd::lost_before;
-    co_return relayed;
+    co_return;
   }
   if (job.on_first) job.on_first();
   UsageReader usage;
@@ -46,7 +46,6 @@ net::Task<Relayed> relay_whole(net::Exchange& to, net::ClientExchange& from, Rel
   net::Task<Result<void>> responding = to.respond(status, std::move(headers), std::move(text));
   const Result<void> passed = co_await responding;
   if (!passed) relayed.end = RelayEnd::client_gone;
-  co_return relayed;
 }
 
 // The head goes out with the first line.
@@ -55,10 +54,7 @@ net::Task<Result<void>> write_line(net::Exchange& to, net::ClientExchange& from,
   if (!to.started()) {
     if (job.on_first) job.on_first();
     net::Headers headers = formed_headers(from, job, job.form->stream_type());
-    if (!line.empty()) to.hold_head();
-    net::Task<Result<void>> starting = to.start(from.head().status, std::move(headers));
-    Result<void> started = co_await starting;
-    if (!started) co_return started;
+    to.begin(from.head().status, std::move(headers));
   }
   if (line.empty()) co_return Result<void>{};
   net::Task<Result<void>> writing = to.write(line);
@@ -82,13 +78,12 @@ net::Task<void> end_formed(net::Exchange& to, const RelayJob& job, Relayed& rela
 
 }  // namespace
 
-net::Task<Relayed> relay_formed(net::Exchange& to, net::ClientExchange& from, RelayJob job,
-                                const bool& gone) {
-  Relayed relayed;
+net::Task<void> relay_formed(net::Exchange& to, net::ClientExchange& from, RelayJob& job, const bool& gone,
+                             Relayed& relayed) {
   if (!is_event_stream(from)) {
-    net::Task<Relayed> whole = relay_whole(to, from, std::move(job), gone);
-    relayed = co_await whole;
-    co_return relayed;
+    net::Task<void> whole = relay_whole(to, from, job, gone, relayed);
+    co_await whole;
+    co_return;
   }
   relayed.wire = {.events = true};
   UsageReader usage;
@@ -119,7 +114,6 @@ net::Task<Relayed> relay_formed(net::Exchange& to, net::ClientExchange& from, Re
   relayed.usage = usage.usage();
   net::Task<void> ending = end_formed(to, job, relayed);
   co_await ending;
-  co_return relayed;
 }
 
 }  // namespace rbee::keeper

@@ -28,15 +28,15 @@ void add_engine_part(const RequestRecord& record, Json& line) {
 }  // namespace
 
 std::string access_line(const RequestRecord& record) {
-  Json line{{"time", iso_time_ms(record.begun_unix_ms)},
-            {"client", record.client},
-            {"method", record.method},
-            {"path", record.path},
+  Json line{{"time", iso_time_ms(record.origin->begun_unix_ms)},
+            {"client", record.origin->client},
+            {"method", record.origin->method},
+            {"path", record.origin->path},
             {"status", record.status},
             {"total_ms", ms_of(record.ended_us - record.begun_us)},
             {"bytes_in", record.bytes_in},
             {"bytes_out", record.bytes_out},
-            {"trace_id", record.trace.trace_id}};
+            {"trace_id", record.origin->trace.trace_id}};
   if (!record.id.empty()) line["id"] = record.id;
   if (!record.key.empty()) line["key"] = record.key;
   if (!record.error.empty()) line["error"] = record.error;

@@ -8,6 +8,7 @@
 #include "keeper/trace_context.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -46,23 +47,29 @@ struct AttemptRecord {
   bool placed_again = false;  // nothing, or not all, came of it
 };
 
-struct RequestRecord {
-  std::string id = {};  // x-rbee-request-id
+// Who asked what, as part of which trace.
+struct RequestOrigin {
   std::string client = {};
-  std::string key = {};  // its name
   std::string method = {};
   std::string path = {};
+  TraceContext trace = {};
+  std::int64_t begun_unix_ms = 0;
+};
+
+struct RequestRecord {
+  std::string id = {};  // x-rbee-request-id
+  // Set where the request is told of, and where it is part of a client's trace.
+  std::shared_ptr<const RequestOrigin> origin = {};
+  std::string key = {};  // its name
   std::string model = {};
   std::string worker = {};
   std::string error = {};  // the name of why it was refused
-  TraceContext trace = {};
   bool of_engine = false;  // it was one for an engine, and what follows of it holds
   bool stream = false;
   Outcome outcome = Outcome::ok;
   int status = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  std::int64_t begun_unix_ms = 0;
   std::int64_t begun_us = 0;
   std::int64_t first_us = 0;  // its answer's first byte; 0: none came
   std::int64_t ended_us = 0;
@@ -73,7 +80,7 @@ struct RequestRecord {
   std::vector<AttemptRecord> attempts = {};
 };
 
-// One line of JSON, with its end. Unknown is left out.
+// One line of JSON, with its end, of a record with an origin. Unknown is left out.
 [[nodiscard]] std::string access_line(const RequestRecord& record);
 
 }  // namespace rbee::keeper

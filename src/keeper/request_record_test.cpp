@@ -20,24 +20,25 @@ namespace {
 
 RequestRecord a_chat() {
   RequestRecord record{.id = "abc",
-                       .client = "192.168.1.9",
                        .key = "ann",
-                       .method = "POST",
-                       .path = "/v1/chat/completions",
                        .model = "llama",
                        .worker = "w2",
                        .of_engine = true,
                        .status = 200,
-                       .begun_unix_ms = 1'700'000'000'042,
                        .begun_us = 1'000'000,
                        .first_us = 1'250'000,
                        .ended_us = 3'000'000,
                        .queued_us = 200'000,
                        .tokens = {.prompt = 10, .cached = 4, .made = 6}};
-  record.trace = {.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736",
-                  .span_id = "1111111111111111",
-                  .parent_id = "2222222222222222",
-                  .sampled = true};
+  record.origin = std::make_shared<const RequestOrigin>(
+      RequestOrigin{.client = "192.168.1.9",
+                    .method = "POST",
+                    .path = "/v1/chat/completions",
+                    .trace = {.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736",
+                              .span_id = "1111111111111111",
+                              .parent_id = "2222222222222222",
+                              .sampled = true},
+                    .begun_unix_ms = 1'700'000'000'042});
   record.attempts = {{.worker = "w1",
                       .hive = "box",
                       .span_id = "3333333333333333",
@@ -75,7 +76,10 @@ TEST(AccessLine, IsOneLineOfJsonWithWhatIsKnown) {
   EXPECT_EQ(json["attempts"], 2);
   EXPECT_EQ(json["tokens"], 6);
   EXPECT_FALSE(json.contains("error"));
-  const Json other = *parse_json(access_line({.method = "GET", .path = "/healthz", .status = 200}));
+  RequestRecord of_health{.status = 200};
+  of_health.origin =
+      std::make_shared<const RequestOrigin>(RequestOrigin{.method = "GET", .path = "/healthz", .trace = {}});
+  const Json other = *parse_json(access_line(of_health));
   EXPECT_FALSE(other.contains("model") || other.contains("outcome"));
 }
 

@@ -137,6 +137,10 @@ std::optional<std::vector<std::string>> match(std::string_view pattern, std::str
 }  // namespace
 
 RouteResult route(std::string_view method, std::string_view path) {
+  // Those of clients have no names in them: as a rule there is nothing to take apart.
+  for (const Route& row : table) {
+    if (row.path == path && row.method == method) return RouteResult(Routed{row.id, {}, row.right});
+  }
   Unrouted other;
   for (const Route& row : table) {
     std::optional<std::vector<std::string>> names = match(row.path, path);

@@ -62,8 +62,10 @@ std::vector<Sleeper> sleepers_with(const Snapshot& snapshot, std::string_view mo
   return sleepers;
 }
 
+bool may_lack_reports(const Core& core) { return core.clock.now() - core.started < first_reports_within; }
+
 net::Task<void> wait_for_first_reports(std::shared_ptr<Core> core, net::Loop& loop, std::string model) {
-  while (core->clock.now() - core->started < first_reports_within) {
+  while (may_lack_reports(*core)) {
     const Snapshot snapshot = core->placing->snapshot();
     if (all_have_reported(snapshot, *core) || is_served(snapshot, model)) co_return;
     net::Task<void> resting = net::sleep_for(loop, look_every);

@@ -26,7 +26,9 @@ struct Sleeper {
 [[nodiscard]] std::vector<Sleeper> sleepers_with(const Snapshot& snapshot, std::string_view model,
                                                  bool any_address);
 
-// Right after the keeper's start: until those that are known have reported, where nobody else can serve it.
+// Right after the keeper's start: hives that are known may not have reported yet.
+[[nodiscard]] bool may_lack_reports(const Core& core);
+// Until those have, where nobody else can serve the model.
 net::Task<void> wait_for_first_reports(std::shared_ptr<Core> core, net::Loop& loop, std::string model);
 // Wakes those that hold the model and waits for the first of them; not_yet also where the client left.
 enum class Woken { nobody, not_yet, there };

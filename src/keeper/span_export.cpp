@@ -38,7 +38,7 @@ void SpanExport::set_endpoint(std::optional<net::Endpoint> endpoint) {
 }
 
 void SpanExport::offer(RequestRecord record) {
-  if (!on_ || !record.trace.sampled) return;
+  if (!on_ || !record.origin || !record.origin->trace.sampled) return;
   const std::scoped_lock lock(state_->mutex);
   if (state_->waiting.size() >= most_waiting) {
     state_->dropped += span_count(record);

@@ -19,7 +19,7 @@ constexpr std::int64_t shortest_queue_us = 1'000;
 
 // 64-bit numbers are text in the JSON form of protobuf.
 Json time_of(const RequestRecord& record, std::int64_t us) {
-  const std::int64_t ns = record.begun_unix_ms * 1'000'000 + (us - record.begun_us) * 1'000;
+  const std::int64_t ns = record.origin->begun_unix_ms * 1'000'000 + (us - record.begun_us) * 1'000;
   return cat(ns);
 }
 
@@ -40,7 +40,7 @@ struct Shape {
 };
 
 Json span_of(const RequestRecord& record, const Shape& shape, Json attributes, bool failed) {
-  Json span{{"traceId", record.trace.trace_id},
+  Json span{{"traceId", record.origin->trace.trace_id},
             {"spanId", shape.span_id},
             {"name", shape.name},
             {"kind", shape.kind},
@@ -48,7 +48,7 @@ Json span_of(const RequestRecord& record, const Shape& shape, Json attributes, b
             {"endTimeUnixNano", time_of(record, shape.ended_us)},
             {"attributes", std::move(attributes)}};
   if (!shape.parent_id.empty()) span["parentSpanId"] = shape.parent_id;
-  if (!record.trace.state.empty()) span["traceState"] = record.trace.state;
+  if (!record.origin->trace.state.empty()) span["traceState"] = record.origin->trace.state;
   if (failed) span["status"] = {{"code", status_error}};
   return span;
 }
@@ -61,14 +61,14 @@ std::string_view operation_of(std::string_view path) {
 
 Json root_of(const RequestRecord& record) {
   Json attributes = Json::array();
-  add(attributes, "http.request.method", record.method);
-  add(attributes, "url.path", record.path);
+  add(attributes, "http.request.method", record.origin->method);
+  add(attributes, "url.path", record.origin->path);
   add(attributes, "http.response.status_code", static_cast<std::int64_t>(record.status));
-  add(attributes, "client.address", record.client);
+  add(attributes, "client.address", record.origin->client);
   add(attributes, "error.type", record.error);
-  std::string name = cat(record.method, " ", record.path);
+  std::string name = cat(record.origin->method, " ", record.origin->path);
   if (record.of_engine) {
-    const std::string_view operation = operation_of(record.path);
+    const std::string_view operation = operation_of(record.origin->path);
     name = record.model.empty() ? std::string(operation) : cat(operation, " ", record.model);
     add(attributes, "gen_ai.operation.name", operation);
     add(attributes, "gen_ai.request.model", record.model);
@@ -79,8 +79,8 @@ Json root_of(const RequestRecord& record) {
     add(attributes, "rbee.outcome", outcome_name(record.outcome));
     add(attributes, "rbee.overhead_us", record.overhead_us);
   }
-  const Shape shape{.span_id = record.trace.span_id,
-                    .parent_id = record.trace.parent_id,
+  const Shape shape{.span_id = record.origin->trace.span_id,
+                    .parent_id = record.origin->trace.parent_id,
                     .name = std::move(name),
                     .kind = kind_server,
                     .begun_us = record.begun_us,
@@ -93,7 +93,7 @@ bool waited(const AttemptRecord& attempt) { return attempt.begun_us - attempt.as
 
 Json queue_of(const RequestRecord& record, const AttemptRecord& attempt, Random& random) {
   const Shape shape{.span_id = new_span_id(random),
-                    .parent_id = record.trace.span_id,
+                    .parent_id = record.origin->trace.span_id,
                     .name = "queue",
                     .begun_us = attempt.asked_us,
                     .ended_us = attempt.begun_us};
@@ -106,7 +106,7 @@ Json attempt_of(const RequestRecord& record, const AttemptRecord& attempt) {
   add(attributes, "rbee.hive", attempt.hive);
   add(attributes, "rbee.outcome", attempt.placed_again ? "placed again" : outcome_name(attempt.outcome));
   const Shape shape{.span_id = attempt.span_id,
-                    .parent_id = record.trace.span_id,
+                    .parent_id = record.origin->trace.span_id,
                     .name = cat("engine on ", attempt.worker),
                     .kind = kind_client,
                     .begun_us = attempt.begun_us,

@@ -148,7 +148,7 @@ std::optional<Dialect> dialect_of(std::string_view path) {
 }
 
 void StreamSoFar::add(std::string_view bytes, bool chunked) {
-  if (!told_.obstacle.empty()) return;
+  if (told_ && !told_->obstacle.empty()) return;
   if (chunked != chunked_) fold();
   chunked_ = chunked;
   bytes_ += bytes;
@@ -157,47 +157,55 @@ void StreamSoFar::add(std::string_view bytes, bool chunked) {
 
 const ToldSoFar& StreamSoFar::told() {
   fold();
-  return told_;
+  return known();
+}
+
+ToldSoFar& StreamSoFar::known() {
+  if (!told_) told_ = std::make_unique<ToldSoFar>();
+  return *told_;
 }
 
 void StreamSoFar::fold() {
+  if (bytes_.empty()) return;
   const std::string bytes = std::exchange(bytes_, {});
-  if (bytes.empty() || !told_.obstacle.empty()) return;
+  ToldSoFar& told = known();
+  if (!told.obstacle.empty()) return;
   const std::optional<std::string> events = chunked_ ? without_chunks(bytes) : bytes;
   if (!events || !(events->empty() || events->ends_with("\n\n"))) {
-    told_.obstacle = "an event of it is cut";
+    told.obstacle = "an event of it is cut";
     return;
   }
   net::SseReader reader;
   if (const Result<void> fed = reader.feed(*events); !fed) {
-    told_.obstacle = fed.error().message;
+    told.obstacle = fed.error().message;
     return;
   }
   while (const std::optional<net::SseEvent> event = reader.next()) read_event(event->data);
-  if (told_.text.size() + told_.reasoning.size() > most_text_bytes) {
-    told_ = {.obstacle = cat("it is longer than ", bytes_text(most_text_bytes))};
+  if (told.text.size() + told.reasoning.size() > most_text_bytes) {
+    told = {.obstacle = cat("it is longer than ", bytes_text(most_text_bytes))};
   }
 }
 
 void StreamSoFar::read_event(std::string_view data) {
+  ToldSoFar& told = known();
   if (data == "[DONE]") {
-    told_.ended = true;
+    told.ended = true;
     return;
   }
   simdjson::dom::parser parser;
   simdjson::dom::object event;
   if (parser.parse(data.data(), data.size()).get(event)) {
-    told_.obstacle = "an event of it is no JSON";
+    told.obstacle = "an event of it is no JSON";
     return;
   }
-  if (is_set(event, "error")) told_.ended = true;
+  if (is_set(event, "error")) told.ended = true;
   switch (dialect_) {
-    case Dialect::messages: read_message(event, told_); break;
-    case Dialect::responses: read_response(event, told_); break;
+    case Dialect::messages: read_message(event, told); break;
+    case Dialect::responses: read_response(event, told); break;
     case Dialect::chat:
-    case Dialect::completions: read_choices(event, dialect_, told_); break;
+    case Dialect::completions: read_choices(event, dialect_, told); break;
   }
-  note_count(event, told_);
+  note_count(event, told);
 }
 
 }  // namespace rbee::keeper

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,17 +51,20 @@ class StreamSoFar {
   void add(std::string_view bytes, bool chunked);
   // Of all that was added. An event that is cut at the end is an obstacle.
   [[nodiscard]] const ToldSoFar& told();
-  void complete() { told_.complete = true; }
+  void complete() { known().complete = true; }
   [[nodiscard]] Dialect dialect() const { return dialect_; }
 
  private:
   void fold();
   void read_event(std::string_view data);
 
+  // Only of those that were read: of ten thousand that wait, hardly one.
+  [[nodiscard]] ToldSoFar& known();
+
   Dialect dialect_;
   bool chunked_ = false;
   std::string bytes_;
-  ToldSoFar told_;
+  std::unique_ptr<ToldSoFar> told_;
 };
 
 }  // namespace rbee::keeper

@@ -64,16 +64,16 @@ net::Task<void> go_on(Passage& passage, const FleetEngine& chosen, Attempt& atte
     const bool goes_on = co_await checking;
     if (!goes_on) {
       attempt = Attempt{.step = Step::cut, .outcome = Outcome::engine_lost};
-      attempt.relayed.failure =
-          Error{ErrorCode::worker_lost, "The chat template of its model cannot go on where a text ends."};
+      attempt.relayed.failure = std::make_shared<const Error>(
+          Error{ErrorCode::worker_lost, "The chat template of its model cannot go on where a text ends."});
       co_return;
     }
   }
   net::Task<void> asking = ask_engine(passage, chosen, attempt);
   co_await asking;
   if (attempt.step == Step::done && attempt.outcome == Outcome::ok) {
-    passage.core->log->info(cat("Request ", passage.id, " went on with worker '", chosen.worker, "' after ",
-                                told.tokens, " tokens."));
+    passage.core->log->info(cat("Request ", passage.record.id, " went on with worker '", chosen.worker,
+                                "' after ", told.tokens, " tokens."));
   }
 }
 

@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <algorithm>
+#include <array>
 
 namespace rbee::keeper {
 namespace {
@@ -21,14 +22,17 @@ bool is_id(std::string_view text) {
   return is_hex(text) && text.find_first_not_of('0') != std::string_view::npos;
 }
 
-// An id's characters are five bits each, of which four are taken.
-std::string hex_id(Random& random) {
-  std::string id = random.id(span_digits);
-  for (char& c : id) {
-    const int five_bits = c >= 'a' ? c - 'a' : c - '2' + 26;
-    c = "0123456789abcdef"[five_bits & 15];
-  }
-  return id;
+// 0 is no id.
+std::uint64_t new_id(Random& random) {
+  std::uint64_t bits = random.bits();
+  while (bits == 0) bits = random.bits();
+  return bits;
+}
+
+void append_hex(std::string& out, std::uint64_t bits) {
+  std::array<char, span_digits> digits;
+  for (std::size_t i = digits.size(); i-- > 0; bits >>= 4) digits[i] = "0123456789abcdef"[bits & 15];
+  out.append(digits.data(), digits.size());
 }
 
 }  // namespace
@@ -55,8 +59,9 @@ std::optional<TraceContext> parse_traceparent(std::string_view text) {
 }
 
 std::string new_span_id(Random& random) {
-  std::string id = hex_id(random);
-  while (!is_id(id)) id = hex_id(random);
+  std::string id;
+  id.reserve(span_digits);
+  append_hex(id, new_id(random));
   return id;
 }
 
@@ -64,10 +69,15 @@ TraceContext trace_of(std::string_view traceparent, std::string_view tracestate,
                       Random& random) {
   std::optional<TraceContext> known = parse_traceparent(traceparent);
   if (known && tracestate.size() <= longest_trace_state) known->state = tracestate;
-  TraceContext trace = known ? std::move(*known)
-                             : TraceContext{.trace_id = cat(new_span_id(random), new_span_id(random)),
-                                            .span_id = {},
-                                            .sampled = sampled};
+  TraceContext trace;
+  if (known) {
+    trace = std::move(*known);
+  } else {
+    trace.sampled = sampled;
+    trace.trace_id.reserve(trace_digits);
+    append_hex(trace.trace_id, new_id(random));
+    append_hex(trace.trace_id, new_id(random));
+  }
   trace.span_id = new_span_id(random);
   return trace;
 }

@@ -17,6 +17,18 @@ T number(std::string_view text, std::string_view key) {
   return value >= 0 && value <= std::numeric_limits<T>::max() ? value : 0;
 }
 
+// From where `key` stands last; empty where it does not. rfind() would look at each byte by itself: here the
+// rarest letter of the key is looked for, many bytes at once.
+std::string_view from_last(std::string_view text, std::string_view key) {
+  const std::size_t within = key.find('g');
+  std::string_view last;
+  for (std::size_t at = text.find('g', within); at != std::string_view::npos; at = text.find('g', at + 1)) {
+    const std::string_view found = text.substr(at - within);
+    if (found.starts_with(key)) last = found;
+  }
+  return last;
+}
+
 }  // namespace
 
 routing::Spent Usage::spent() const {
@@ -39,9 +51,8 @@ void UsageReader::pass(std::string_view bytes) {
 
 Usage UsageReader::usage() const {
   // One search through all that is kept; the figures stand close behind it.
-  const std::size_t at = tail_.rfind(R"("timings":)");
-  if (at == std::string::npos) return {};
-  const std::string_view timings = std::string_view(tail_).substr(at);
+  const std::string_view timings = from_last(tail_, R"("timings":)");
+  if (timings.empty()) return {};
   const auto cached = number<std::uint64_t>(timings, R"("cache_n":)");
   return {.prompt_tokens = number<std::uint64_t>(timings, R"("prompt_n":)") + cached,
           .cached_tokens = cached,

@@ -3,6 +3,7 @@
 
 #include "net/loop.h"
 #include "net/read_buffer.h"
+#include "net/room_store.h"
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
@@ -18,6 +19,8 @@
 
 namespace rbee::net {
 
+class Deadlines;
+
 namespace asio = boost::asio;
 using boost::system::error_code;
 // The concrete executor: any_io_executor costs a type-erased call per operation.
@@ -27,6 +30,8 @@ using SteadyTimer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                                asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 struct Loop::Impl {
+  Impl();
+  ~Impl();
   // What one connection reads at once into room that all of the loop share, and uses before it waits again.
   static constexpr std::size_t scratch_bytes = 65536;
 
@@ -37,6 +42,7 @@ struct Loop::Impl {
     std::condition_variable over = {};
   };
 
+  RoomStore rooms;  // goes last
   asio::io_context context{1};
   std::unique_ptr<Rest> rest = {};           // of a patient one
   std::list<std::coroutine_handle<>> tasks;  // spawned and not ended
@@ -44,6 +50,9 @@ struct Loop::Impl {
   // it.
   std::vector<ReadBuffer> spare;
   std::optional<Timer> let_spare_go;
+  std::unique_ptr<Deadlines> deadlines;  // of connections
+
+  [[nodiscard]] Deadlines& watch_over(Loop& loop);
   std::unique_ptr<char[]> scratch = std::make_unique_for_overwrite<char[]>(scratch_bytes);
 };
 

@@ -2,23 +2,33 @@
 #pragma once
 
 #include "net/asio_loop.h"
+#include "net/deadlines.h"
 #include "net/stream.h"
 #include "net/tls_session.h"
 
+#include <array>
+
 namespace rbee::net {
 
-struct Stream::Impl : std::enable_shared_from_this<Stream::Impl> {
-  Impl(Loop& on, Socket connected) : loop(on), socket(std::move(connected)), watchdog(on) {}
+// What a socket's next read gives, read while nobody asks for it.
+struct ReadAhead {
+  bool reading = false;  // the operation is out
+  bool done = false;     // and this is what came of it; all bytes taken: it is not done any more
+  error_code result = {};
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::array<char, Stream::ahead_bytes> room;
+
+  [[nodiscard]] std::size_t take(char* buffer, std::size_t size);
+};
+
+// As a Deadline it is looked at not later than its own deadline.
+struct Stream::Impl final : std::enable_shared_from_this<Stream::Impl>, Deadline {
+  Impl(Loop& on, Socket connected) : loop(on), socket(std::move(connected)) {}
   Loop& loop;
   Socket socket;
-  Timer watchdog;
   Milliseconds idle{0};
   Instant deadline{};
-  Instant armed_for{};  // when the watchdog looks next: not later than the deadline
-  bool watchdog_armed = false;
-  bool expired = false;
-  bool closed = false;
-  bool write_failed = false;
   // Who waits for the socket: at most one reader and one writer.
   std::coroutine_handle<> reader = {};
   std::coroutine_handle<> writer = {};
@@ -26,18 +36,24 @@ struct Stream::Impl : std::enable_shared_from_this<Stream::Impl> {
   std::size_t read_bytes = 0;
   error_code write_result = {};
   std::function<void()> gone = {};
-  bool watching = false;  // a wait for readability is queued
+  std::unique_ptr<ReadAhead> ahead = {};
   std::unique_ptr<TlsSession> tls = {};
   std::unique_ptr<char[]> encrypted = {};  // what `tls` waits for comes here first
-  std::size_t awaited_bytes = 0;           // its size, or that of the one before
-  bool sending = false;  // a writer is on its way with what `tls` had to say: what follows waits behind it
+  std::uint32_t awaited_bytes = 0;         // its size, or that of the one before
+  bool expired = false;
+  bool closed = false;
+  bool write_failed = false;
+  bool watching = false;  // a wait for readability is queued
+  bool sending = false;   // a writer is on its way with what `tls` had to say: what follows waits behind it
 
   void prepare();  // non-blocking, TCP_NODELAY
   void renew();
-  void check_deadline();
+  void due() override;
   void stop_waiting();
   void close();
   void wait_for_end();
+  void read_ahead();
+  void tell_gone();
   // Whether the other end is gone; for a socket that became readable while nobody reads.
   enum class Look { gone, alive, hidden };  // hidden: bytes that nobody reads yet stand before the end
   [[nodiscard]] Look look();

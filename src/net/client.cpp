@@ -21,10 +21,12 @@ Error lost(const Endpoint& to, std::string_view when) {
 }
 
 std::string head_of(const ClientRequest& request, const Endpoint& to, bool keep) {
-  Headers own{{"Host", to.is_unix() ? std::string("localhost") : to.text()}};
-  if (!keep) own.add("Connection", "close");
-  if (!request.body.empty() || request.method == "POST") own.add("Content-Length", cat(request.body.size()));
-  return format_request_head(request.method, request.target, own, request.headers);
+  const bool has_body = !request.body.empty() || request.method == "POST";
+  const std::string host = to.is_unix() ? "localhost" : to.text();
+  const std::string length = has_body ? cat("Content-Length: ", request.body.size(), "\r\n") : "";
+  const std::string_view connection = keep ? "" : "Connection: close\r\n";
+  return cat(request.method, ' ', request.target, " HTTP/1.1\r\nHost: ", host, "\r\n", connection, length,
+             request.headers.text(), "\r\n");
 }
 
 }  // namespace
@@ -41,7 +43,8 @@ struct ClientExchange::Impl {
   std::size_t scanned = 0;  // read_raw: of what is unread, seen by `chunks`
   bool ended = false;
   bool answers_head_request = false;
-  bool keep = false;  // the connection outlives the answer
+  bool keep = false;           // the connection outlives the answer
+  bool is_kept_there = false;  // by the other end, as its head says
   std::shared_ptr<SignOfLife> life;
   Instant last_byte{};
 
@@ -65,6 +68,11 @@ ClientExchange::ClientExchange(ClientExchange&&) noexcept = default;
 ClientExchange& ClientExchange::operator=(ClientExchange&&) noexcept = default;
 
 const ResponseHead& ClientExchange::head() const { return impl_->head; }
+// Moving an empty string into a long one would keep its room.
+void ClientExchange::let_go_of_fields() {
+  Headers none;
+  std::swap(impl_->head.headers, none);
+}
 BodyFraming ClientExchange::framing() const { return impl_->framing; }
 void ClientExchange::tell(std::shared_ptr<SignOfLife> life) {
   impl_->life = std::move(life);
@@ -88,7 +96,7 @@ Result<bool> ClientExchange::Impl::filled(const Result<std::size_t>& got) {
   if (!got) return got.error();
   buffer.commit(*got);
   read_bytes = *got == read_bytes ? std::min(4 * read_bytes, most_read_bytes)
-                                  : std::clamp(2 * *got, least_read_bytes, most_read_bytes);
+                                  : std::clamp(*got + *got / 2, least_read_bytes, most_read_bytes);
   if (*got > 0 && life) {
     last_byte = stream.now();
     life->heard(last_byte);
@@ -189,7 +197,7 @@ std::optional<Stream> ClientExchange::give_back() {
   const bool over = impl.ended || impl.framing.kind == Framing::none ||
                     (impl.framing.kind == Framing::length && impl.left == 0);
   const bool clean = over && impl.unread().empty() && impl.stream.is_open();
-  if (!impl.keep || !clean || !keeps_alive(impl.head.minor_version, impl.head.headers)) return std::nullopt;
+  if (!impl.keep || !clean || !impl.is_kept_there) return std::nullopt;
   impl.stream.expire_after(Milliseconds{0});
   return std::move(impl.stream);
 }
@@ -221,6 +229,7 @@ Task<Result<void>> ClientExchange::read_head(Milliseconds within) {
   if (!framing) co_return framing.error();
   impl.framing = *framing;
   impl.left = framing->length;
+  impl.is_kept_there = keeps_alive(impl.head.minor_version, impl.head.headers);
   co_return Result<void>{};
 }
 

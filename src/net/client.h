@@ -57,6 +57,8 @@ class ClientExchange {
   [[nodiscard]] Instant last_byte() const;
 
   [[nodiscard]] const ResponseHead& head() const;
+  // The fields of the head are not asked for any more: their room is given back. Its status stays.
+  void let_go_of_fields();
   [[nodiscard]] BodyFraming framing() const;
   // The next bytes of the body, decoded; empty at its end. Valid until the next call. Fails with unreachable
   // where the answer is cut, timed_out after `silence` (zero: none).

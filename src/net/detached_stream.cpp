@@ -16,6 +16,7 @@ struct Stream::Detached::Impl {
   int socket;
   asio::generic::stream_protocol protocol;
   std::unique_ptr<TlsSession> tls;
+  std::unique_ptr<ReadAhead> ahead = {};  // bytes that nobody has read yet
 };
 
 Stream::Detached::Detached() = default;
@@ -32,6 +33,7 @@ Stream::Detached Stream::detach() {
   const int socket = impl_->socket.release(failure);
   if (!failure) detached.impl_ = std::make_unique<Detached::Impl>(socket, protocol, std::move(impl_->tls));
   impl_->tls.reset();
+  if (detached.impl_ && has_read_ahead()) detached.impl_->ahead = std::move(impl_->ahead);
   close();
   return detached;
 }
@@ -46,6 +48,7 @@ Stream Stream::attach(Loop& loop, Detached detached) {
   if (failure) return Stream{};
   auto impl = std::make_shared<Impl>(loop, std::move(socket));
   impl->tls = std::move(detached.impl_->tls);
+  impl->ahead = std::move(detached.impl_->ahead);
   impl->prepare();
   return Stream(std::move(impl));
 }

@@ -9,6 +9,9 @@
 namespace rbee::net {
 namespace {
 
+// A content type and what is accepted.
+constexpr std::size_t bytes_of_kept_fields = 96;
+
 void add_own_fields(Headers& headers, Exchange::Impl& impl) {
   if (impl.closing) impl.keep_alive = false;
   if (!impl.keep_alive)
@@ -52,14 +55,32 @@ Task<Result<std::string_view>> Exchange::read_body() {
   co_return error;
 }
 
-std::string_view Exchange::settle_body() {
-  const bool is_in_buffer = impl_.long_body.capacity() == 0 && impl_.chunked_body.empty();
-  if (is_in_buffer && !impl_.body.empty()) {
+std::optional<std::string_view> Exchange::body_at_hand() {
+  const bool whole = impl_.framing.kind == Framing::length && impl_.framing.length <= impl_.unread().size() &&
+                     impl_.framing.length <= impl_.options.largest_body_bytes;
+  if (impl_.body_done || !whole || impl_.expects_continue) return std::nullopt;
+  impl_.body = impl_.unread().substr(0, impl_.framing.length);
+  impl_.buffer.consume(impl_.body.size());
+  impl_.body_done = true;
+  return impl_.body;
+}
+
+std::string_view Exchange::settle(std::span<const std::string_view> fields) {
+  if (impl_.long_body.capacity() == 0 && !impl_.body.empty()) {
     std::copy(impl_.body.begin(), impl_.body.end(), impl_.long_body.prepare(impl_.body.size()));
     impl_.long_body.commit(impl_.body.size());
     impl_.body = impl_.long_body.unread();
   }
   impl_.buffer.rest();
+  impl_.settled = true;
+  Headers kept;
+  kept.reserve(fields.size(), bytes_of_kept_fields);
+  for (const auto& [name, value] : impl_.head.headers) {
+    const bool stays =
+        std::ranges::any_of(fields, [&](std::string_view one) { return equal_ignoring_case(one, name); });
+    if (stays) kept.add(name, value);
+  }
+  std::swap(impl_.head.headers, kept);
   return impl_.body;
 }
 
@@ -97,35 +118,44 @@ Task<Result<void>> Exchange::respond_error(Error error, int retry_after_s) {
   co_return written;
 }
 
-void Exchange::hold_head() { impl_.holds_head = true; }
-
-Task<Result<void>> Exchange::Impl::send_head(std::string answer_head) {
-  stream.expire_after(options.write_silence);
-  held_head = std::move(answer_head);
-  if (holds_head) co_return Result<void>{};
-  const Result<void> written = co_await send({});
-  co_return written;
-}
-
 Stream::Writing Exchange::Impl::send(std::string_view bytes) {
   if (held_head.empty()) return stream.write(bytes);
   sent_head = std::exchange(held_head, {});
   return stream.write(sent_head, bytes);
 }
 
-Task<Result<void>> Exchange::start(int status, Headers headers) {
-  impl_.answer_started = true;
-  impl_.status = status;
+void Exchange::Impl::hold_head(int with_status, Headers headers) {
+  answer_started = true;
+  status = with_status;
+  add_own_fields(headers, *this);
+  held_head = format_response_head(with_status, headers);
+  bytes_out += held_head.size();
+  stream.expire_after(options.write_silence);
+}
+
+void Exchange::begin(int status, Headers headers) {
   impl_.chunked_answer = impl_.head.minor_version == 1;
   if (impl_.chunked_answer)
     headers.add("Transfer-Encoding", "chunked");
   else
     impl_.keep_alive = false;
-  add_own_fields(headers, impl_);
-  std::string head = format_response_head(status, headers);
-  impl_.bytes_out += head.size();
-  Task<Result<void>> sending = impl_.send_head(std::move(head));
-  const Result<void> written = co_await sending;
+  impl_.hold_head(status, std::move(headers));
+}
+
+void Exchange::begin_raw(int status, Headers headers) {
+  impl_.chunked_answer = headers.find("Transfer-Encoding").has_value();
+  impl_.hold_head(status, std::move(headers));
+}
+
+Task<Result<void>> Exchange::start(int status, Headers headers) {
+  begin(status, std::move(headers));
+  const Result<void> written = co_await impl_.send({});
+  co_return written;
+}
+
+Task<Result<void>> Exchange::start_raw(int status, Headers headers) {
+  begin_raw(status, std::move(headers));
+  const Result<void> written = co_await impl_.send({});
   co_return written;
 }
 
@@ -156,16 +186,11 @@ Task<Result<void>> Exchange::finish() {
   co_return Result<void>{};
 }
 
-Task<Result<void>> Exchange::start_raw(int status, Headers headers) {
-  impl_.answer_started = true;
-  impl_.status = status;
-  impl_.chunked_answer = headers.find("Transfer-Encoding").has_value();
-  add_own_fields(headers, impl_);
-  std::string head = format_response_head(status, headers);
-  impl_.bytes_out += head.size();
-  Task<Result<void>> sending = impl_.send_head(std::move(head));
-  const Result<void> written = co_await sending;
-  co_return written;
+// Moving an empty string into a long one would keep its room.
+void Exchange::let_go_of_head() {
+  std::string().swap(impl_.sent_head);
+  Headers none;
+  std::swap(impl_.added, none);
 }
 
 Stream::Writing Exchange::write_raw(std::string_view bytes, bool last) {
@@ -194,11 +219,14 @@ void Exchange::abort() { impl_.aborted = true; }
 void Exchange::on_disconnect(std::function<void()> gone) {
   impl_.gone = std::move(gone);
   Impl* impl = &impl_;
+  // Of answers that may take long there may be ten thousand, and none of them asks again soon.
+  const auto how = impl_.settled ? Stream::Watch::waits : Stream::Watch::reads_ahead;
   // The connection's coroutine unwatches before it lets go of impl_.
-  impl_.stream.watch([impl] {
+  const auto tell_gone = [impl] {
     const std::function<void()> tell = std::exchange(impl->gone, {});
     if (tell) tell();
-  });
+  };
+  impl_.stream.watch(tell_gone, how);
 }
 
 }  // namespace rbee::net

@@ -19,16 +19,15 @@ struct Exchange::Impl {
 
   RequestHead head;
   BodyFraming framing;
-  std::string_view body;  // whole, in one of these, or in `buffer` where it came with its head
-  ReadBuffer long_body;   // of a known length
-  std::string chunked_body;
+  std::string_view body;  // whole, here, or in `buffer` where it came with its head
+  ReadBuffer long_body;   // in parts, put together
   bool body_done = false;
   bool expects_continue = false;
+  bool settled = false;  // the body, for an answer that may take long
 
   bool answer_started = false;
   bool answer_done = false;
   bool chunked_answer = false;
-  bool holds_head = false;
   std::string held_head;  // goes out with the first piece
   std::string sent_head;  // the same while it goes out
   bool keep_alive = true;
@@ -43,8 +42,9 @@ struct Exchange::Impl {
   [[nodiscard]] std::string_view unread() const { return buffer.unread(); }
   // Before the first request: TLS where the server speaks it. False when the connection must be closed.
   Task<bool> prepare();
-  // More bytes into the buffer: false at the end of the connection. Errors as Stream::read_some.
-  Task<Result<bool>> fill();
+  // Room for what is read next, and what came into it: between them it is read. False: the end.
+  [[nodiscard]] Stream::Reading fill();
+  [[nodiscard]] Result<bool> filled(const Result<std::size_t>& got);
   // The next request's head, parsed; false when the client has no more. An error has been answered already.
   Task<bool> read_head();
   Task<void> refuse(int with_status, Error error);
@@ -56,7 +56,8 @@ struct Exchange::Impl {
   // Makes the connection ready for the next request; false when it must be closed.
   Task<bool> finish_request();
   void reset();
-  Task<Result<void>> send_head(std::string answer_head);
+  // The head of an answer, for its first piece.
+  void hold_head(int with_status, Headers headers);
   // Behind the head, where that is held.
   [[nodiscard]] Stream::Writing send(std::string_view bytes);
   [[nodiscard]] std::string error_text(const Error& error) const;

@@ -42,18 +42,23 @@ Error cut_body() {
 
 }  // namespace
 
-Task<Result<bool>> Exchange::Impl::fill() {
+// Not one coroutine around the read: each request comes this way.
+Stream::Reading Exchange::Impl::fill() {
   char* room = buffer.prepare(read_bytes);
-  const Result<std::size_t> got = co_await stream.read_some(room, read_bytes);
-  if (got) buffer.commit(*got);
-  if (!got) co_return got.error();
-  co_return *got > 0;
+  return stream.read_some(room, read_bytes);
+}
+
+Result<bool> Exchange::Impl::filled(const Result<std::size_t>& got) {
+  if (!got) return got.error();
+  buffer.commit(*got);
+  return *got > 0;
 }
 
 Task<bool> Exchange::Impl::prepare() {
   if (!options.tls) co_return true;
   stream.expire_after(options.handshake_within);
-  const Result<bool> begun = co_await fill();
+  const Result<std::size_t> first = co_await fill();
+  const Result<bool> begun = filled(first);
   if (!begun || !*begun) co_return false;
   if (unread().front() != handshake_record) {
     const bool may = options.plain == ServerOptions::Plain::everybody ||
@@ -88,7 +93,8 @@ Task<bool> Exchange::Impl::read_head() {
     const Milliseconds left = deadline - loop.clock().now();
     stream.expire_after(std::max(begun ? left : options.idle_keep_alive, Milliseconds{1}));
     waits = !begun;
-    const Result<bool> more = co_await fill();
+    const Result<std::size_t> got = co_await fill();
+    const Result<bool> more = filled(got);
     waits = false;
     if (!more && more.error().code == ErrorCode::timed_out && begun) {
       Error error{ErrorCode::request_timeout,
@@ -146,7 +152,8 @@ Task<void> Exchange::Impl::linger() {
     if (left <= Milliseconds{0}) co_return;
     stream.expire_after(left);
     buffer.consume(unread().size());
-    const Result<bool> more = co_await fill();
+    const Result<std::size_t> got = co_await fill();
+    const Result<bool> more = filled(got);
     if (!more || !*more) co_return;
   }
 }
@@ -178,19 +185,20 @@ Task<Result<void>> Exchange::Impl::read_chunked_body() {
   ChunkedReader reader;
   while (!reader.done()) {
     if (unread().empty()) {
-      const Result<bool> more = co_await fill();
+      const Result<std::size_t> got = co_await fill();
+      const Result<bool> more = filled(got);
       if (!more) co_return more.error();
       if (!*more) co_return cut_body();
     }
     const Result<ChunkedReader::Step> step = reader.next(unread());
     if (!step) co_return step.error();
-    if (chunked_body.size() + step->data.size() > options.largest_body_bytes)
+    if (long_body.unread().size() + step->data.size() > options.largest_body_bytes)
       co_return too_large(options.largest_body_bytes);
-    chunked_body.append(step->data);
+    std::copy(step->data.begin(), step->data.end(), long_body.prepare(step->data.size()));
+    long_body.commit(step->data.size());
     buffer.consume(step->used);
   }
-  chunked_body.reserve(chunked_body.size() + ReadBuffer::readable_behind);
-  body = chunked_body;
+  body = long_body.unread();
   co_return Result<void>{};
 }
 
@@ -227,8 +235,7 @@ void Exchange::Impl::reset() {
   framing = {};
   body = {};
   if (long_body.capacity() > 0) loop.give_room(std::exchange(long_body, {}));
-  chunked_body = {};
-  body_done = answer_started = answer_done = chunked_answer = holds_head = false;
+  body_done = answer_started = answer_done = chunked_answer = settled = false;
   held_head = {};
   gone = {};
   added = {};

@@ -2,19 +2,31 @@
 
 #include "base/text.h"
 
+#include <array>
+
 namespace rbee::net {
 namespace {
 
 // What clients' libraries send, and room for what is added.
-constexpr std::size_t usual_fields = 16;
+constexpr std::size_t usual_fields = 12;
+// Of a head that is written here: growing to it by doubling would take room four times.
+constexpr std::size_t usual_added_fields = 8;
+constexpr std::size_t usual_added_bytes = 240;
 
 Error bad(std::string message) { return Error{ErrorCode::bad_request, std::move(message)}; }
 
 // RFC 9110 5.6.2: what a method or a field's name may be made of.
+constexpr std::array<bool, 256> letters_of_tokens = [] {
+  std::array<bool, 256> is{};
+  for (unsigned char c = '0'; c <= '9'; ++c) is[c] = true;
+  for (unsigned char c = 'a'; c <= 'z'; ++c) is[c] = is[c - 'a' + 'A'] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) is[static_cast<unsigned char>(c)] = true;
+  return is;
+}();
+
 bool is_token(std::string_view text) {
   for (const char c : text) {
-    const bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!alnum && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos) return false;
+    if (!letters_of_tokens[static_cast<unsigned char>(c)]) return false;
   }
   return !text.empty();
 }
@@ -35,23 +47,6 @@ std::optional<std::string_view> take_line(std::string_view& rest) {
   return line;
 }
 
-Result<Headers> parse_fields(std::string_view rest) {
-  Headers headers;
-  headers.reserve(usual_fields, rest.size());
-  while (true) {
-    const std::optional<std::string_view> line = take_line(rest);
-    if (!line) return bad("The head of the message is cut.");
-    if (line->empty()) return headers;
-    if (headers.size() == most_fields) return bad(cat("The head has more than ", most_fields, " fields."));
-    const std::size_t colon = line->find(':');
-    if (colon == std::string_view::npos || !is_token(line->substr(0, colon)))
-      return bad("A header field has no valid name.");
-    const std::string_view value = trim(line->substr(colon + 1));
-    if (has_control(value)) return bad("A header field has a control character.");
-    headers.add(line->substr(0, colon), value);
-  }
-}
-
 std::optional<int> parse_version(std::string_view text) {
   if (text == "HTTP/1.1") return 1;
   if (text == "HTTP/1.0") return 0;
@@ -60,8 +55,9 @@ std::optional<int> parse_version(std::string_view text) {
 
 // "a/../b" could leave the place a path is looked up in; nobody sends it on purpose.
 bool has_dot_segment(std::string_view path) {
-  for (const std::string_view part : split(path, '/')) {
-    if (part == ".." || part == ".") return true;
+  for (std::size_t at = path.find("/."); at != std::string_view::npos; at = path.find("/.", at + 1)) {
+    const std::string_view rest = path.substr(at + 2, path.find('/', at + 1) - (at + 2));
+    if (rest.empty() || rest == ".") return true;
   }
   return false;
 }
@@ -116,9 +112,24 @@ Result<BodyFraming> framing_of(const Headers& headers) {
 }  // namespace
 
 void Headers::add(std::string_view name, std::string_view value) {
-  places_.push_back({static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size()),
-                     static_cast<std::uint32_t>(value.size())});
-  text_.append(name).append(value);
+  if (places_.capacity() == 0) reserve(usual_added_fields, usual_added_bytes);
+  const std::size_t at = text_.size();
+  places_.push_back({.name = static_cast<std::uint32_t>(at),
+                     .value = static_cast<std::uint32_t>(at + name.size() + 2),
+                     .name_bytes = static_cast<std::uint32_t>(name.size()),
+                     .value_bytes = static_cast<std::uint32_t>(value.size())});
+  text_.append(name).append(": ").append(value).append("\r\n");
+}
+
+void Headers::add_all(const Headers& more) {
+  const auto shift = static_cast<std::uint32_t>(text_.size());
+  reserve(more.size(), more.text_.size());
+  text_.append(more.text_);
+  for (Place place : more.places_) {
+    place.name += shift;
+    place.value += shift;
+    places_.push_back(place);
+  }
 }
 
 void Headers::reserve(std::size_t fields, std::size_t bytes) {
@@ -126,33 +137,79 @@ void Headers::reserve(std::size_t fields, std::size_t bytes) {
   text_.reserve(text_.size() + bytes);
 }
 
+Result<Headers> Headers::parse(std::string_view lines) {
+  Headers headers;
+  headers.places_.reserve(usual_fields);
+  headers.text_.assign(lines);
+  std::string_view rest = headers.text_;
+  while (!rest.empty()) {
+    const std::optional<std::string_view> line = take_line(rest);
+    if (!line) return bad("The head of the message is cut.");
+    if (headers.size() == most_fields) return bad(cat("The head has more than ", most_fields, " fields."));
+    const std::size_t colon = line->find(':');
+    if (colon == std::string_view::npos || !is_token(line->substr(0, colon)))
+      return bad("A header field has no valid name.");
+    const std::string_view value = trim(line->substr(colon + 1));
+    if (has_control(value)) return bad("A header field has a control character.");
+    const auto place_of = [&](const char* at) {
+      return static_cast<std::uint32_t>(at - headers.text_.data());
+    };
+    headers.places_.push_back({.name = place_of(line->data()),
+                               .value = place_of(value.data()),
+                               .name_bytes = static_cast<std::uint32_t>(colon),
+                               .value_bytes = static_cast<std::uint32_t>(value.size())});
+  }
+  return headers;
+}
+
 std::optional<std::string_view> Headers::find(std::string_view name) const {
-  for (const auto& [key, value] : *this) {
-    if (equal_ignoring_case(key, name)) return value;
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i].name_bytes != name.size()) continue;
+    const Field one = field(i);
+    if (equal_ignoring_case(one.name, name)) return one.value;
   }
   return std::nullopt;
 }
+
+namespace {
+
+// What of a whole message's head stands between its first line and the empty one.
+Result<Headers> parse_fields(std::string_view rest) {
+  if (!rest.ends_with("\r\n")) return bad("The head of the message is cut.");
+  return Headers::parse(rest.substr(0, rest.size() - 2));
+}
+
+// "GET /path HTTP/1.1".
+std::optional<RequestHead> parse_first_line(std::string_view line) {
+  const std::size_t first = line.find(' ');
+  const std::size_t last = line.rfind(' ');
+  if (first == std::string_view::npos || first + 1 >= last) return std::nullopt;
+  const std::string_view method = line.substr(0, first);
+  const std::string_view target = line.substr(first + 1, last - first - 1);
+  if (!is_token(method) || target.find(' ') != std::string_view::npos || has_control(target))
+    return std::nullopt;
+  return RequestHead{.method = std::string(method), .target = std::string(target)};
+}
+
+}  // namespace
 
 Result<RequestHead> parse_request_head(std::string_view text) {
   std::string_view rest = text;
   const std::optional<std::string_view> line = take_line(rest);
   if (!line) return bad("The request has no first line.");
-  const std::vector<std::string_view> words = split(*line, ' ');
-  if (words.size() != 3 || !is_token(words[0]) || words[1].empty() || has_control(words[1])) {
-    return bad("The request's first line is not HTTP.");
-  }
-  RequestHead head{.method = std::string(words[0]), .target = std::string(words[1])};
-  const std::optional<int> version = parse_version(words[2]);
+  std::optional<RequestHead> head = parse_first_line(*line);
+  if (!head) return bad("The request's first line is not HTTP.");
+  const std::optional<int> version = parse_version(line->substr(line->rfind(' ') + 1));
   if (!version) return bad("Only HTTP/1.0 and HTTP/1.1 are spoken here.");
-  head.minor_version = *version;
+  head->minor_version = *version;
   Result<Headers> headers = parse_fields(rest);
   if (!headers) return headers.error();
-  head.headers = std::move(*headers);
-  if (Result<void> target = split_target(head); !target) return target.error();
-  const auto host = single(head.headers, "Host");
+  head->headers = std::move(*headers);
+  if (Result<void> target = split_target(*head); !target) return target.error();
+  const auto host = single(head->headers, "Host");
   if (!host) return host.error();
-  if (!*host && head.minor_version == 1) return bad("The request has no Host.");
-  return head;
+  if (!*host && head->minor_version == 1) return bad("The request has no Host.");
+  return std::move(*head);
 }
 
 Result<ResponseHead> parse_response_head(std::string_view text) {
@@ -218,37 +275,14 @@ namespace {
 
 constexpr std::size_t first_line_bytes = 64;
 
-std::size_t bytes_of(const Headers& headers) {
-  std::size_t bytes = 0;
-  for (const auto& [name, value] : headers) bytes += name.size() + value.size() + 4;
-  return bytes;
-}
-
-void append_fields(std::string& out, const Headers& headers) {
-  for (const auto& [name, value] : headers) {
-    out.append(name).append(": ").append(value).append("\r\n");
-  }
-}
-
 }  // namespace
 
 std::string format_response_head(int status, const Headers& headers) {
   std::string out;
-  out.reserve(first_line_bytes + bytes_of(headers));
-  out.append("HTTP/1.1 ").append(cat(status)).append(" ").append(status_text(status)).append("\r\n");
-  append_fields(out, headers);
-  out.append("\r\n");
-  return out;
-}
-
-std::string format_request_head(std::string_view method, std::string_view target, const Headers& headers,
-                                const Headers& more) {
-  std::string out;
-  out.reserve(first_line_bytes + target.size() + bytes_of(headers) + bytes_of(more));
-  out.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
-  append_fields(out, headers);
-  append_fields(out, more);
-  out.append("\r\n");
+  out.reserve(first_line_bytes + headers.text().size());
+  out.append("HTTP/1.1 ");
+  append_text(out, status);
+  out.append(" ").append(status_text(status)).append("\r\n").append(headers.text()).append("\r\n");
   return out;
 }
 

@@ -18,7 +18,7 @@ namespace rbee::net {
 inline constexpr std::size_t largest_head_bytes = 16384;
 inline constexpr std::size_t most_fields = 100;
 
-// A message's fields in their order. All names and values lie in one string: a head is read, copied and
+// A message's fields in their order. They lie in one string, as they are sent: a head is read, copied and
 // changed by each hop, and a string for each of them would be most of what a small request costs.
 class Headers {
  public:
@@ -46,8 +46,13 @@ class Headers {
     for (const auto& [name, value] : fields) add(name, value);
   }
   void add(std::string_view name, std::string_view value);
-  // Room for so much more, so that adding it allocates once.
+  void add_all(const Headers& more);
+  // Room for so much more, so that adding it allocates once; of a field its name, its value and 4 bytes.
   void reserve(std::size_t fields, std::size_t bytes);
+  // Fields as they were sent, each with its CRLF, of which the last one ends `lines`. Fails with bad_request.
+  [[nodiscard]] static Result<Headers> parse(std::string_view lines);
+  // Each as "name: value", or as it came, with CRLF.
+  [[nodiscard]] std::string_view text() const { return text_; }
   // Of the first field with that name, in any case; valid until the next add().
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
   [[nodiscard]] std::size_t size() const { return places_.size(); }
@@ -57,17 +62,16 @@ class Headers {
   [[nodiscard]] Iterator end() const { return {*this, places_.size()}; }
 
  private:
-  // A head has 16 KiB at most, and what is added to it some hundred bytes.
+  // Of text_, in which a head has 16 KiB at most, and what is added to it some hundred bytes.
   struct Place {
-    std::uint32_t at;
+    std::uint32_t name;
+    std::uint32_t value;
     std::uint32_t name_bytes;
     std::uint32_t value_bytes;
   };
   [[nodiscard]] Field field(std::size_t index) const {
     const Place& place = places_[index];
-    const std::string_view text = text_;
-    return {text.substr(place.at, place.name_bytes),
-            text.substr(place.at + place.name_bytes, place.value_bytes)};
+    return {{text_.data() + place.name, place.name_bytes}, {text_.data() + place.value, place.value_bytes}};
   }
   std::string text_;
   std::vector<Place> places_;
@@ -104,8 +108,6 @@ struct BodyFraming {
 [[nodiscard]] std::string_view status_text(int status);
 // The head in one string, with the empty line.
 [[nodiscard]] std::string format_response_head(int status, const Headers& headers);
-[[nodiscard]] std::string format_request_head(std::string_view method, std::string_view target,
-                                              const Headers& headers, const Headers& more = {});
 
 // "a%20b" is "a b" ('+' too where `plus`); nothing for a broken escape.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text, bool plus);

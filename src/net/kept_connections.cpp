@@ -11,6 +11,8 @@ Stream KeptConnections::take(const std::string& name, Instant now) {
     Idle newest = std::move(found->second.back());
     found->second.pop_back();
     newest.stream.unwatch();
+    // Bytes that nobody asked for would be taken for the next answer.
+    if (newest.stream.has_read_ahead()) continue;
     if (newest.stream.is_open() && now - newest.since < kept_for_) return std::move(newest.stream);
   }
   return {};
@@ -35,7 +37,7 @@ void KeptConnections::keep(const std::string& name, Stream stream, Instant now) 
   idle.push_back({std::move(stream), now});
   const auto at = std::prev(idle.end());
   // Closed, not erased: the callback runs within the stream that goes. take() passes it over.
-  at->stream.watch([at] { at->stream.close(); });
+  at->stream.watch([at] { at->stream.close(); }, Stream::Watch::reads_ahead);
 }
 
 EngineConnections::EngineConnections(std::vector<Loop*> loops) : loops_(std::move(loops)) {

@@ -1,6 +1,7 @@
 #include "net/loop.h"
 
 #include "net/asio_loop.h"
+#include "net/deadlines.h"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -40,6 +41,14 @@ Task<void> then_stop(Loop& loop, Task<void> task, bool& done) {
 
 }  // namespace
 
+Loop::Impl::Impl() = default;
+Loop::Impl::~Impl() = default;
+
+Deadlines& Loop::Impl::watch_over(Loop& loop) {
+  if (!deadlines) deadlines = std::make_unique<Deadlines>(loop);
+  return *deadlines;
+}
+
 Loop::Loop(const Clock& clock, bool patient) : clock_(clock), impl_(std::make_unique<Impl>()) {
   if (patient) impl_->rest = std::make_unique<Impl::Rest>();
 }
@@ -66,6 +75,9 @@ void Loop::block_on(Task<void> task) {
 }
 
 void Loop::run() {
+#ifndef RBEE_PLAIN_FRAMES
+  const RoomStore::Use uses(impl_->rooms);
+#endif
   const auto guard = asio::make_work_guard(impl_->context);
   impl_->context.restart();
   if (impl_->rest)

@@ -5,12 +5,19 @@
 // follow.
 #pragma once
 
+#include "net/room_store.h"
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string_view>
 
 namespace rbee::net {
+
+struct GiveBackRoom {
+  std::size_t bytes = 0;
+  void operator()(char* room) const { RoomStore::give_here(room, bytes); }
+};
 
 class ReadBuffer {
  public:
@@ -47,13 +54,18 @@ class ReadBuffer {
 
   void grow(std::size_t needed) {
     const std::size_t larger = std::max(needed, 2 * capacity_);
-    std::unique_ptr<char[]> moved = std::make_unique_for_overwrite<char[]>(larger + readable_behind);
+    Room moved = room_of(larger + readable_behind);
     if (end_ > 0) std::memcpy(moved.get(), data_.get(), end_);
     data_ = std::move(moved);
     capacity_ = larger;
   }
 
-  std::unique_ptr<char[]> data_;
+  using Room = std::unique_ptr<char, GiveBackRoom>;
+  [[nodiscard]] static Room room_of(std::size_t bytes) {
+    return {static_cast<char*>(RoomStore::take_here(bytes)), GiveBackRoom{bytes}};
+  }
+
+  Room data_;
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

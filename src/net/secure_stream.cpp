@@ -12,8 +12,8 @@ namespace {
 // What a connection waits for is most often small, an event or a request: only so much is each one's own
 // while it waits, and a little more where that was too little, so that one call reads what comes. What comes
 // beyond that is read through the loop's scratch.
-constexpr std::size_t least_awaited_bytes = 1024;
-constexpr std::size_t most_awaited_bytes = 4096;
+constexpr std::uint32_t least_awaited_bytes = 1024;
+constexpr std::uint32_t most_awaited_bytes = 4096;
 // So much is encrypted before it is sent: a body of 64 MiB is never in memory twice.
 constexpr std::size_t most_pending_bytes = 4 * longest_record_bytes;
 

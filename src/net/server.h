@@ -11,7 +11,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace rbee::net {
 
@@ -75,10 +78,13 @@ class Exchange {
   // Fails with body_too_large, request_timeout, bad_request (cut or badly framed) or cancelled. Answers
   // "100-continue" first where it was asked for.
   Task<Result<std::string_view>> read_body();
+  // The same where it came with its head, as short ones do; nothing: it has to be waited for.
+  [[nodiscard]] std::optional<std::string_view> body_at_hand();
 
-  // The body, once it was read, in room of its own size; what it was read into is given back. For answers
-  // that may take long, ten thousand of which may be under way. Views of the body end here.
-  [[nodiscard]] std::string_view settle_body();
+  // The body, once it was read, in room of its own size; what it was read into is given back, and of the
+  // head's fields only those with these names stay. For answers that may take long, ten thousand of which may
+  // be under way. Views of the body and of fields end here.
+  [[nodiscard]] std::string_view settle(std::span<const std::string_view> fields);
 
   // The whole answer. Content-Length is added.
   Task<Result<void>> respond(int status, Headers headers, std::string body);
@@ -86,18 +92,22 @@ class Exchange {
   // In the form that the server's options give, with Retry-After where `retry_after_s` is not 0.
   Task<Result<void>> respond_error(Error error, int retry_after_s = 0);
 
-  // The head of what is started next goes out with its first piece, in one system call and one packet.
-  void hold_head();
   // A streamed answer: start, write any number of times, finish. Each write is one chunk (none for HTTP/1.0).
+  // begin() in place of start() sends nothing yet: the head goes out with the first piece, in one system call
+  // and one packet.
   Task<Result<void>> start(int status, Headers headers);
+  void begin(int status, Headers headers);
   Task<Result<void>> write(std::string_view data);
   Task<Result<void>> finish();
   // The same for bytes that carry their own framing: chunked (not for an HTTP/1.0 client), or a body of the
   // Content-Length in `headers`. `last` says that the body's end is in it, so the connection may be kept.
   Task<Result<void>> start_raw(int status, Headers headers);
+  void begin_raw(int status, Headers headers);
   [[nodiscard]] Stream::Writing write_raw(std::string_view bytes, bool last);
 
-  [[nodiscard]] bool started() const;  // the head of an answer is out
+  [[nodiscard]] bool started() const;  // the head of an answer is out, or goes out with its first piece
+  // A piece of it is out: the room of its head is given back, for answers that may take long.
+  void let_go_of_head();
   // Answers 101 and hands the connection over: its HTTP ends here, and either end may speak. Fails with
   // bad_request where the client did not wait for the answer.
   Task<Result<Stream>> hand_over(Headers headers);

@@ -82,25 +82,14 @@ void Stream::Impl::renew() {
   expired = false;
   if (idle.count() == 0) return;
   deadline = loop.clock().now() + idle;
-  if (!watchdog_armed) check_deadline();
+  if (!is_set() && !closed) loop.impl().watch_over(loop).set(*this, deadline);
 }
 
-// One timer for many operations: it looks at the deadline when it fires and goes on from there, so an
-// operation that renews its time only stores a number.
-void Stream::Impl::check_deadline() {
-  watchdog_armed = false;
+// An operation that renews its time only stores a number: what is set is looked at, and set again from there.
+void Stream::Impl::due() {
   if (idle.count() == 0 || closed) return;
-  const Instant now = loop.clock().now();
-  if (now >= deadline) {
-    if (!reader && !writer) return;  // nobody waits: the next operation arms it again
-    stop_waiting();
-    return;
-  }
-  watchdog_armed = true;
-  armed_for = deadline;
-  watchdog.arm(deadline - now, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->check_deadline();
-  });
+  if (loop.clock().now() < deadline) return loop.impl().watch_over(loop).set(*this, deadline);
+  if (reader || writer) stop_waiting();  // else nobody waits: the next operation sets it again
 }
 
 // A last word may still be said.
@@ -112,7 +101,7 @@ void Stream::Impl::stop_waiting() {
 
 void Stream::Impl::close() {
   if (std::exchange(closed, true)) return;
-  watchdog.cancel();
+  cancel();
   if (tls) {
     tls->say_end();
     push_pending();
@@ -137,11 +126,48 @@ void Stream::Impl::wait_for_end() {
     if (!self->gone || self->closed || result == asio::error::operation_aborted) return;
     const Look seen = result ? Look::gone : self->look();
     if (seen == Look::alive) return self->wait_for_end();
-    // Bytes that came early (the next request) hide the end behind them: the write will find out.
-    if (seen == Look::hidden) return;
-    const std::function<void()> tell = std::exchange(self->gone, {});
-    tell();
+    // As above: bytes that came early hide the end.
+    if (seen == Look::gone) self->tell_gone();
   });
+}
+
+std::size_t ReadAhead::take(char* buffer, std::size_t size) {
+  const std::size_t taken = std::min(size, end - begin);
+  std::memcpy(buffer, room.data() + begin, taken);
+  begin += taken;
+  // An end or an error stays: who reads again gets it again.
+  if (!result && begin == end) done = false;
+  return taken;
+}
+
+// No system call: asio queues a read behind one that took all there was.
+void Stream::Impl::read_ahead() {
+  ahead->reading = true;
+  socket.async_read_some(asio::buffer(ahead->room),
+                         [self = shared_from_this()](error_code result, std::size_t got) {
+                           ReadAhead& got_ahead = *self->ahead;
+                           got_ahead.reading = false;
+                           if (result == asio::error::operation_aborted) {
+                             // Meant for a writer, perhaps, before this reader came.
+                             if (self->reader && !self->expired && !self->closed) return self->read_ahead();
+                             self->read_result = result;
+                             return resume(self->reader);
+                           }
+                           got_ahead.done = true;
+                           got_ahead.result = result;
+                           got_ahead.begin = 0;
+                           got_ahead.end = got;
+                           if (self->reader) return resume(self->reader);
+                           // Bytes that came early (the next request) hide the end behind them: the write
+                           // will find out.
+                           if (result) self->tell_gone();
+                         });
+}
+
+void Stream::Impl::tell_gone() {
+  if (!gone || closed) return;
+  const std::function<void()> tell = std::exchange(gone, {});
+  tell();
 }
 
 Error Stream::Impl::failure(const error_code& result) const {
@@ -249,6 +275,11 @@ Stream::Reading::~Reading() {
   impl_->socket.cancel(ignored);
 }
 
+bool Stream::Reading::await_ready() const noexcept {
+  const bool is_here = impl_ != nullptr && impl_->ahead && impl_->ahead->done;
+  return is_here && !impl_->closed;
+}
+
 std::coroutine_handle<> Stream::Reading::await_suspend(std::coroutine_handle<> waiting) {
   if (impl_ == nullptr) return waiting;
   if (impl_->tls && !plain_) {
@@ -259,6 +290,7 @@ std::coroutine_handle<> Stream::Reading::await_suspend(std::coroutine_handle<> w
   impl_->renew();
   impl_->reader = waiting;
   waits_ = true;
+  if (impl_->ahead && impl_->ahead->reading) return std::noop_coroutine();
   impl_->socket.async_read_some(asio::buffer(buffer_, size_),
                                 [impl = impl_->shared_from_this()](error_code result, std::size_t got) {
                                   impl->read_result = result;
@@ -271,10 +303,19 @@ std::coroutine_handle<> Stream::Reading::await_suspend(std::coroutine_handle<> w
 Result<std::size_t> Stream::Reading::await_resume() {
   if (impl_ == nullptr) return no_connection();
   if (secure_) return secure_.await_resume();
-  if (!std::exchange(waits_, false)) return impl_->failure({});
-  if (!impl_->read_result) return impl_->read_bytes;
-  if (impl_->read_result == asio::error::eof) return std::size_t{0};
-  return impl_->failure(impl_->read_result);
+  const bool waited = std::exchange(waits_, false);
+  error_code result = impl_->read_result;
+  std::size_t got = impl_->read_bytes;
+  if (impl_->ahead && impl_->ahead->done && !impl_->closed) {
+    result = impl_->ahead->result;
+    got = impl_->ahead->take(buffer_, size_);
+    if (got > 0) return got;
+  } else if (!waited) {
+    return impl_->failure({});
+  }
+  if (!result) return got;
+  if (result == asio::error::eof) return std::size_t{0};
+  return impl_->failure(result);
 }
 
 bool Stream::Writing::await_ready() {
@@ -300,11 +341,9 @@ Result<void> Stream::Writing::await_resume() {
 
 void Stream::expire_after(Milliseconds idle) {
   if (!impl_) return;
-  // A shorter limit than the one the timer waits for has to wake it earlier.
-  if (idle.count() != 0 && impl_->watchdog_armed && impl_->loop.clock().now() + idle < impl_->armed_for) {
-    impl_->watchdog.cancel();
-    impl_->watchdog_armed = false;
-  }
+  // A shorter limit than the one it is set for has to be looked at earlier.
+  if (idle.count() != 0 && impl_->is_set() && impl_->loop.clock().now() + idle < impl_->time())
+    impl_->cancel();
   impl_->idle = idle;
 }
 
@@ -371,11 +410,23 @@ bool Stream::is_open() const { return impl_ && !impl_->closed; }
 
 bool Stream::write_failed() const { return impl_ && impl_->write_failed; }
 
-void Stream::watch(std::function<void()> gone) {
+void Stream::watch(std::function<void()> gone, Watch how) {
   if (!is_open()) return;
   impl_->gone = std::move(gone);
-  if (!impl_->watching) impl_->wait_for_end();
+  if (impl_->watching || (impl_->ahead && impl_->ahead->reading)) return;
+  if (has_read_ahead()) {
+    if (impl_->ahead->result) impl_->loop.post([impl = impl_] { impl->tell_gone(); });
+    return;
+  }
+  if (how == Watch::waits || impl_->tls) {
+    impl_->ahead.reset();
+    return impl_->wait_for_end();
+  }
+  if (!impl_->ahead) impl_->ahead = std::make_unique_for_overwrite<ReadAhead>();
+  impl_->read_ahead();
 }
+
+bool Stream::has_read_ahead() const { return impl_ && impl_->ahead && impl_->ahead->done; }
 
 void Stream::unwatch() {
   if (impl_) impl_->gone = {};

@@ -88,8 +88,14 @@ class Stream {
   void shut_down_sending();
   // Calls `gone` once when the other end closes or resets while nobody reads; what it sent meanwhile is
   // kept for the next read. unwatch() before reading again.
-  void watch(std::function<void()> gone);
+  // `waits` costs a system call; `reads_ahead` costs none, but `ahead_bytes` of room for as long as the
+  // connection lives: for what is read again soon. (TLS waits in any case.)
+  enum class Watch { waits, reads_ahead };
+  static constexpr std::size_t ahead_bytes = 4096;
+  void watch(std::function<void()> gone, Watch how = Watch::waits);
   void unwatch();
+  // Something was sent that nobody has read yet, as far as is known without a look.
+  [[nodiscard]] bool has_read_ahead() const;
 
   // The connection without its loop, for another loop to take; nobody may wait on it. Both halves run on
   // their own loop's thread. What was not attached again is closed.
@@ -124,7 +130,8 @@ class Stream::Reading {
   ~Reading();
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  // What was read ahead is there already.
+  [[nodiscard]] bool await_ready() const noexcept;
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiting);
   [[nodiscard]] Result<std::size_t> await_resume();
 

@@ -9,6 +9,8 @@
 // coroutine. A lambda that is a coroutine takes what it needs as parameters, never by capture.
 #pragma once
 
+#include "net/room_store.h"
+
 #include <coroutine>
 #include <exception>
 #include <optional>
@@ -32,6 +34,8 @@ struct FinalAwaiter {
 
 struct PromiseBase {
   std::coroutine_handle<> continuation = {};
+  static void* operator new(std::size_t bytes) { return RoomStore::take_here(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) noexcept { RoomStore::give_here(frame, bytes); }
   [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
   [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
   [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }

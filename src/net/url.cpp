@@ -14,6 +14,7 @@ int hex_value(char c) {
 }  // namespace
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus) {
+  if (text.find_first_of(plus ? "%+" : "%") == std::string_view::npos) return std::string(text);
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '+' && plus) {
@@ -57,6 +58,7 @@ std::string percent_encode(std::string_view text) { return encode(text, "-._~");
 std::string percent_encode_path(std::string_view path) { return encode(path, "-._~/:@"); }
 
 std::optional<std::string> query_value(std::string_view query, std::string_view key) {
+  if (query.empty()) return std::nullopt;
   for (const std::string_view pair : split(query, '&')) {
     const std::size_t equals = pair.find('=');
     const std::optional<std::string> name = percent_decode(pair.substr(0, equals), true);

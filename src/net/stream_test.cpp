@@ -1,0 +1,164 @@
+#include "net/stream.h"
+
+#include "base/text.h"
+
+#include <gtest/gtest.h>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <cstring>
+
+namespace rbee::net {
+namespace {
+
+constexpr Milliseconds a_minute{60'000};  // of patience
+
+// A connection whose other end is a plain socket in the test's own hands.
+class StreamTest : public ::testing::Test {
+ protected:
+  StreamTest() {
+    const int listening = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path_.c_str(), path_.size());
+    const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+    EXPECT_EQ(::bind(listening, generic, sizeof address), 0);
+    EXPECT_EQ(::listen(listening, 1), 0);
+    Result<Stream> connected = loop_.block_on(Stream::connect(loop_, Endpoint{.unix_path = path_}, a_minute));
+    EXPECT_TRUE(connected);
+    stream_ = std::move(*connected);
+    other_ = ::accept(listening, nullptr, nullptr);
+    ::close(listening);
+    ::unlink(path_.c_str());
+  }
+  ~StreamTest() override { leave(); }
+
+  void send(std::string_view bytes) const {
+    EXPECT_EQ(::write(other_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+  }
+  void leave() {
+    if (other_ >= 0) ::close(std::exchange(other_, -1));
+  }
+  // All that has happened by now is told.
+  void settle() {
+    loop_.block_on(sleep_for(loop_, Milliseconds{0}));
+    loop_.block_on(sleep_for(loop_, Milliseconds{0}));
+  }
+  // The bytes, or the error's name; "" is the end.
+  std::string read(std::size_t most, Milliseconds within = a_minute) {
+    stream_.expire_after(within);
+    return loop_.block_on(read_from(stream_, most));
+  }
+  static Task<std::string> read_from(Stream& stream, std::size_t most) {
+    std::string room(most, '?');
+    const Result<std::size_t> got = co_await stream.read_some(room.data(), room.size());
+    if (!got) co_return std::string(info(got.error().code).name);
+    room.resize(*got);
+    co_return room;
+  }
+  void watch(Stream::Watch how) {
+    stream_.watch([this] { ++left_; }, how);
+  }
+
+  std::string path_ = cat("/tmp/rbee-stream-test-", ::getpid(), ".sock");
+  SystemClock clock_;
+  Loop loop_{clock_};
+  Stream stream_;
+  int other_ = -1;
+  int left_ = 0;  // how often it was told
+};
+
+class WatchedStream : public StreamTest, public ::testing::WithParamInterface<Stream::Watch> {};
+
+TEST_P(WatchedStream, TellsOnceThatTheOtherEndHasLeft) {
+  watch(GetParam());
+  settle();
+  EXPECT_EQ(left_, 0);
+  leave();
+  settle();
+  EXPECT_EQ(left_, 1);
+  stream_.unwatch();
+  EXPECT_EQ(read(10), "");
+  EXPECT_EQ(left_, 1);
+}
+
+TEST_P(WatchedStream, KeepsWhatIsSentForTheNextReads) {
+  watch(GetParam());
+  send("early words");
+  settle();
+  stream_.unwatch();
+  EXPECT_EQ(read(5), "early");
+  EXPECT_EQ(read(100), " words");
+  watch(GetParam());
+  settle();
+  stream_.unwatch();
+  send("more");
+  EXPECT_EQ(read(100), "more") << "a read that comes while nothing is there waits";
+  EXPECT_EQ(left_, 0);
+}
+
+TEST_P(WatchedStream, MoreThanIsReadAheadComesInItsOrder) {
+  std::string sent;
+  for (int i = 0; sent.size() < 3 * Stream::ahead_bytes; ++i) sent += cat(i, ' ');
+  watch(GetParam());
+  send(sent);
+  settle();
+  stream_.unwatch();
+  std::string came;
+  while (came.size() < sent.size()) came += read(Stream::ahead_bytes / 3);
+  EXPECT_EQ(came, sent);
+}
+
+TEST_P(WatchedStream, AReadThatTakesTooLongEndsAndMayBeTriedAgain) {
+  watch(GetParam());
+  stream_.unwatch();
+  EXPECT_EQ(read(10, Milliseconds{1}), "timed_out");
+  send("late");
+  EXPECT_EQ(read(10), "late");
+}
+
+TEST_P(WatchedStream, IsToldOfAnEndThatCameWhileNobodyWatched) {
+  watch(GetParam());
+  stream_.unwatch();
+  leave();
+  settle();
+  watch(GetParam());
+  settle();
+  EXPECT_EQ(left_, 1);
+}
+
+TEST_P(WatchedStream, WhatWasSentGoesWithItToAnotherLoop) {
+  watch(GetParam());
+  send("early");
+  settle();
+  Stream::Detached detached = stream_.detach();
+  stream_ = Stream::attach(loop_, std::move(detached));
+  EXPECT_EQ(read(10), "early");
+  send("more");
+  EXPECT_EQ(read(10), "more");
+}
+
+TEST_P(WatchedStream, IsNotToldOfItsOwnEnd) {
+  watch(GetParam());
+  stream_.close();
+  settle();
+  EXPECT_EQ(left_, 0);
+  EXPECT_EQ(read(10), "cancelled");
+}
+
+INSTANTIATE_TEST_SUITE_P(BothWays, WatchedStream,
+                         ::testing::Values(Stream::Watch::waits, Stream::Watch::reads_ahead));
+
+TEST_F(StreamTest, OnlyWhatReadsAheadKnowsOfBytesThatNobodyAskedFor) {
+  watch(Stream::Watch::reads_ahead);
+  EXPECT_FALSE(stream_.has_read_ahead());
+  send("unasked");
+  settle();
+  EXPECT_TRUE(stream_.has_read_ahead());
+  EXPECT_EQ(read(100), "unasked");
+  EXPECT_FALSE(stream_.has_read_ahead());
+}
+
+}  // namespace
+}  // namespace rbee::net
