@@ -79,19 +79,19 @@ struct Request {
   std::uint64_t id = 0;
   std::string model;         // as the client wrote it
   std::string worker;        // x-rbee-worker: this one or an error; empty: any
-  int slots = 1;             // `n` completions take n
   double prompt_bytes = 0;   // of text; for an estimate where the tokens are not known
   double prompt_tokens = 0;  // an estimate: it ranks and never refuses
   double max_tokens = 0;     // 0: not said
+  int slots = 1;             // `n` completions take n
   bool stream = false;
   Priority priority = Priority::normal;
-  std::string user = {};     // the body's `user`
-  std::string session = {};  // x-session-id
-  std::string key = {};      // name of the API key; empty: the anonymous one
   // What the model must be able to do; for scripts.
   bool needs_embedding = false;
   bool needs_vision = false;
   bool needs_tools = false;
+  std::string user = {};     // the body's `user`
+  std::string session = {};  // x-session-id
+  std::string key = {};      // name of the API key; empty: the anonymous one
   // Hashes of the prompt's beginning up to the end of each block, and what a block counts, in tokens.
   std::vector<std::uint64_t> prefix = {};
   double block_tokens = 0;

@@ -139,7 +139,6 @@ Request request_of(const Call& call) {
   Request request;
   request.key = call.visitor.name();
   request.model = call.model;
-  request.worker = call.worker;
   request.slots = call.slots;
   request.prompt_bytes = static_cast<double>(call.prompt.text_bytes);
   request.prefix = call.prompt.blocks;
@@ -147,8 +146,11 @@ Request request_of(const Call& call) {
   request.max_tokens = call.max_tokens;
   request.stream = call.stream;
   request.priority = call.priority;
-  request.user = call.user;
-  request.session = call.session;
+  if (call.names) {
+    request.worker = call.names->worker;
+    request.user = call.names->user;
+    request.session = call.names->session;
+  }
   request.needs_tools = call.needs_tools;
   request.needs_vision = call.needs_vision;
   request.needs_embedding = call.target.find("/embed") != std::string::npos;
@@ -243,30 +245,37 @@ net::Task<void> judge(Passage& passage, const FleetEngine& engine, Attempt& atte
   if (!goes_on) attempt.step = Step::done;
 }
 
-// Asks the chosen engine; one whose context is too small for it may start anew with more: then the request is
-// not ready for it yet.
-net::Task<void> try_engine(Passage& passage, const FleetEngine& chosen, Attempt& attempt) {
-  if (passage.call.num_ctx > chosen.context && !passage.grown) {
-    net::Task<bool> growing = grow(passage, chosen, passage.call.num_ctx);
-    const bool comes = co_await growing;
-    if (comes) attempt.step = Step::grows;
-    if (comes) co_return;
-  }
-  ModelCare& care = passage.core->care;
-  care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
-  net::Task<void> asking =
-      passage.take_up ? go_on(passage, chosen, attempt) : ask_engine(passage, chosen, attempt);
+// None of what follows until it is answered is a coroutine but what waits for an engine: a stream that passes
+// pays for no frame that has nothing to do.
+
+net::Task<void> ask(Passage& passage, const FleetEngine& chosen, Attempt& attempt) {
+  passage.core->care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
+  return passage.take_up ? go_on(passage, chosen, attempt) : ask_engine(passage, chosen, attempt);
+}
+
+// An engine whose context is too small for it may start anew with more: then the request is not ready for it
+// yet.
+net::Task<void> grow_or_ask(Passage& passage, const FleetEngine& chosen, Attempt& attempt) {
+  net::Task<bool> growing = grow(passage, chosen, passage.call.num_ctx);
+  const bool comes = co_await growing;
+  if (comes) attempt.step = Step::grows;
+  if (comes) co_return;
+  net::Task<void> asking = ask(passage, chosen, attempt);
   co_await asking;
-  const std::shared_ptr<const FleetEngine> by = attempt.by;
-  const FleetEngine& engine = by ? *by : chosen;
-  care.used(engine.id, passage.core->clock.now(), passage.call.keep_alive);
-  if (leaves_a_question(attempt.step)) {
-    net::Task<void> judging = judge(passage, engine, attempt);
-    co_await judging;
-    attempt.by = by;
-  } else {
-    account(passage, attempt, engine.worker);
-  }
+}
+
+net::Task<void> try_engine(Passage& passage, const FleetEngine& chosen, Attempt& attempt) {
+  const bool wants_more = passage.call.num_ctx > chosen.context && !passage.grown;
+  return wants_more ? grow_or_ask(passage, chosen, attempt) : ask(passage, chosen, attempt);
+}
+
+// What came of it is noted, where that is all there is to do. False: it has to be judged.
+bool note(Passage& passage, const FleetEngine& engine, const Attempt& attempt) {
+  if (attempt.step == Step::grows) return true;
+  passage.core->care.used(engine.id, passage.core->clock.now(), passage.call.keep_alive);
+  if (leaves_a_question(attempt.step)) return false;
+  account(passage, attempt, engine.worker);
+  return true;
 }
 
 routing::Returned returned_for(Step step) {
@@ -278,12 +287,12 @@ routing::Returned returned_for(Step step) {
 }
 
 // What is told of it when it is over.
-void begin_attempt(Passage& passage, const FleetEngine& chosen, std::int64_t asked_us, std::int64_t now_us) {
+void begin_attempt(Passage& passage, std::shared_ptr<const FleetEngine> chosen, std::int64_t asked_us,
+                   std::int64_t now_us) {
   RequestRecord& record = passage.record;
-  record.worker = chosen.worker;
+  record.worker = chosen->worker;
   record.queued_us += now_us - asked_us;
-  record.attempts.push_back({.worker = chosen.worker,
-                             .hive = chosen.hive,
+  record.attempts.push_back({.engine = std::move(chosen),
                              .span_id = record.origin ? new_span_id(passage.core->random) : "",
                              .asked_us = asked_us,
                              .begun_us = now_us});
@@ -325,13 +334,18 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     ended.predicted_s = send.predicted.own();
     passage.record.model = lower(passage.call.model);
     passage.core->metrics.placed(passage.record.model, chosen->worker, send.waited_s);
-    begin_attempt(passage, *chosen, asked_us, placed_us);
+    begin_attempt(passage, chosen, asked_us, placed_us);
     passage.late_after = Milliseconds{std::lround(send.late_after_s * 1000)};
     passage.record.own.waits(clock.now_us());
     const Metrics::Running running = passage.core->metrics.running(passage.record.model);
     Attempt attempt;
     net::Task<void> trying = try_engine(passage, *chosen, attempt);
     co_await trying;
+    const std::shared_ptr<const FleetEngine> engine = attempt.by ? attempt.by : chosen;
+    if (!note(passage, *engine, attempt)) {
+      trying = judge(passage, *engine, attempt);
+      co_await trying;
+    }
     end_attempt(passage, attempt);
     if (attempt.step == Step::grows) {
       ticket.give_back(routing::Returned::leaving);

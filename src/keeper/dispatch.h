@@ -18,20 +18,25 @@
 
 namespace rbee::keeper {
 
+// What hardly any request says.
+struct CallNames {
+  std::string worker = {};  // x-rbee-worker; empty: any
+  std::string user = {};
+  std::string session = {};
+};
+
 struct Call {
-  std::string method;
-  std::string target;  // the engine's: path and query
+  std::string_view method;  // the exchange's own
+  std::string target;       // the engine's: path and query
   Api api = Api::openai;
   Visitor visitor = {};
-  std::string model;   // as the client wrote it
-  std::string worker;  // x-rbee-worker; empty: any
+  std::string model;  // as the client wrote it
+  std::unique_ptr<const CallNames> names = {};
   int slots = 1;
   PromptPrint prompt = {};
   double max_tokens = 0;
   bool stream = false;
   Priority priority = Priority::normal;
-  std::string user = {};
-  std::string session = {};
   bool needs_tools = false;
   bool needs_vision = false;
   bool explain = false;  // its answer carries the trace of its placement

@@ -183,20 +183,26 @@ net::Task<void> refuse_asked(std::shared_ptr<Core> core, net::Exchange& exchange
   core->metrics.request_ended("", "", Outcome::refused, 0);
 }
 
+std::unique_ptr<const CallNames> names_of(const net::RequestHead& head, std::string_view user) {
+  const std::string_view worker = head.headers.find("x-rbee-worker").value_or("");
+  const std::string_view session = head.headers.find("x-session-id").value_or("");
+  if (worker.empty() && session.empty() && user.empty()) return nullptr;
+  return std::make_unique<const CallNames>(
+      CallNames{std::string(worker), std::string(user), std::string(session)});
+}
+
 Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, Asked& asked) {
   return {.method = head.method,
           .target = asked.target,
           .api = api_of(head.path),
           .visitor = std::move(visitor),
           .model = core.models->resolve(asked.head.model),
-          .worker = std::string(head.headers.find("x-rbee-worker").value_or("")),
+          .names = names_of(head, asked.head.user),
           .slots = asked.head.n,
           .prompt = std::move(asked.head.prompt),
           .max_tokens = asked.head.max_tokens,
           .stream = asked.head.stream,
           .priority = priority_of(head.headers.find("x-rbee-priority").value_or("")),
-          .user = std::move(asked.head.user),
-          .session = std::string(head.headers.find("x-session-id").value_or("")),
           .needs_tools = asked.head.has_tools,
           .needs_vision = asked.head.has_images,
           .explain = wants_trace(head),

@@ -75,11 +75,8 @@ std::shared_ptr<Second> begin_second(Passage& passage, const FleetEngine& chosen
                                                 .engine = engine,
                                                 .body = std::string(passage.call.body),
                                                 .first = &first});
-  second->record = {.worker = engine->worker,
-                    .hive = engine->hive,
-                    .span_id = new_span_id(core.random),
-                    .asked_us = now_us,
-                    .begun_us = now_us};
+  second->record = {
+      .engine = engine, .span_id = new_span_id(core.random), .asked_us = now_us, .begun_us = now_us};
   core.metrics.hedged();
   core.metrics.placed(passage.record.model, engine->worker, 0);
   core.care.used(engine->id, core.clock.now(), passage.call.keep_alive);

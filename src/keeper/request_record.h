@@ -4,6 +4,7 @@
 // of a model's name only one that is there (clients could write anything into it).
 #pragma once
 
+#include "domain/fleet.h"
 #include "keeper/metrics.h"
 #include "keeper/trace_context.h"
 
@@ -37,8 +38,7 @@ class OwnTime {
 
 // It was put to one engine. Times of Clock::now_us().
 struct AttemptRecord {
-  std::string worker;
-  std::string hive;
+  std::shared_ptr<const FleetEngine> engine;
   std::string span_id;
   std::int64_t asked_us = 0;  // for a slot
   std::int64_t begun_us = 0;

@@ -18,6 +18,13 @@
 namespace rbee::keeper {
 namespace {
 
+std::shared_ptr<const FleetEngine> engine_on(const char* worker) {
+  FleetEngine engine;
+  engine.worker = worker;
+  engine.hive = "box";
+  return std::make_shared<const FleetEngine>(engine);
+}
+
 RequestRecord a_chat() {
   RequestRecord record{.id = "abc",
                        .key = "ann",
@@ -39,15 +46,13 @@ RequestRecord a_chat() {
                               .parent_id = "2222222222222222",
                               .sampled = true},
                     .begun_unix_ms = 1'700'000'000'042});
-  record.attempts = {{.worker = "w1",
-                      .hive = "box",
+  record.attempts = {{.engine = engine_on("w1"),
                       .span_id = "3333333333333333",
                       .asked_us = 1'000'000,
                       .begun_us = 1'200'000,
                       .ended_us = 1'210'000,
                       .placed_again = true},
-                     {.worker = "w2",
-                      .hive = "box",
+                     {.engine = engine_on("w2"),
                       .span_id = "4444444444444444",
                       .asked_us = 1'210'000,
                       .begun_us = 1'210'000,

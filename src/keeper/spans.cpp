@@ -102,12 +102,12 @@ Json queue_of(const RequestRecord& record, const AttemptRecord& attempt, Random&
 
 Json attempt_of(const RequestRecord& record, const AttemptRecord& attempt) {
   Json attributes = Json::array();
-  add(attributes, "rbee.worker", attempt.worker);
-  add(attributes, "rbee.hive", attempt.hive);
+  add(attributes, "rbee.worker", attempt.engine->worker);
+  add(attributes, "rbee.hive", attempt.engine->hive);
   add(attributes, "rbee.outcome", attempt.placed_again ? "placed again" : outcome_name(attempt.outcome));
   const Shape shape{.span_id = attempt.span_id,
                     .parent_id = record.origin->trace.span_id,
-                    .name = cat("engine on ", attempt.worker),
+                    .name = cat("engine on ", attempt.engine->worker),
                     .kind = kind_client,
                     .begun_us = attempt.begun_us,
                     .ended_us = attempt.ended_us};

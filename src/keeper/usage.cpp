@@ -1,5 +1,6 @@
 #include "keeper/usage.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -17,10 +18,11 @@ T number(std::string_view text, std::string_view key) {
   return value >= 0 && value <= std::numeric_limits<T>::max() ? value : 0;
 }
 
-// From where `key` stands last; empty where it does not. rfind() would look at each byte by itself: here the
-// rarest letter of the key is looked for, many bytes at once.
-std::string_view from_last(std::string_view text, std::string_view key) {
-  const std::size_t within = key.find('g');
+// From where the key stands last; empty where it does not. rfind() would look at each byte by itself: here
+// its rarest letter is looked for, many bytes at once.
+std::string_view from_last_key(std::string_view text) {
+  constexpr std::string_view key = UsageReader::key;
+  constexpr std::size_t within = key.find('g');
   std::string_view last;
   for (std::size_t at = text.find('g', within); at != std::string_view::npos; at = text.find('g', at + 1)) {
     const std::string_view found = text.substr(at - within);
@@ -40,18 +42,26 @@ routing::Spent Usage::spent() const {
 }
 
 void UsageReader::pass(std::string_view bytes) {
-  if (bytes.size() >= kept_bytes) {
-    tail_ = bytes.substr(bytes.size() - kept_bytes);
-    return;
-  }
-  // Cut only at twice the size: moving the tail for every token would cost more than it is worth.
-  if (tail_.size() + bytes.size() > 2 * kept_bytes) tail_.erase(0, tail_.size() - kept_bytes);
-  tail_ += bytes;
+  // Where the key lies over the end of what passed before.
+  std::array<char, 2 * most_recent> seam;
+  const std::string_view head = bytes.substr(0, most_recent);
+  std::ranges::copy(recent_, seam.begin());
+  std::ranges::copy(head, seam.begin() + recent_bytes_);
+  const std::string_view over(seam.data(), recent_bytes_ + head.size());
+  const std::string_view begun = from_last_key(over);
+  if (!begun.empty()) kept_ = begun;
+  const std::string_view found = from_last_key(bytes);
+  if (!found.empty())
+    kept_ = found.substr(0, kept_bytes);
+  else if (!kept_.empty() && kept_.size() < kept_bytes)
+    kept_ += bytes.substr(begun.empty() ? 0 : head.size(), kept_bytes - kept_.size());
+  const std::string_view last = bytes.size() < most_recent ? over : bytes;
+  recent_bytes_ = std::min(last.size(), most_recent);
+  std::ranges::copy(last.substr(last.size() - recent_bytes_), recent_.begin());
 }
 
 Usage UsageReader::usage() const {
-  // One search through all that is kept; the figures stand close behind it.
-  const std::string_view timings = from_last(tail_, R"("timings":)");
+  const std::string_view timings = from_last_key(kept_);
   if (timings.empty()) return {};
   const auto cached = number<std::uint64_t>(timings, R"("cache_n":)");
   return {.prompt_tokens = number<std::uint64_t>(timings, R"("prompt_n":)") + cached,

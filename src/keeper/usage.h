@@ -4,6 +4,7 @@
 
 #include "routing/scheduler.h"
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,16 +21,20 @@ struct Usage {
   [[nodiscard]] routing::Spent spent() const;
 };
 
-// Keeps the end of what passes.
+// Keeps what passes from the last `timings` on, and else a few bytes, in which they may begin.
 class UsageReader {
  public:
-  // `timings` stand within the last 600 bytes or so; a non-streamed answer may have `usage` behind them.
-  static constexpr std::size_t kept_bytes = 2048;
+  // The figures stand within the first 300 bytes or so.
+  static constexpr std::size_t kept_bytes = 1024;
+  static constexpr std::string_view key = R"("timings":)";
   void pass(std::string_view bytes);
   [[nodiscard]] Usage usage() const;
 
  private:
-  std::string tail_;
+  static constexpr std::size_t most_recent = key.size() - 1;
+  std::string kept_;  // from the key on; empty: it was not there
+  std::array<char, most_recent> recent_ = {};
+  std::size_t recent_bytes_ = 0;
 };
 
 }  // namespace rbee::keeper

@@ -10,6 +10,7 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
@@ -58,8 +59,16 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   Task<void> turn_away(Exchange::Impl& impl, int status) const;
   void stop_accepting(Kept kept);
   void accept();
-  static Task<void> serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream, std::string got,
-                          std::function<void()> taken);
+  // Of a connection that was made elsewhere: what was read of it, and who is told when it is taken.
+  struct Adopted {
+    std::string got;
+    std::function<void()> taken;
+    void tell() {
+      if (const std::function<void()> told = std::exchange(taken, {})) told();
+    }
+  };
+  static Task<void> serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream,
+                          std::unique_ptr<Adopted> adopted);
   // Of those with that key, or of all.
   static void close_connections(PerLoop& per_loop, const std::optional<std::string>& key_print);
   void stop();
@@ -200,13 +209,13 @@ void HttpServer::Impl::accept() {
                           Stream stream(std::move(impl));
                           if (self->options.lost_after > Milliseconds{0})
                             stream.lose_after(self->options.lost_after);
-                          loop->spawn(serve(self, index, std::move(stream), {}, {}));
+                          loop->spawn(serve(self, index, std::move(stream), nullptr));
                           if (!self->closing) self->accept();
                         });
 }
 
 Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, std::size_t index, Stream stream,
-                                   std::string got, std::function<void()> taken) {
+                                   std::unique_ptr<Adopted> adopted) {
   PerLoop& per_loop = self->loops[index];
   Exchange::Impl impl(*per_loop.loop, std::move(stream), self->options, self->closing);
   std::string client;
@@ -216,15 +225,15 @@ Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, std::size_t index
     Task<void> refusing = self->turn_away(impl, no);
     co_await refusing;
     self->leave(no == 429 ? client : "");
-    if (taken) taken();
+    if (adopted) adopted->tell();
     co_return;
   }
   per_loop.connections.insert(&impl);
   ++self->options.counts->open;
   bool more = !self->stopping;
-  if (!got.empty() || impl.stream.is_secure()) {
-    std::copy(got.begin(), got.end(), impl.buffer.prepare(got.size()));
-    impl.buffer.commit(got.size());
+  if (adopted && (!adopted->got.empty() || impl.stream.is_secure())) {
+    std::ranges::copy(adopted->got, impl.buffer.prepare(adopted->got.size()));
+    impl.buffer.commit(adopted->got.size());
   } else if (more) {
     Task<bool> preparing = impl.prepare();
     more = co_await preparing;
@@ -232,7 +241,7 @@ Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, std::size_t index
   more = more && !self->stopping;
   while (more) {
     more = co_await impl.read_head();
-    if (const std::function<void()> tell = std::exchange(taken, {})) tell();
+    if (adopted) adopted->tell();
     if (!more) break;
     Exchange exchange(impl);
     Task<void> handling = self->handler(exchange);
@@ -249,7 +258,7 @@ Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, std::size_t index
   per_loop.connections.erase(&impl);
   self->leave(client);
   --self->options.counts->open;
-  if (taken) taken();
+  if (adopted) adopted->tell();
 }
 
 void HttpServer::Impl::close_connections(PerLoop& per_loop, const std::optional<std::string>& key_print) {
@@ -319,7 +328,8 @@ std::unique_ptr<HttpServer> HttpServer::without_address(std::vector<Loop*> loops
 void HttpServer::adopt(Loop& loop, Stream stream, std::string got, std::function<void()> taken) {
   for (std::size_t index = 0; index < impl_->loops.size(); ++index) {
     if (impl_->loops[index].loop != &loop) continue;
-    return loop.spawn(Impl::serve(impl_, index, std::move(stream), std::move(got), std::move(taken)));
+    auto adopted = std::make_unique<Impl::Adopted>(Impl::Adopted{std::move(got), std::move(taken)});
+    return loop.spawn(Impl::serve(impl_, index, std::move(stream), std::move(adopted)));
   }
 }
 
