@@ -294,6 +294,11 @@ describe('Ollama', () => {
     client = new Ollama({ host: system.address });
   });
 
+  test('says what the model can do', async () => {
+    const { capabilities } = await client.show({ model });
+    assert.deepEqual(capabilities.toSorted(), ['completion', 'thinking', 'tools', 'vision']);
+  });
+
   test('chats have the thought apart from the answer', async () => {
     for (const think of [undefined, true, 'high']) {
       const { message, done_reason } = await chat({ think });
