@@ -2,12 +2,16 @@
 // which the answer is to be JSON, becomes `response_format`. Pure.
 #pragma once
 
+#include "base/json.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace rbee::keeper {
 
+// False where it has no such wish, or has `response_format` already.
+bool put_response_format(Json& request);
 // Nothing where the body can go on as it is.
 [[nodiscard]] std::optional<std::string> with_response_format(std::string_view body);
 
