@@ -18,6 +18,13 @@ constexpr std::size_t longest_user = 256;
 // Deeper than contents of messages are.
 constexpr int deepest_content = 8;
 
+// Anthropic's {"type": "base64", "media_type", "data"}, and OpenAI's {"data", "format"} of a sound.
+bool is_base64(const simdjson::dom::object& fields) {
+  std::string_view type;
+  if (!fields["type"].get(type)) return type == "base64";
+  return fields["format"].error() == simdjson::SUCCESS;
+}
+
 // All texts of a prompt, in their order, whatever the form of the messages around them.
 void print_prompt(const simdjson::dom::element& value, PromptPrinter& printer, int depth = 0) {
   if (depth > deepest_content) return;
@@ -29,7 +36,13 @@ void print_prompt(const simdjson::dom::element& value, PromptPrinter& printer, i
   } else if (!value.get(list)) {
     for (const simdjson::dom::element one : list) print_prompt(one, printer, depth + 1);
   } else if (!value.get(fields)) {
-    for (const auto& field : fields) print_prompt(field.value, printer, depth + 1);
+    const bool holds_picture = is_base64(fields);
+    for (const auto& field : fields) {
+      if (holds_picture && field.key == "data" && !field.value.get(text))
+        printer.add_picture(text);
+      else
+        print_prompt(field.value, printer, depth + 1);
+    }
   }
 }
 

@@ -187,5 +187,25 @@ TEST(RequestReader, ReadsOneBodyAfterTheOtherWhateverTheirLength) {
   EXPECT_EQ(read_again(reader, R"({"model":"e"})", now), "e");
 }
 
+TEST(RequestHead, APictureIsNoTextInAnyDialect) {
+  const std::string base64(4096, 'A');
+  const auto text_bytes = [](std::string_view part) {
+    const Result<RequestHead> head =
+        read_request_head(cat(R"({"model":"m","messages":[{"role":"user","content":[)", part, "]}]}"));
+    return head ? head->prompt.text_bytes : std::size_t{0};
+  };
+  for (const std::string& part :
+       {cat(R"({"type":"image_url","image_url":{"url":"data:image/png;base64,)", base64, R"("}})"),
+        cat(R"({"type":"input_image","image_url":"data:image/png;base64,)", base64, R"("})"),
+        cat(R"({"type":"image","source":{"type":"base64","media_type":"image/png","data":")", base64,
+            R"("}})"),
+        cat(R"({"type":"tool_result","content":[{"type":"image","source":{"type":"base64","data":")", base64,
+            R"("}}]})"),
+        cat(R"({"type":"input_audio","input_audio":{"data":")", base64, R"(","format":"wav"}})")})
+    EXPECT_LT(text_bytes(part), 100u) << part;
+  EXPECT_GT(text_bytes(cat(R"({"type":"document","source":{"type":"text","data":")", base64, R"("}})")),
+            4096u);
+}
+
 }  // namespace
 }  // namespace rbee::keeper
