@@ -248,13 +248,6 @@ bool mend_thinking(Json& request) {
 
 Mended mend_messages(Json& request) {
   if (Result<void> checked = check_tools(request, "custom"); !checked) return checked.error();
-  const Json* config = field(request, "output_config");
-  const bool by_schema = config != nullptr && field(*config, "format") != nullptr;
-  if (by_schema || field(request, "output_format") != nullptr) {
-    return no_engine(
-        "No engine answers by a schema at /v1/messages.",
-        "/v1/chat/completions does, with 'response_format'; or offer one tool with that schema.");
-  }
   for (const char* key : {"mcp_servers", "container"}) {
     if (const Json* asked = field(request, key); asked != nullptr && !asked->empty())
       return no_engine(cat("No engine does what the field '", key, "' asks for."));

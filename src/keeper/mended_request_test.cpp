@@ -132,9 +132,7 @@ TEST(MendedRequest, OfMessagesHasTheTextOfDocuments) {
 }
 
 TEST(MendedRequest, OfMessagesIsRefusedWhereItWantsWhatNoEngineDoesThere) {
-  for (const char* body :
-       {R"({"output_config":{"format":{"type":"json_schema"}}})", R"({"output_format":{}})",
-        R"({"mcp_servers":[{"url":"x"}]})", R"({"container":"c"})"})
+  for (const char* body : {R"({"mcp_servers":[{"url":"x"}]})", R"({"container":"c"})"})
     EXPECT_EQ(mended(messages, body), "unsupported") << body;
   EXPECT_EQ(mended(messages, R"({"mcp_servers":[],"container":null})"), "as it is");
 }
