@@ -85,6 +85,11 @@ std::uint32_t num_ctx_of(const simdjson::dom::element& options) {
   return static_cast<std::uint32_t>(number);
 }
 
+bool is_limit_of_answer(std::string_view key) {
+  return key == "max_tokens" || key == "max_completion_tokens" || key == "max_output_tokens" ||
+         key == "n_predict";
+}
+
 Error bad_model(std::string message) {
   return Error{ErrorCode::bad_request,
                std::move(message),
@@ -140,7 +145,7 @@ Result<RequestHead> head_of(const simdjson::simdjson_result<simdjson::dom::eleme
     } else if (key == "stream") {
       bool stream = false;
       head.stream = !value.get(stream) && stream;
-    } else if (key == "max_tokens" || key == "max_completion_tokens" || key == "n_predict") {
+    } else if (is_limit_of_answer(key)) {
       double most = 0;
       if (!value.get(most) && most > 0) head.max_tokens = most;
     } else if (key == "user") {

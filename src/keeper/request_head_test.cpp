@@ -21,6 +21,14 @@ TEST(RequestHead, ModelStreamAndNAreReadWhereverTheyStand) {
   EXPECT_EQ(check(R"({"mod\u0065l":"\u0061"})"), "a n=1");
 }
 
+TEST(RequestHead, HowLongTheAnswerMayBeIsReadInEveryDialect) {
+  for (const char* key : {"max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict"}) {
+    const Result<RequestHead> head = read_request_head(cat(R"({"model":"m",")", key, R"(":5})"));
+    ASSERT_TRUE(head);
+    EXPECT_EQ(head->max_tokens, 5) << key;
+  }
+}
+
 TEST(RequestHead, WhatTheEngineShouldJudgeIsLeftToIt) {
   EXPECT_EQ(check(R"({"model":"a","stream":"yes","n":"many"})"), "a n=1");
   EXPECT_EQ(check(R"({"model":"a","n":-4})"), "a n=1");
