@@ -106,6 +106,19 @@ Mended mend_chat(Json& request) {
   return mended;
 }
 
+Mended mend_completion(Json& request) {
+  if (get_bool(request, "echo").value_or(false))
+    return no_engine("No engine gives the prompt back with its answer.", "Ask without 'echo'.");
+  if (!get_string(request, "suffix").value_or("").empty())
+    return no_engine("No engine reads a 'suffix' at /v1/completions.", "/infill takes 'input_suffix'.");
+  if (get_int(request, "best_of").value_or(1) > get_int(request, "n").value_or(1))
+    return no_engine("No engine makes more answers than it gives.", "Ask without 'best_of'.");
+  // As in a chat: asked for none, it tells nothing at all.
+  if (get_int(request, "logprobs") != 0) return false;
+  request["logprobs"] = 1;
+  return true;
+}
+
 Result<void> check_responses(const Json& request) {
   for (const char* key : {"previous_response_id", "conversation"}) {
     if (field(request, key) != nullptr)
@@ -279,6 +292,7 @@ constexpr auto dialects = std::to_array<Dialect>({
      mend_chat,
      {R"("tool_choice")", R"("top_logprobs")", R"("function_call")", R"("functions")", R"("modalities")",
       R"("custom")", R"("web_search)"}},
+    {"/v1/completions", mend_completion, {R"("echo")", R"("suffix")", R"("best_of")", R"("logprobs")"}},
     {"/v1/responses",
      mend_responses,
      {R"("tool_choice")", R"("tools")", "json_", "null", R"("assistant")", R"("reasoning")", "logprobs",

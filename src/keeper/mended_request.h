@@ -4,6 +4,7 @@
 // All chats: one tool by its name, or some of them, in `tool_choice`: an engine knows none, any and whichever
 // it likes, so it is offered no others.
 // /v1/chat/completions: log probabilities with no alternatives (`top_logprobs` 0).
+// /v1/completions: the same.
 // /v1/responses: `text.format`; messages of the assistant without a type; thoughts without their text; fields
 // that are null.
 // /v1/messages: no tool (`tool_choice` "none"); no thought (`thinking` "disabled") and how much of it

@@ -81,6 +81,15 @@ TEST(MendedRequest, AsksForOneAlternativeWhereWithNoneNothingWouldBeTold) {
   EXPECT_EQ(mended(chat, R"({"logprobs":false,"top_logprobs":0})"), "as it is");
 }
 
+TEST(MendedRequest, OfACompletionIsRefusedWhereAnEngineWouldSayNothingOfIt) {
+  constexpr std::string_view completions = "/v1/completions";
+  for (const char* body : {R"({"echo":true})", R"({"suffix":"s"})", R"({"best_of":3,"n":2})"})
+    EXPECT_EQ(mended(completions, body), "unsupported") << body;
+  EXPECT_EQ(mended(completions, R"({"echo":false,"suffix":"","best_of":2,"n":2,"logprobs":3})"), "as it is");
+  EXPECT_EQ(mended(completions, R"({"logprobs":0})"), R"({"logprobs":1})");
+  EXPECT_EQ(mended(completions, R"({"suffix":null,"logprobs":null})"), "as it is");
+}
+
 TEST(MendedRequest, OfResponsesIsRefusedWhereItWantsWhatIsNotKept) {
   for (const char* body :
        {R"({"previous_response_id":"r"})", R"({"conversation":"c"})", R"({"background":true})",
