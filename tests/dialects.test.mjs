@@ -10,16 +10,16 @@ import { after, before, describe, test } from 'node:test';
 import { png, post } from './support/openai.mjs';
 import { Rbee } from './support/rbee.mjs';
 import {
-  answer, call, countTool, projector, scriptedModel, thought, told, tokensOfImage,
+  answer, call, countTool, projector, restTool, scriptedModel, thought, told, tokensOfImage,
 } from './support/scripted_model.mjs';
 
 const question = 'How many?';
 const messages = [{ role: 'user', content: question }];
 const model = 'scripted';
 const picture = `data:image/png;base64,${png}`;
-const { name, description, schema } = countTool;
-// A second tool, so that which one is called is told from "any".
-const nothing = { type: 'object', properties: {}, additionalProperties: false };
+const offered = [countTool, restTool];
+const asFunction = ({ name, description, schema }) =>
+  ({ type: 'function', function: { name, description, parameters: schema } });
 const collect = async (stream) => {
   const all = [];
   for await (const one of await stream) all.push(one);
@@ -41,10 +41,7 @@ after(() => system?.stop());
 
 describe('OpenAI chats', () => {
   let client;
-  const tools = [
-    { type: 'function', function: { name, description, parameters: schema } },
-    { type: 'function', function: { name: 'rest', description: 'Rests.', parameters: nothing } },
-  ];
+  const tools = offered.map(asFunction);
   const ask = (more) => client.chat.completions.create({ model, messages, temperature: 0, ...more });
   const streamed = (more) => collect(ask({ stream: true, ...more }));
   before(() => {
@@ -97,15 +94,30 @@ describe('OpenAI chats', () => {
     assert.match(prompt, /tool\n7/);
   });
 
+  test('call the tool that is named, or one of those that are allowed', async () => {
+    const rest = { type: 'function', function: { name: restTool.name } };
+    const some = { type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [rest] } };
+    for (const tool_choice of [rest, some]) {
+      const [made] = (await ask({ tools, tool_choice })).choices[0].message.tool_calls;
+      assert.deepEqual([made.function.name, made.function.arguments], [restTool.name, '{}']);
+      const chunks = await streamed({ tools, tool_choice });
+      const pieces = chunks.flatMap((chunk) => chunk.choices[0].delta.tool_calls ?? []);
+      assert.equal(pieces[0].function.name, restTool.name);
+    }
+    const nobody = { type: 'function', function: { name: 'nobody' } };
+    await assert.rejects(ask({ tools, tool_choice: nobody }), OpenAI.BadRequestError);
+  });
+
+  test('refuse what no engine does, with 501', async () => {
+    const custom = { type: 'custom', custom: { name: 'free' } };
+    for (const more of [{ tools: [custom] }, { functions: [{ name: 'count' }] }, { modalities: ['audio'] }])
+      await assert.rejects(ask(more), (error) => error.status === 501);
+  });
+
   test('run a whole loop of tools by the client\'s own helper', async () => {
     const asked = [];
-    const counting = {
-      type: 'function',
-      function: {
-        name, description, parameters: schema, parse: JSON.parse,
-        function: (of) => (asked.push(of), '7'),
-      },
-    };
+    const counting = asFunction(countTool);
+    Object.assign(counting.function, { parse: JSON.parse, function: (of) => (asked.push(of), '7') });
     const asks = { model, messages, temperature: 0, tools: [counting] };
     const runner = client.beta.chat.completions.runTools(asks);
     assert.equal(await runner.finalContent(), told);
@@ -123,6 +135,11 @@ describe('OpenAI chats', () => {
     // The end of the answer, which has no text, is told only where it comes whole.
     const said = content.map((one) => one.token).filter((token) => token !== '');
     assert.deepEqual(pieces.map((one) => one.token), said);
+  });
+
+  test('have the tokens\' own log probabilities where no others are asked for', async () => {
+    const got = await ask({ logprobs: true, top_logprobs: 0, reasoning_effort: 'none' });
+    assert.equal(oneText(got.choices[0].logprobs.content.map((one) => one.token)), answer);
   });
 
   test('tell usage at the end of a stream where it is asked for', async () => {
@@ -147,10 +164,8 @@ describe('OpenAI chats', () => {
 
 describe('OpenAI Responses', () => {
   let client;
-  const tools = [
-    { type: 'function', name, description, parameters: schema, strict: true },
-    { type: 'function', name: 'rest', description: 'Rests.', parameters: nothing, strict: true },
-  ];
+  const tools = offered.map(({ schema, ...tool }) =>
+    ({ type: 'function', ...tool, parameters: schema, strict: true }));
   const ask = (more) => client.responses.create({ model, input: question, temperature: 0, ...more });
   const streamed = (more) => collect(ask({ stream: true, ...more }));
   before(() => {
@@ -202,6 +217,23 @@ describe('OpenAI Responses', () => {
     assert.equal(seen.usage.input_tokens - blind.usage.input_tokens, tokensOfImage);
   });
 
+  test('call the tool that is named', async () => {
+    const got = await ask({ tools, tool_choice: { type: 'function', name: restTool.name } });
+    assert.equal(got.output.find((item) => item.type === 'function_call').name, restTool.name);
+  });
+
+  test('take a conversation in the short form, and thoughts that cannot be read', async () => {
+    const input = [{ role: 'user', content: 'Hello.' }, { type: 'reasoning', id: 'x', summary: [] },
+      { role: 'assistant', content: 'Hello.' }, { role: 'user', content: question }];
+    assert.equal((await ask({ input, tools: null })).output_text, answer);
+  });
+
+  test('refuse what no engine does, with 501', async () => {
+    const wishes = [{ previous_response_id: 'x' }, { background: true }, { tools: [{ type: 'web_search' }] },
+      { include: ['message.output_text.logprobs'] }];
+    for (const more of wishes) await assert.rejects(ask(more), (error) => error.status === 501);
+  });
+
   test('give JSON by a schema', async () => {
     const format = {
       type: 'json_schema', name: 'counted', strict: true,
@@ -217,10 +249,7 @@ describe('OpenAI Responses', () => {
 
 describe('Anthropic messages', () => {
   let client;
-  const tools = [
-    { name, description, input_schema: schema },
-    { name: 'rest', description: 'Rests.', input_schema: nothing },
-  ];
+  const tools = offered.map(({ schema, ...tool }) => ({ ...tool, input_schema: schema }));
   const usual = { model, messages, max_tokens: 200, temperature: 0 };
   const ask = (more) => client.messages.create({ ...usual, ...more });
   const streamed = (more) => client.messages.stream({ ...usual, ...more }).finalMessage();
@@ -268,6 +297,38 @@ describe('Anthropic messages', () => {
     await both({ tools, messages: since }, (got) => assert.equal(got.content[0].text, told));
   });
 
+  test('call the tool that is named, or none', async () => {
+    await both({ tools, tool_choice: { type: 'tool', name: restTool.name } }, (got) => {
+      const [made] = got.content.filter((block) => block.type === 'tool_use');
+      assert.deepEqual([made.name, made.input], [restTool.name, {}]);
+    });
+    await both({ tools, tool_choice: { type: 'none' } }, (got) => {
+      assert.deepEqual(got.content.map((block) => block.type), ['thinking', 'text']);
+    });
+  });
+
+  test('leave the thought out where it is disabled', async () => {
+    await both({ thinking: { type: 'disabled' } }, (got) => {
+      assert.deepEqual(got.content.map((block) => block.type), ['text']);
+    });
+  });
+
+  test('read a document of plain text', async () => {
+    const source = { type: 'text', media_type: 'text/plain', data: 'Seven bees and a hive.' };
+    const asked = (content) => ({ messages: [{ role: 'user', content }] });
+    const text = { type: 'text', text: source.data };
+    const of = async (more) => (await client.messages.countTokens({ model, ...more })).input_tokens;
+    assert.equal(await of(asked([{ type: 'document', source }])), await of(asked([text])));
+    const pdf = { type: 'base64', media_type: 'application/pdf', data: 'JVBERi0=' };
+    const unread = ask(asked([{ type: 'document', source: pdf }]));
+    await assert.rejects(unread, (error) => error.status === 501 && error.error.type === 'error');
+  });
+
+  test('refuse tools that nobody runs, with 501', async () => {
+    const search = { type: 'web_search_20250305', name: 'web_search' };
+    await assert.rejects(ask({ tools: [search] }), (error) => error.status === 501);
+  });
+
   test('show the model a picture', async () => {
     const source = { type: 'base64', media_type: 'image/png', data: png };
     const text = { type: 'text', text: question };
@@ -283,10 +344,7 @@ describe('Anthropic messages', () => {
 
 describe('Ollama', () => {
   let client;
-  const tools = [
-    { type: 'function', function: { name, description, parameters: schema } },
-    { type: 'function', function: { name: 'rest', description: 'Rests.', parameters: nothing } },
-  ];
+  const tools = offered.map(asFunction);
   const options = { temperature: 0 };
   const chat = (more) => client.chat({ model, messages, options, ...more });
   const lines = (more) => collect(chat({ stream: true, ...more }));

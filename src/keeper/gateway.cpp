@@ -5,11 +5,11 @@
 #include "keeper/admin_json.h"
 #include "keeper/dispatch.h"
 #include "keeper/header_filter.h"
+#include "keeper/mended_request.h"
 #include "keeper/model_access.h"
 #include "keeper/ollama_answer.h"
 #include "keeper/ollama_request.h"
 #include "keeper/request_head.h"
-#include "keeper/responses_request.h"
 
 #include <nlohmann/json.hpp>
 
@@ -101,10 +101,10 @@ Result<void> read_asked(Core& core, Asked& asked, const net::RequestHead& head, 
     if (Result<void> translated = translate(asked, *ask); !translated) return translated.error();
     asked.body = asked.request->body;
   }
-  if (head.path == "/v1/responses") {
-    asked.mended = with_response_format(body);
-    if (asked.mended) asked.body = *asked.mended;
-  }
+  Result<std::optional<std::string>> mended = mended_request(head.path, body);
+  if (!mended) return mended.error();
+  asked.mended = std::move(*mended);
+  if (asked.mended) asked.body = *asked.mended;
   if (asked.target.size() <= longest_target) return {};
   return Error{
       ErrorCode::bad_request, cat("The request's target is longer than ", longest_target, " bytes."), {}, {}};

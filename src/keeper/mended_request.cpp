@@ -2,7 +2,6 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "keeper/responses_request.h"
 
 #include <nlohmann/json.hpp>
 
@@ -167,6 +166,24 @@ bool leave_out_nulls(Json& request) {
   }
   request = std::move(kept);
   return request.size() != before;
+}
+
+// `text.format`, by which the answer is to be JSON, becomes `response_format`.
+bool put_response_format(Json& request) {
+  if (request.contains("response_format")) return false;
+  const auto text = request.find("text");
+  if (text == request.end() || !text->is_object() || !text->contains("format")) return false;
+  Json format = text->at("format");
+  const std::string type = get_string(format, "type").value_or("");
+  if (type == "json_object") {
+    request["response_format"] = {{"type", type}};
+  } else if (type == "json_schema") {
+    format.erase("type");
+    request["response_format"] = {{"type", type}, {"json_schema", std::move(format)}};
+  } else {
+    return false;
+  }
+  return true;
 }
 
 Mended mend_responses(Json& request) {

@@ -107,6 +107,10 @@ TEST(MendedRequest, OfResponsesHasItemsThatAnEngineKnows) {
             R"({"input":[{"type":"reasoning","summary":[],"content":[{"text":"t"}]}]})");
   EXPECT_EQ(mended(responses, R"({"text":{"format":{"type":"json_object"}}})"),
             R"({"text":{"format":{"type":"json_object"}},"response_format":{"type":"json_object"}})");
+  EXPECT_EQ(mended(responses, R"({"text":{"format":{"type":"json_schema","name":"a","schema":{}}}})"),
+            R"({"text":{"format":{"type":"json_schema","name":"a","schema":{}}},)"
+            R"("response_format":{"type":"json_schema","json_schema":{"name":"a","schema":{}}}})");
+  EXPECT_EQ(mended(responses, R"({"text":{"format":{"type":"text"}},"input":"json_"})"), "as it is");
 }
 
 TEST(MendedRequest, OfMessagesCallsNoToolAndThinksNotWhereItSaysSo) {

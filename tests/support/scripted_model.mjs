@@ -20,6 +20,12 @@ export const countTool = {
     additionalProperties: false,
   },
 };
+// The other one, so that which is called is told from "any".
+export const restTool = {
+  name: 'rest',
+  description: 'Rests.',
+  schema: { type: 'object', properties: {}, additionalProperties: false },
+};
 
 // Each line: what follows what. The first piece is the end of a prompt, the last one ends the answer. No
 // piece is in two lines but where they go on alike.
@@ -37,6 +43,9 @@ const script = [
   ['assistant.\n', ...answering],
   ['assistant;\n', ...calling],
 ];
+
+// What it does where it may not go on as above: calls the other tool.
+const otherwise = ['<tool_call>', '\n{"name": "rest", ', '"arguments": ', '{}', '}\n'];
 
 const template = `{%- if tools %}{{- '<|im_start|>system\\n' }}
 {%- for tool in tools %}{{- tool | tojson + '\\n' }}{%- endfor %}{{- '<|im_end|>\\n' }}{%- endif %}
@@ -62,7 +71,8 @@ function vocabulary() {
   const rows = [['<unk>', unknown], ['▁', normal]];
   for (const piece of ['<s>', '<|im_start|>', end]) rows.push([piece, control]);
   for (let i = 0; i < 256; ++i) rows.push([`<0x${i.toString(16).toUpperCase().padStart(2, '0')}>`, byte]);
-  for (const piece of new Set(script.flat())) if (piece !== end) rows.push([piece, userDefined]);
+  const pieces = new Set([...script, otherwise].flat());
+  for (const piece of pieces) if (piece !== end) rows.push([piece, userDefined]);
   return rows;
 }
 
@@ -75,11 +85,17 @@ export function scriptedModel({ context = 4096 } = {}) {
   const output = matrix(width, rows.length);
   // Of different pieces the product is a third of this at most: nothing else is ever likely.
   const certainty = 60;
-  const steps = script.flatMap((line) => line.slice(1).map((piece, i) => [line[i], piece].join('\0')));
-  for (const step of new Set(steps)) {
-    const [from, to] = step.split('\0').map((piece) => id.get(piece) * width);
+  const certainties = new Map();
+  const follow = (line, how) => line.slice(1).forEach((piece, i) => {
+    const step = `${id.get(line[i])} ${id.get(piece)}`;
+    if (!certainties.has(step)) certainties.set(step, how);
+  });
+  for (const line of script) follow(line, certainty);
+  follow(otherwise, 0.7 * certainty);
+  for (const [step, how] of certainties) {
+    const [from, to] = step.split(' ').map((row) => row * width);
     for (let at = 0; at < width; ++at)
-      output.data[to + at] += (certainty / width) * embedding.data[from + at];
+      output.data[to + at] += (how / width) * embedding.data[from + at];
   }
   const [head, feed] = [width / 2, 2 * width];
   const layer = {
