@@ -128,6 +128,24 @@ bool is_loaded(const Core& core, const std::string& model) {
   });
 }
 
+// A picture for a model that sees nothing: no engine is loaded to say so.
+Result<void> check_sight(const Core& core, const Asked& asked) {
+  if (!asked.head.has_images) return {};
+  const std::string name = core.models->resolve(asked.head.model);
+  const std::vector<ModelFile> models = core.placing->models();
+  bool known = false;
+  for (const ModelFile& file : models) {
+    if (!answers_to(file, name)) continue;
+    known = true;
+    if (!file.projector.empty()) return {};
+  }
+  if (!known) return {};
+  return Error{ErrorCode::unsupported,
+               cat("The model '", name, "' sees no images: no projector (mmproj) lies beside its file."),
+               "`rbee model list --catalog` names vision models, which are downloaded with theirs.",
+               {}};
+}
+
 // A request that its key does not allow, or not now.
 std::optional<Gate::TooMany> refused_by_key(Core& core, const Visitor& visitor, const std::string& model) {
   if (!may_ask(core, visitor, model)) return Gate::TooMany{model_unknown(core, visitor, model), 0};
@@ -220,6 +238,8 @@ net::Task<bool> take_asked(std::shared_ptr<Core> core, net::Exchange& exchange, 
       core->metrics.refused(info(no->error.code).name);
       later = jittered(no->retry_after_s, core->random);
       read = std::move(no->error);
+    } else {
+      read = check_sight(*core, asked);
     }
   }
   if (read && asked.head.stream) {
