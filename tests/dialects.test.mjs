@@ -324,6 +324,31 @@ describe('Anthropic messages', () => {
     await assert.rejects(unread, (error) => error.status === 501 && error.error.type === 'error');
   });
 
+  test('give JSON by a schema', async () => {
+    const schema = { type: 'object', properties: { of: { enum: ['bees'] } }, required: ['of'] };
+    const format = { type: 'json_schema', schema };
+    const quiet = { thinking: { type: 'disabled' } };
+    for (const wish of [{ output_config: { format } }, { output_format: format }]) {
+      await both({ ...wish, ...quiet }, (got) => {
+        assert.deepEqual(got.content.map((block) => block.type), ['text']);
+        assert.equal(JSON.parse(got.content[0].text).of, 'bees');
+        assert.deepEqual([got.type, got.role, got.model, got.stop_reason],
+          ['message', 'assistant', model, 'end_turn']);
+        assert.ok(got.id.length > 0 && got.usage.output_tokens > 0 && got.usage.input_tokens >= 0);
+      });
+    }
+    await both({ output_config: { format } }, (got) => {
+      assert.deepEqual(got.content.map((block) => block.type), ['thinking', 'text']);
+      assert.equal(got.content[0].thinking, thought);
+      assert.equal(JSON.parse(got.content[1].text).of, 'bees');
+    });
+    const long = [{ role: 'user', content: 'word '.repeat(9000) }];
+    await assert.rejects(ask({ output_config: { format }, messages: long }), (error) =>
+      error instanceof Anthropic.BadRequestError && error.error.error.type === 'invalid_request_error');
+    const other = ask({ output_config: { format: { type: 'xml' } } });
+    await assert.rejects(other, (error) => error.status === 501);
+  });
+
   test('refuse tools that nobody runs, with 501', async () => {
     const search = { type: 'web_search_20250305', name: 'web_search' };
     await assert.rejects(ask({ tools: [search] }), (error) => error.status === 501);

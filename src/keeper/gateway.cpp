@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "keeper/anthropic_answer.h"
+#include "keeper/anthropic_request.h"
 #include "keeper/dispatch.h"
 #include "keeper/header_filter.h"
 #include "keeper/mended_request.h"
@@ -60,6 +62,7 @@ struct Asked {
   std::string_view body = {};  // the client's own, or that of one of these
   std::optional<std::string> mended = {};
   std::optional<OllamaRequest> request = {};
+  std::optional<AnthropicChat> chat = {};
 };
 
 // "name:latest" is Ollama's spelling of a name without a tag.
@@ -105,6 +108,15 @@ Result<void> read_asked(Core& core, Asked& asked, const net::RequestHead& head, 
   if (!mended) return mended.error();
   asked.mended = std::move(*mended);
   if (asked.mended) asked.body = *asked.mended;
+  if (head.path == "/v1/messages") {
+    Result<std::optional<AnthropicChat>> chat = chat_of_message(asked.body);
+    if (!chat) return chat.error();
+    asked.chat = std::move(*chat);
+  }
+  if (asked.chat) {
+    asked.target = "/v1/chat/completions";
+    asked.body = asked.chat->body;
+  }
   if (asked.target.size() <= longest_target) return {};
   return Error{
       ErrorCode::bad_request, cat("The request's target is longer than ", longest_target, " bytes."), {}, {}};
@@ -244,7 +256,7 @@ net::Task<bool> take_asked(std::shared_ptr<Core> core, net::Exchange& exchange, 
   }
   if (read && asked.head.stream) {
     const std::string_view own = exchange.settle_body();
-    if (!asked.mended && !asked.request) asked.body = own;
+    if (!asked.mended && !asked.request && !asked.chat) asked.body = own;
   }
   if (read) co_return true;
   Error error = read.error();
@@ -264,20 +276,22 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
   taking = {};  // a finished one would keep its frame while the answer passes
   Call call = call_of(*core, exchange.head(), std::move(visitor), asked);
   call.record = &record;
-  std::unique_ptr<OllamaAnswer> form;
+  std::unique_ptr<AnswerForm> form;
+  if (asked.chat) form = std::make_unique<AnthropicAnswer>(asked.chat->model);
   if (asked.request) {
     const OllamaAnswer::Care care = care_of(asked);
-    form = std::make_unique<OllamaAnswer>(*asked.request, core->clock);
-    form->only_for(care);
-    call.form = form.get();
+    auto as_ollama = std::make_unique<OllamaAnswer>(*asked.request, core->clock);
+    as_ollama->only_for(care);
     if (care == OllamaAnswer::Care::unload && !is_loaded(*core, call.model)) {
-      std::string text = form->cared();
+      std::string text = as_ollama->cared();
       net::Task<Result<void>> responding = exchange.respond_json(200, std::move(text));
       const Result<void> ignored = co_await responding;
       static_cast<void>(ignored);
       co_return;
     }
+    form = std::move(as_ollama);
   }
+  call.form = form.get();
   net::Task<void> serving = dispatch(core, exchange, call);
   co_await serving;
 }

@@ -44,8 +44,12 @@ const script = [
   ['assistant;\n', ...calling],
 ];
 
-// What it does where it may not go on as above: calls the other tool.
-const otherwise = ['<tool_call>', '\n{"name": "rest", ', '"arguments": ', '{}', '}\n'];
+// What it does where it may not go on as above: calls the other tool, or answers in JSON.
+const otherwise = [
+  ['<tool_call>', '\n{"name": "rest", ', '"arguments": ', '{}', '}\n'],
+  ['assistant.\n', '{"of": "bees"}', end],
+  ['</think>', '{"of": "bees"}'],
+];
 
 const template = `{%- if tools %}{{- '<|im_start|>system\\n' }}
 {%- for tool in tools %}{{- tool | tojson + '\\n' }}{%- endfor %}{{- '<|im_end|>\\n' }}{%- endif %}
@@ -71,7 +75,7 @@ function vocabulary() {
   const rows = [['<unk>', unknown], ['▁', normal]];
   for (const piece of ['<s>', '<|im_start|>', end]) rows.push([piece, control]);
   for (let i = 0; i < 256; ++i) rows.push([`<0x${i.toString(16).toUpperCase().padStart(2, '0')}>`, byte]);
-  const pieces = new Set([...script, otherwise].flat());
+  const pieces = new Set([...script, ...otherwise].flat());
   for (const piece of pieces) if (piece !== end) rows.push([piece, userDefined]);
   return rows;
 }
@@ -91,7 +95,7 @@ export function scriptedModel({ context = 4096 } = {}) {
     if (!certainties.has(step)) certainties.set(step, how);
   });
   for (const line of script) follow(line, certainty);
-  follow(otherwise, 0.7 * certainty);
+  for (const line of otherwise) follow(line, 0.7 * certainty);
   for (const [step, how] of certainties) {
     const [from, to] = step.split(' ').map((row) => row * width);
     for (let at = 0; at < width; ++at)
