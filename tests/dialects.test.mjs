@@ -222,6 +222,30 @@ describe('OpenAI Responses', () => {
     assert.equal(got.output.find((item) => item.type === 'function_call').name, restTool.name);
   });
 
+  test("come whole through the client's own helper for streams", async () => {
+    const helped = (more) => client.responses.stream({ model, input: question, temperature: 0, ...more });
+    const whole = await helped().finalResponse();
+    assert.equal(whole.output.find((item) => item.type === 'message').content[0].text, answer);
+    const stream = helped({ tools });
+    const pieces = [];
+    stream.on('response.function_call_arguments.delta', ({ delta }) => pieces.push(delta));
+    const { output, status } = await stream.finalResponse();
+    const made = output.find((item) => item.type === 'function_call');
+    assert.deepEqual([status, made.name, made.arguments], ['completed', call.name, pieces.join('')]);
+    const events = await streamed({ tools });
+    assert.deepEqual(events.map((event) => event.sequence_number), [...events.keys()]);
+    const placed = events.filter((event) => event.item_id || event.item);
+    assert.ok(placed.every((event) => Number.isInteger(event.output_index)));
+    assert.ok(events.some((event) => event.type === 'response.function_call_arguments.done'));
+  });
+
+  test('say where they were cut', async () => {
+    const got = await ask({ max_output_tokens: 2 });
+    assert.deepEqual([got.status, got.incomplete_details], ['incomplete', { reason: 'max_output_tokens' }]);
+    const last = (await streamed({ max_output_tokens: 2 })).at(-1);
+    assert.deepEqual([last.type, last.response.status], ['response.incomplete', 'incomplete']);
+  });
+
   test('take a conversation in the short form, and thoughts that cannot be read', async () => {
     const input = [{ role: 'user', content: 'Hello.' }, { type: 'reasoning', id: 'x', summary: [] },
       { role: 'assistant', content: 'Hello.' }, { role: 'user', content: question }];

@@ -12,6 +12,7 @@
 #include "keeper/ollama_answer.h"
 #include "keeper/ollama_request.h"
 #include "keeper/request_head.h"
+#include "keeper/responses_answer.h"
 
 #include <nlohmann/json.hpp>
 
@@ -278,6 +279,10 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
   call.record = &record;
   std::unique_ptr<AnswerForm> form;
   if (asked.chat) form = std::make_unique<AnthropicAnswer>(asked.chat->model);
+  if (call.api == Api::responses) {
+    const std::int64_t now_s = core->clock.unix_ms() / 1000;
+    form = std::make_unique<ResponsesAnswer>(asked.head.model, asked.head.max_tokens, now_s);
+  }
   if (asked.request) {
     const OllamaAnswer::Care care = care_of(asked);
     auto as_ollama = std::make_unique<OllamaAnswer>(*asked.request, core->clock);
