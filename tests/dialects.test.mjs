@@ -162,6 +162,39 @@ describe('OpenAI chats', () => {
   });
 });
 
+describe('OpenAI completions', () => {
+  let client;
+  const ask = (more) => client.completions.create({ model, prompt: 'assistant.\n', temperature: 0, ...more });
+  before(() => {
+    client = new OpenAI({ baseURL: `${system.address}/v1`, apiKey: 'none', maxRetries: 0 });
+  });
+
+  // The end of an answer has no text, and is told only where it comes whole.
+  const tokens = ['I', ' count', ' seven', ' bees.'];
+  const offsets = [0, 1, 7, 13];
+
+  test('have their log probabilities in four lists, streamed too', async () => {
+    const [{ text, logprobs }] = (await ask({ logprobs: 2 })).choices;
+    assert.equal(text, answer);
+    assert.deepEqual(logprobs.tokens.slice(0, 4), tokens);
+    assert.deepEqual(logprobs.text_offset.slice(0, 4), offsets);
+    assert.ok(logprobs.token_logprobs.every((one) => one <= 0));
+    assert.ok(logprobs.top_logprobs.every((one) => Object.keys(one).length === 2));
+    const chunks = await collect(ask({ logprobs: 2, stream: true }));
+    const pieces = chunks.map((chunk) => chunk.choices[0]?.logprobs).filter(Boolean);
+    assert.deepEqual(pieces.flatMap((one) => one.tokens).slice(0, 4), tokens);
+    assert.deepEqual(pieces.flatMap((one) => one.text_offset).slice(0, 4), offsets);
+    const own = (await ask({ logprobs: 0 })).choices[0].logprobs;
+    assert.deepEqual(own.tokens, logprobs.tokens);
+    assert.equal((await ask()).choices[0].logprobs, null);
+  });
+
+  test('refuse what no engine does, with 501', async () => {
+    for (const more of [{ echo: true }, { suffix: 'end' }, { best_of: 2 }])
+      await assert.rejects(ask(more), (error) => error.status === 501);
+  });
+});
+
 describe('OpenAI Responses', () => {
   let client;
   const tools = offered.map(({ schema, ...tool }) =>

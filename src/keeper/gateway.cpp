@@ -5,6 +5,7 @@
 #include "keeper/admin_json.h"
 #include "keeper/anthropic_answer.h"
 #include "keeper/anthropic_request.h"
+#include "keeper/completion_answer.h"
 #include "keeper/dispatch.h"
 #include "keeper/header_filter.h"
 #include "keeper/mended_request.h"
@@ -237,6 +238,16 @@ Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, As
           .body = asked.body};
 }
 
+// How the client reads the answer, where an engine does not write it so; Ollama's have one of their own.
+std::unique_ptr<AnswerForm> form_of(const Core& core, std::string_view path, const Asked& asked) {
+  if (asked.chat) return std::make_unique<AnthropicAnswer>(asked.chat->model);
+  if (path == "/v1/responses") {
+    const std::int64_t now_s = core.clock.unix_ms() / 1000;
+    return std::make_unique<ResponsesAnswer>(asked.head.model, asked.head.max_tokens, now_s);
+  }
+  return path == "/v1/completions" ? CompletionAnswer::for_request(asked.body) : nullptr;
+}
+
 // False: it was refused.
 net::Task<bool> take_asked(std::shared_ptr<Core> core, net::Exchange& exchange, const Visitor& visitor,
                            RequestRecord& record, Asked& asked) {
@@ -277,12 +288,7 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
   taking = {};  // a finished one would keep its frame while the answer passes
   Call call = call_of(*core, exchange.head(), std::move(visitor), asked);
   call.record = &record;
-  std::unique_ptr<AnswerForm> form;
-  if (asked.chat) form = std::make_unique<AnthropicAnswer>(asked.chat->model);
-  if (call.api == Api::responses) {
-    const std::int64_t now_s = core->clock.unix_ms() / 1000;
-    form = std::make_unique<ResponsesAnswer>(asked.head.model, asked.head.max_tokens, now_s);
-  }
+  std::unique_ptr<AnswerForm> form = form_of(*core, exchange.head().path, asked);
   if (asked.request) {
     const OllamaAnswer::Care care = care_of(asked);
     auto as_ollama = std::make_unique<OllamaAnswer>(*asked.request, core->clock);
