@@ -5,8 +5,8 @@
 #include "keeper/api_error.h"
 #include "keeper/grow.h"
 #include "keeper/hive_connections.h"
+#include "keeper/mended_request.h"
 #include "keeper/prompt_print.h"
-#include "keeper/responses_request.h"
 #include "keeper/usage.h"
 
 #include <nlohmann/json.hpp>
@@ -59,6 +59,13 @@ void print(std::string_view text) {
   if (print.text_bytes > text.size() || print.blocks.size() > PromptPrinter::most_blocks) std::abort();
 }
 
+void mend(std::string_view body) {
+  for (const char* path : {"/v1/chat/completions", "/v1/responses", "/v1/messages"}) {
+    const auto mended = mended_request(path, body);
+    if (mended && *mended && !Json::accept(**mended)) std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -68,8 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 0: read_usage(text); break;
     case 1: read_refusal(text); break;
     case 2: print(text); break;
-    default:
-      if (const auto body = with_response_format(text); body && !Json::accept(*body)) std::abort();
+    default: mend(text);
   }
   return 0;
 }

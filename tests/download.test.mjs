@@ -9,6 +9,7 @@ import { Ollama } from 'ollama';
 import { demoFile, Rbee, until } from './support/rbee.mjs';
 import { runIsolated, whyNotIsolated } from './support/isolated.mjs';
 import { LyingHub, modelOf, sha256 } from './support/lying_hub.mjs';
+import { projector } from './support/scripted_model.mjs';
 
 const size = 24 << 20;
 const bytes = modelOf(size);
@@ -26,20 +27,6 @@ const status = (code, headers = {}, body = 'no') => (request, response) => {
   response.writeHead(code, headers).end(body);
   return true;
 };
-
-// The smallest GGUF that says it is one: version 3, one tensor of 32 floats, general.architecture "clip".
-function projector(seed) {
-  const number = (value, bytes) => {
-    const out = Buffer.alloc(bytes);
-    out.writeUIntLE(value, 0, Math.min(bytes, 6));
-    return out;
-  };
-  const text = (value) => Buffer.concat([number(value.length, 8), Buffer.from(value)]);
-  const head = Buffer.concat([Buffer.from('GGUF'), number(3, 4), number(1, 8), number(1, 8),
-    text('general.architecture'), number(8, 4), text('clip'),
-    text('v.weight'), number(1, 4), number(32, 8), number(0, 4), number(0, 8)]);
-  return Buffer.concat([head, Buffer.alloc((32 - (head.length % 32)) % 32), Buffer.alloc(128, seed % 256)]);
-}
 
 describe('download', () => {
   let hub, other, system, hive;

@@ -29,6 +29,7 @@ struct ModelFile {
   std::uint64_t projector_bytes = 0;
   std::uint32_t layers = 0;       // 0: not known
   std::uint64_t token_bytes = 0;  // of weights that a token reads: of experts those in use; 0: not known
+  std::vector<std::string> abilities = {};  // "completion", "tools" ...; none: not known
 };
 
 // A model on its way to a hive.

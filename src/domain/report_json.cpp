@@ -104,7 +104,8 @@ Json to_json(const ModelFile& file) {
               {"projector", file.projector},
               {"projector_bytes", file.projector_bytes},
               {"layers", file.layers},
-              {"token_bytes", file.token_bytes}};
+              {"token_bytes", file.token_bytes},
+              {"abilities", Json(file.abilities)}};
 }
 
 Json to_json(const DownloadReport& download) {
@@ -183,6 +184,7 @@ Result<ModelFile> model_file_from_json(const Json& json) {
   fields.read("projector_bytes", file.projector_bytes);
   fields.read("layers", file.layers);
   fields.read("token_bytes", file.token_bytes);
+  fields.read("abilities", file.abilities);
   if (fields.error()) return *fields.error();
   return file;
 }

@@ -45,7 +45,8 @@ HiveReport busy_hive() {
                                     .params = 8'030'000'000,
                                     .architecture = "llama",
                                     .context_train = 131072,
-                                    .sha256 = "ab"});
+                                    .sha256 = "ab",
+                                    .abilities = {"completion", "tools"}});
   report.labels = {{"room", "cellar"}, {"owner", "ann"}};
   return report;
 }

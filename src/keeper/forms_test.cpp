@@ -4,7 +4,6 @@
 #include "keeper/api_error.h"
 #include "keeper/header_filter.h"
 #include "keeper/host_check.h"
-#include "keeper/responses_request.h"
 #include "keeper/routes.h"
 #include "keeper/usage.h"
 
@@ -73,16 +72,6 @@ TEST(ApiError, AStreamOfResponsesIsToldByItsOwnEvent) {
             "\n\n");
   EXPECT_EQ(error_event(Api::ollama, {ErrorCode::worker_lost, "Gone.", "Again.", {}}),
             "{\"error\":\"Gone. Again.\"}\n");
-}
-
-TEST(ResponsesRequest, SaysTheFormatOfItsAnswerAsAnEngineReadsIt) {
-  EXPECT_EQ(
-      with_response_format(
-          R"({"input":"x","text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object"}}}})"),
-      R"({"input":"x","text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object"}}},)"
-      R"("response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}})");
-  EXPECT_EQ(with_response_format(R"({"input":"json_ x"})"), std::nullopt);
-  EXPECT_EQ(with_response_format(R"({"text":{"format":{"type":"text"}},"x":"json_"})"), std::nullopt);
 }
 
 TEST(ApiError, AStreamIsToldInOneEvent) {

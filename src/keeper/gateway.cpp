@@ -3,13 +3,17 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "keeper/anthropic_answer.h"
+#include "keeper/anthropic_request.h"
+#include "keeper/completion_answer.h"
 #include "keeper/dispatch.h"
 #include "keeper/header_filter.h"
+#include "keeper/mended_request.h"
 #include "keeper/model_access.h"
 #include "keeper/ollama_answer.h"
 #include "keeper/ollama_request.h"
 #include "keeper/request_head.h"
-#include "keeper/responses_request.h"
+#include "keeper/responses_answer.h"
 
 #include <nlohmann/json.hpp>
 
@@ -60,6 +64,7 @@ struct Asked {
   std::string_view body = {};  // the client's own, or that of one of these
   std::optional<std::string> mended = {};
   std::optional<OllamaRequest> request = {};
+  std::optional<AnthropicChat> chat = {};
 };
 
 // "name:latest" is Ollama's spelling of a name without a tag.
@@ -91,6 +96,11 @@ Result<void> translate(Asked& asked, OllamaAsk ask) {
   return {};
 }
 
+// Of these the fields of a request's head say whether it may need mending; of others its whole body.
+bool is_told_by_its_fields(std::string_view path) {
+  return path == "/v1/chat/completions" || path == "/v1/completions";
+}
+
 Result<void> read_asked(Core& core, Asked& asked, const net::RequestHead& head, std::string_view body) {
   Result<RequestHead> read = head_of(core, head, body);
   if (!read) return read.error();
@@ -101,9 +111,20 @@ Result<void> read_asked(Core& core, Asked& asked, const net::RequestHead& head, 
     if (Result<void> translated = translate(asked, *ask); !translated) return translated.error();
     asked.body = asked.request->body;
   }
-  if (head.path == "/v1/responses") {
-    asked.mended = with_response_format(body);
+  if (asked.head.may_need_mending || !is_told_by_its_fields(head.path)) {
+    Result<std::optional<std::string>> mended = mended_request(head.path, body);
+    if (!mended) return mended.error();
+    asked.mended = std::move(*mended);
     if (asked.mended) asked.body = *asked.mended;
+  }
+  if (head.path == "/v1/messages") {
+    Result<std::optional<AnthropicChat>> chat = chat_of_message(asked.body);
+    if (!chat) return chat.error();
+    asked.chat = std::move(*chat);
+  }
+  if (asked.chat) {
+    asked.target = "/v1/chat/completions";
+    asked.body = asked.chat->body;
   }
   if (asked.target.size() <= longest_target) return {};
   return Error{
@@ -126,6 +147,24 @@ bool is_loaded(const Core& core, const std::string& model) {
     const bool stays = engine.state == EngineState::ready || engine.state == EngineState::starting;
     return stays && file != models.end() && answers_to(*file, model);
   });
+}
+
+// A picture for a model that sees nothing: no engine is loaded to say so.
+Result<void> check_sight(const Core& core, const Asked& asked) {
+  if (!asked.head.has_images) return {};
+  const std::string name = core.models->resolve(asked.head.model);
+  const std::vector<ModelFile> models = core.placing->models();
+  bool known = false;
+  for (const ModelFile& file : models) {
+    if (!answers_to(file, name)) continue;
+    known = true;
+    if (!file.projector.empty()) return {};
+  }
+  if (!known) return {};
+  return Error{ErrorCode::unsupported,
+               cat("The model '", name, "' sees no images: no projector (mmproj) lies beside its file."),
+               "`rbee model list --catalog` names vision models, which are downloaded with theirs.",
+               {}};
 }
 
 // A request that its key does not allow, or not now.
@@ -211,6 +250,17 @@ Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, As
           .body = asked.body};
 }
 
+// How the client reads the answer, where an engine does not write it so; Ollama's have one of their own.
+std::unique_ptr<AnswerForm> form_of(const Core& core, std::string_view path, const Asked& asked) {
+  if (asked.chat) return std::make_unique<AnthropicAnswer>(asked.chat->model);
+  if (path == "/v1/responses") {
+    const std::int64_t now_s = core.clock.unix_ms() / 1000;
+    return std::make_unique<ResponsesAnswer>(asked.head.model, asked.head.max_tokens, now_s);
+  }
+  const bool may_tell = path == "/v1/completions" && asked.head.may_need_mending;
+  return may_tell ? CompletionAnswer::for_request(asked.body) : nullptr;
+}
+
 // False: it was refused.
 net::Task<bool> take_asked(std::shared_ptr<Core> core, net::Exchange& exchange, const Visitor& visitor,
                            RequestRecord& record, Asked& asked) {
@@ -229,6 +279,8 @@ net::Task<bool> take_asked(std::shared_ptr<Core> core, net::Exchange& exchange, 
       core->metrics.refused(info(no->error.code).name);
       later = jittered(no->retry_after_s, core->random);
       read = std::move(no->error);
+    } else {
+      read = check_sight(*core, asked);
     }
   }
   if (read) co_return true;
@@ -249,26 +301,27 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
   taking = {};  // a finished one would keep its frame while the answer passes
   Call call = call_of(*core, exchange.head(), std::move(visitor), *asked);
   call.record = &record;
-  const bool is_own = !asked->mended && !asked->request;
+  std::unique_ptr<AnswerForm> form = form_of(*core, exchange.head().path, *asked);
+  const bool is_own = !asked->mended && !asked->request && !asked->chat;
   if (call.stream) {
     const std::string_view own = exchange.settle(fields_for_engines);
     if (is_own) call.body = own;
   }
   if (is_own) asked.reset();  // nothing of it is needed any more
-  std::unique_ptr<OllamaAnswer> form;
   if (asked && asked->request) {
     const OllamaAnswer::Care care = care_of(*asked);
-    form = std::make_unique<OllamaAnswer>(*asked->request, core->clock);
-    form->only_for(care);
-    call.form = form.get();
+    auto as_ollama = std::make_unique<OllamaAnswer>(*asked->request, core->clock);
+    as_ollama->only_for(care);
     if (care == OllamaAnswer::Care::unload && !is_loaded(*core, call.model)) {
-      std::string text = form->cared();
+      std::string text = as_ollama->cared();
       net::Task<Result<void>> responding = exchange.respond_json(200, std::move(text));
       const Result<void> ignored = co_await responding;
       static_cast<void>(ignored);
       co_return;
     }
+    form = std::move(as_ollama);
   }
+  call.form = form.get();
   net::Task<void> serving = dispatch(core, exchange, call);
   co_await serving;
 }

@@ -135,7 +135,7 @@ Result<Json> show_json(const Core& core, const Visitor& visitor, const Result<Js
   Json facts{{"general.architecture", family},
              {"general.parameter_count", file->params},
              {cat(family, ".context_length"), file->context_train}};
-  Json capabilities = Json::array({"completion"});
+  Json capabilities = file->abilities.empty() ? Json::array({"completion"}) : Json(file->abilities);
   if (!file->projector.empty()) capabilities.push_back("vision");
   return Json{{"modelfile", ""},
               {"parameters", ""},

@@ -33,7 +33,7 @@ Json arguments_json(const std::string& text) {
 }
 
 // OpenAI's list of tokens, with the fields that Ollama has of each.
-Json log_probabilities_of(const Json& choice) {
+Json log_probabilities_of(const Json& choice, bool alternatives) {
   const Json* wrapper = field(choice, "logprobs");
   const Json* from = wrapper == nullptr ? nullptr : field(*wrapper, "content");
   if (from == nullptr || !from->is_array()) return {};
@@ -47,7 +47,7 @@ Json log_probabilities_of(const Json& choice) {
   Json list = Json::array();
   for (const Json& token : *from) {
     Json one = plain(token);
-    if (const Json* top = field(token, "top_logprobs"); top != nullptr && !top->empty()) {
+    if (const Json* top = field(token, "top_logprobs"); alternatives && top != nullptr && !top->empty()) {
       Json& others = one["top_logprobs"] = Json::array();
       for (const Json& other : *top) others.push_back(plain(other));
     }
@@ -84,6 +84,7 @@ OllamaAnswer::OllamaAnswer(const OllamaRequest& request, const Clock& clock)
       model_(request.model),
       stream_(request.stream),
       dimensions_(request.dimensions),
+      alternatives_(request.alternatives),
       clock_(clock),
       begun_us_(clock.now_us()) {}
 
@@ -145,8 +146,12 @@ void OllamaAnswer::put_end(Json& line) const {
 
 Json OllamaAnswer::calls_json() const {
   Json list = Json::array();
-  for (const auto& [index, call] : calls_)
-    list.push_back({{"function", {{"name", call.name}, {"arguments", arguments_json(call.arguments)}}}});
+  for (const auto& [index, call] : calls_) {
+    Json one = Json::object();
+    if (!call.id.empty()) one["id"] = call.id;
+    one["function"] = {{"name", call.name}, {"arguments", arguments_json(call.arguments)}};
+    list.push_back(std::move(one));
+  }
   return list;
 }
 
@@ -159,6 +164,7 @@ void OllamaAnswer::take_calls(const Json& calls) {
     const Json* function = field(one, "function");
     if (function == nullptr) continue;
     Call& call = calls_[index];
+    if (const std::optional<std::string> id = get_string(one, "id")) call.id = *id;
     if (const std::optional<std::string> name = get_string(*function, "name")) call.name += *name;
     if (const std::optional<std::string> more = get_string(*function, "arguments")) call.arguments += *more;
   }
@@ -168,7 +174,7 @@ void OllamaAnswer::take_calls(const Json& calls) {
 void OllamaAnswer::take_choice(const Json& choice, Piece& piece) {
   if (const std::optional<std::string> finish = get_string(choice, "finish_reason"))
     reason_ = reason_of(*finish);
-  piece.log_probabilities = log_probabilities_of(choice);
+  piece.log_probabilities = log_probabilities_of(choice, alternatives_);
   piece.text = get_string(choice, "text").value_or("");
   const Json* says = field(choice, "delta");
   if (says == nullptr) says = field(choice, "message");

@@ -32,6 +32,7 @@ class OllamaAnswer final : public AnswerForm {
 
  private:
   struct Call {
+    std::string id = {};
     std::string name = {};
     std::string arguments = {};
   };
@@ -53,6 +54,7 @@ class OllamaAnswer final : public AnswerForm {
   std::string model_;
   bool stream_;
   std::uint32_t dimensions_;
+  bool alternatives_;
   const Clock& clock_;
   std::int64_t begun_us_;
   Care care_ = Care::none;

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
@@ -61,11 +62,13 @@ Result<Json> content_of(const Json& from, const char* text_key) {
   return parts;
 }
 
-// Ollama's calls carry no ids; an engine's chat needs them, and the answers of tools come in their order.
+// An engine's chat needs ids of calls. Many of Ollama's clients carry none: then the answers of tools come in
+// the order of the calls.
 class CallIds {
  public:
-  std::string next_call() {
-    waiting_.push_back(cat("call_", ++count_));
+  std::string next_call(std::optional<std::string> own = {}) {
+    ++count_;
+    waiting_.push_back(own && !own->empty() ? std::move(*own) : cat("call_", count_));
     return waiting_.back();
   }
   std::string next_answer() {
@@ -90,7 +93,7 @@ Result<Json> calls_of(const Json& calls, CallIds& ids) {
                              : arguments->is_string() ? arguments->get<std::string>()
                                                       : dump_json(*arguments);
     out.push_back(
-        {{"id", ids.next_call()},
+        {{"id", ids.next_call(get_string(call, "id"))},
          {"type", "function"},
          {"function", {{"name", get_string(*function, "name").value_or("")}, {"arguments", text}}}});
   }
@@ -111,7 +114,9 @@ Result<Json> message_of(const Json& from, CallIds& ids) {
     message["tool_calls"] = std::move(*made);
   }
   if (*role == "tool") {
-    message["tool_call_id"] = ids.next_answer();
+    const std::string in_order = ids.next_answer();
+    const std::string own = get_string(from, "tool_call_id").value_or("");
+    message["tool_call_id"] = own.empty() ? in_order : own;
     if (const Json* name = field(from, "tool_name")) message["name"] = *name;
   }
   return message;
@@ -178,9 +183,30 @@ Result<void> put_thinking(const Json& from, Json& to) {
   return {};
 }
 
-void put_log_probabilities(const Json& from, Json& to) {
-  if (const Json* wanted = field(from, "logprobs")) to["logprobs"] = *wanted;
-  if (const Json* most = field(from, "top_logprobs")) to["top_logprobs"] = *most;
+// How many tokens an engine is to tell at each place; 0: none. Without alternatives it tells nothing at all,
+// so one is asked for where the client wants the token's own only (OllamaAnswer leaves it out).
+Result<std::int64_t> log_probabilities_wanted(const Json& from, OllamaRequest& request) {
+  if (!get_bool(from, "logprobs").value_or(false)) return 0;
+  const Json* most = field(from, "top_logprobs");
+  if (most == nullptr) return 1;
+  if (!most->is_number_integer()) return bad("The field 'top_logprobs' is no whole number.");
+  const auto wanted = most->get<std::int64_t>();
+  request.alternatives = wanted > 0;
+  return std::max<std::int64_t>(wanted, 1);
+}
+
+Result<void> put_log_probabilities(const Json& from, Json& to, OllamaRequest& request) {
+  const Result<std::int64_t> wanted = log_probabilities_wanted(from, request);
+  if (!wanted) return wanted.error();
+  if (*wanted == 0) return {};
+  to["logprobs"] = true;
+  to["top_logprobs"] = *wanted;
+  // No engine streams both, so the answer is asked for whole.
+  if (to.contains("tools")) {
+    to["stream"] = false;
+    to.erase("stream_options");
+  }
+  return {};
 }
 
 Json begin_body(const OllamaRequest& request) {
@@ -189,12 +215,11 @@ Json begin_body(const OllamaRequest& request) {
   return body;
 }
 
-Result<void> put_all_wishes(const Json& from, Json& to) {
+Result<void> put_all_wishes(const Json& from, Json& to, OllamaRequest& request) {
   if (Result<void> put = put_options(from, to, "max_tokens"); !put) return put;
   if (Result<void> put = put_format(from, to); !put) return put;
   if (Result<void> put = put_thinking(from, to); !put) return put;
-  put_log_probabilities(from, to);
-  return {};
+  return put_log_probabilities(from, to, request);
 }
 
 Result<void> translate_chat(const Json& from, OllamaRequest& request) {
@@ -212,7 +237,7 @@ Result<void> translate_chat(const Json& from, OllamaRequest& request) {
     list.push_back(std::move(*made));
   }
   if (const Json* tools = field(from, "tools"); tools != nullptr && !tools->empty()) body["tools"] = *tools;
-  if (Result<void> put = put_all_wishes(from, body); !put) return put;
+  if (Result<void> put = put_all_wishes(from, body, request); !put) return put;
   request.body = dump_json(body);
   return {};
 }
@@ -224,6 +249,21 @@ Result<void> translate_infill(const Json& from, std::string prompt, std::string 
   body["input_prefix"] = std::move(prompt);
   body["input_suffix"] = std::move(suffix);
   if (Result<void> put = put_options(from, body, "n_predict"); !put) return put;
+  request.body = dump_json(body);
+  return {};
+}
+
+Result<void> translate_raw(const Json& from, std::string prompt, OllamaRequest& request) {
+  Json body = begin_body(request);
+  body["prompt"] = std::move(prompt);
+  // Of a grammar, /v1/completions knows the schema by its own name.
+  if (const Json* format = field(from, "format"); format != nullptr && *format != Json(""))
+    body["json_schema"] = format->is_object() ? *format : Json{{"type", "object"}};
+  if (Result<void> put = put_options(from, body, "max_tokens"); !put) return put;
+  // There their number is all that says that they are wanted.
+  const Result<std::int64_t> wanted = log_probabilities_wanted(from, request);
+  if (!wanted) return wanted.error();
+  if (*wanted > 0) body["logprobs"] = *wanted;
   request.body = dump_json(body);
   return {};
 }
@@ -243,24 +283,22 @@ Result<void> translate_generate(const Json& from, OllamaRequest& request) {
   request.target = raw ? "/v1/completions" : "/v1/chat/completions";
   request.nothing_to_say = prompt.empty() && suffix.empty() && field(from, "images") == nullptr;
   if (request.nothing_to_say) return {};
-  if (!suffix.empty()) return translate_infill(from, prompt, suffix, request);
-  Json body = begin_body(request);
-  if (raw) {
-    body["prompt"] = prompt;
-    // Of a grammar, /v1/completions knows the schema by its own name.
-    if (const Json* format = field(from, "format"); format != nullptr && *format != Json(""))
-      body["json_schema"] = format->is_object() ? *format : Json{{"type", "object"}};
-    if (Result<void> put = put_options(from, body, "max_tokens"); !put) return put;
-    request.body = dump_json(body);
-    return {};
+  if (const Json* images = field(from, "images");
+      (raw || !suffix.empty()) && images != nullptr && !images->empty()) {
+    return nobody_does(
+        "Pictures are not taken with \"raw\" or a 'suffix': the model's template says where one is.",
+        "Send them to /api/chat, or without those fields.");
   }
+  if (!suffix.empty()) return translate_infill(from, prompt, suffix, request);
+  if (raw) return translate_raw(from, prompt, request);
+  Json body = begin_body(request);
   Json& messages = body["messages"] = Json::array();
   const std::string system = get_string(from, "system").value_or("");
   if (!system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
   Result<Json> content = content_of(from, "prompt");
   if (!content) return content.error();
   messages.push_back({{"role", "user"}, {"content", std::move(*content)}});
-  if (Result<void> put = put_all_wishes(from, body); !put) return put;
+  if (Result<void> put = put_all_wishes(from, body, request); !put) return put;
   request.body = dump_json(body);
   return {};
 }

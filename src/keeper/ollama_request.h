@@ -3,8 +3,8 @@
 // /v1/embeddings. Pure.
 //
 // What no engine can do is refused with `unsupported`, never left out in silence: a template of the client's
-// own, the `context` of an earlier answer. Options of an engine's start (num_gpu, num_thread ...) are rbee's
-// to choose, and are left out; `num_ctx` is read by request_head.h.
+// own, the `context` of an earlier answer, pictures in a raw prompt. Options of an engine's start (num_gpu,
+// num_thread ...) are rbee's to choose, and are left out; `num_ctx` is read by request_head.h.
 #pragma once
 
 #include "base/error.h"
@@ -29,6 +29,7 @@ struct OllamaRequest {
   bool stream = true;
   bool nothing_to_say = false;   // no messages, no prompt: the model is to be loaded, or to go
   std::uint32_t dimensions = 0;  // of an embedding; 0: all
+  bool alternatives = false;     // to each token of which the log probability is told
 };
 
 // `body` has been checked by read_request_head().

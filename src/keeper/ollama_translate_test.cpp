@@ -44,6 +44,19 @@ TEST(OllamaRequest, GivesEachCallOfAToolAnIdAndItsAnswerTheSame) {
   EXPECT_NE(body.find(R"("content":"2","tool_call_id":"call_2")"), std::string::npos) << body;
 }
 
+TEST(OllamaRequest, KeepsTheIdsThatCallsAndTheirAnswersHave) {
+  const std::string body = asked(OllamaAsk::chat, R"({"model":"m","stream":false,"messages":[
+      {"role":"assistant","content":"","tool_calls":[{"id":"one","function":{"name":"a","arguments":{}}},
+        {"id":"two","function":{"name":"b","arguments":{}}},{"function":{"name":"c","arguments":{}}}]},
+      {"role":"tool","tool_call_id":"two","content":"2"},{"role":"tool","tool_call_id":"one","content":"1"},
+      {"role":"tool","content":"3"}]})");
+  for (const char* part :
+       {R"({"id":"one","type":"function","function":{"name":"a")", R"({"id":"call_3","type":"function")",
+        R"("content":"2","tool_call_id":"two")", R"("content":"1","tool_call_id":"one")",
+        R"("content":"3","tool_call_id":"call_3")"})
+    EXPECT_NE(body.find(part), std::string::npos) << part << "\n" << body;
+}
+
 TEST(OllamaRequest, ShowsImagesByWhatTheyBeginWith) {
   const std::string body =
       asked(OllamaAsk::generate, R"({"model":"m","prompt":"what","images":["/9j/4A","iVBORx"]})");
@@ -65,6 +78,33 @@ TEST(OllamaRequest, WantsJsonBySchemaOrAnyAndThinkingOrNot) {
   EXPECT_EQ(chat(R"("think":7)"), "bad_request");
 }
 
+TEST(OllamaRequest, WantsLogProbabilitiesOfEachTokenAndOfOthersWhereItSaysHowMany) {
+  const auto chat = [](std::string_view more) {
+    return asked(OllamaAsk::chat,
+                 cat(R"({"model":"m","messages":[{"role":"user","content":""}],)", more, "}"));
+  };
+  EXPECT_NE(chat(R"("logprobs":true,"top_logprobs":3)").find(R"("logprobs":true,"top_logprobs":3)"),
+            std::string::npos);
+  // An engine that is asked for no others tells nothing.
+  EXPECT_NE(chat(R"("logprobs":true)").find(R"("logprobs":true,"top_logprobs":1)"), std::string::npos);
+  EXPECT_NE(chat(R"("logprobs":true,"top_logprobs":0)").find(R"("top_logprobs":1)"), std::string::npos);
+  EXPECT_EQ(chat(R"("logprobs":false,"top_logprobs":3)").find("logprobs"), std::string::npos);
+  EXPECT_EQ(chat(R"("logprobs":true,"top_logprobs":"3")"), "bad_request");
+  EXPECT_NE(asked(OllamaAsk::generate, R"({"model":"m","prompt":"p","raw":true,"logprobs":true})")
+                .find(R"("logprobs":1)"),
+            std::string::npos);
+}
+
+TEST(OllamaRequest, WithToolsAndLogProbabilitiesIsAskedForWhole) {
+  const Result<OllamaRequest> request =
+      translate_ollama(OllamaAsk::chat, R"({"model":"m","messages":[{"role":"user","content":"hi"}],
+        "tools":[{"type":"function","function":{"name":"a"}}],"logprobs":true})");
+  ASSERT_TRUE(request);
+  EXPECT_TRUE(request->stream);
+  EXPECT_NE(request->body.find(R"("stream":false)"), std::string::npos) << request->body;
+  EXPECT_EQ(request->body.find("stream_options"), std::string::npos) << request->body;
+}
+
 TEST(OllamaRequest, IsAPlainTextWhereItIsRawAndAnInfillWhereItHasAnEnd) {
   EXPECT_EQ(asked(OllamaAsk::generate, R"({"model":"m","prompt":"p","raw":true,"stream":false})"),
             R"(/v1/completions {"model":"m","stream":false,"prompt":"p"})");
@@ -76,6 +116,10 @@ TEST(OllamaRequest, IsAPlainTextWhereItIsRawAndAnInfillWhereItHasAnEnd) {
 TEST(OllamaRequest, IsRefusedWhereItAsksForWhatNobodyDoes) {
   EXPECT_EQ(asked(OllamaAsk::generate, R"({"model":"m","prompt":"p","template":"t"})"), "unsupported");
   EXPECT_EQ(asked(OllamaAsk::generate, R"({"model":"m","prompt":"p","context":[1]})"), "unsupported");
+  EXPECT_EQ(asked(OllamaAsk::generate, R"({"model":"m","prompt":"p","raw":true,"images":["iVBORx"]})"),
+            "unsupported");
+  EXPECT_EQ(asked(OllamaAsk::generate, R"({"model":"m","prompt":"p","suffix":"s","images":["iVBORx"]})"),
+            "unsupported");
   EXPECT_EQ(asked(OllamaAsk::embed, R"({"model":"m","input":"p","dimensions":-1})"), "bad_request");
   EXPECT_EQ(asked(OllamaAsk::chat, R"({"model":"m","messages":[{"content":"x"}]})"), "bad_request");
   EXPECT_EQ(asked(OllamaAsk::chat, R"({"model":"m","messages":[7]})"), "bad_request");
@@ -135,10 +179,31 @@ TEST_F(OllamaAnswers, HaveCallsOfToolsWhole) {
       "\n\n"
       R"(data: {"choices":[{"finish_reason":"tool_calls","delta":{}}]})"
       "\n\ndata: [DONE]\n\n");
-  EXPECT_NE(lines.find(R"("tool_calls":[{"function":{"name":"count","arguments":{"of":7}}}]},"done":false})"),
+  EXPECT_NE(lines.find(R"("tool_calls":[{"id":"x","function":{"name":"count","arguments":{"of":7}}}]},)"
+                       R"("done":false})"),
             std::string::npos)
       << lines;
   EXPECT_NE(lines.find(R"("done":true,"done_reason":"stop")"), std::string::npos);
+}
+
+TEST_F(OllamaAnswers, TellOfOtherTokensOnlyWhereTheyWereAskedFor) {
+  const std::string body =
+      R"({"choices":[{"message":{"content":"a"},"logprobs":{"content":[)"
+      R"({"token":"a","logprob":-1,"bytes":[97],"top_logprobs":[{"token":"a","logprob":-1}]}]}}]})";
+  for (const bool alternatives : {false, true}) {
+    OllamaAnswer answer({.ask = OllamaAsk::chat,
+                         .model = "m",
+                         .target = {},
+                         .body = {},
+                         .stream = false,
+                         .alternatives = alternatives},
+                        clock_);
+    const Result<std::string> whole = answer.whole(body);
+    ASSERT_TRUE(whole);
+    const std::string& told = *whole;
+    EXPECT_NE(told.find(R"("logprobs":[{"token":"a","logprob":-1,"bytes":[97])"), std::string::npos) << told;
+    EXPECT_EQ(told.find("top_logprobs") != std::string::npos, alternatives) << told;
+  }
 }
 
 TEST_F(OllamaAnswers, EndWithTheErrorOfAnEngineAndNothingBehindIt) {

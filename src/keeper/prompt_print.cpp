@@ -67,8 +67,12 @@ void PromptPrinter::hash(std::string_view bytes) {
 
 void PromptPrinter::add(std::string_view text) {
   if (!text.starts_with("data:")) print_.text_bytes += text.size();
+  add_picture(text);
+}
+
+void PromptPrinter::add_picture(std::string_view base64) {
   if (print_.blocks.size() >= most_blocks) return;
-  hash(text);
+  hash(base64);
   // So that "ab", "c" is not "a", "bc".
   hash(std::string_view("\0", 1));
 }

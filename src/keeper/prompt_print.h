@@ -22,8 +22,10 @@ class PromptPrinter {
  public:
   // Beyond this the beginning is the same or it is not.
   static constexpr std::size_t most_blocks = 2048;
-  // A `data:` URL is no text: it is hashed, and not counted.
+  // A `data:` URL is no text.
   void add(std::string_view text);
+  // It is hashed, and not counted: a picture of any size is some hundred tokens.
+  void add_picture(std::string_view base64);
   [[nodiscard]] PromptPrint take();
 
  private:

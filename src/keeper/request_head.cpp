@@ -7,6 +7,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <vector>
 
@@ -17,6 +18,13 @@ namespace {
 constexpr std::size_t longest_user = 256;
 // Deeper than contents of messages are.
 constexpr int deepest_content = 8;
+
+// Anthropic's {"type": "base64", "media_type", "data"}, and OpenAI's {"data", "format"} of a sound.
+bool is_base64(const simdjson::dom::object& fields) {
+  std::string_view type;
+  if (!fields["type"].get(type)) return type == "base64";
+  return fields["format"].error() == simdjson::SUCCESS;
+}
 
 // All texts of a prompt, in their order, whatever the form of the messages around them.
 void print_prompt(const simdjson::dom::element& value, PromptPrinter& printer, int depth = 0) {
@@ -29,7 +37,13 @@ void print_prompt(const simdjson::dom::element& value, PromptPrinter& printer, i
   } else if (!value.get(list)) {
     for (const simdjson::dom::element one : list) print_prompt(one, printer, depth + 1);
   } else if (!value.get(fields)) {
-    for (const auto& field : fields) print_prompt(field.value, printer, depth + 1);
+    const bool holds_picture = is_base64(fields);
+    for (const auto& field : fields) {
+      if (holds_picture && field.key == "data" && !field.value.get(text))
+        printer.add_picture(text);
+      else
+        print_prompt(field.value, printer, depth + 1);
+    }
   }
 }
 
@@ -72,6 +86,11 @@ std::uint32_t num_ctx_of(const simdjson::dom::element& options) {
   return static_cast<std::uint32_t>(number);
 }
 
+bool is_limit_of_answer(std::string_view key) {
+  return key == "max_tokens" || key == "max_completion_tokens" || key == "max_output_tokens" ||
+         key == "n_predict";
+}
+
 Error bad_model(std::string message) {
   return Error{ErrorCode::bad_request,
                std::move(message),
@@ -109,6 +128,49 @@ std::optional<KeepAliveWish> parse_keep_alive(std::string_view text) {
 
 namespace {
 
+// Fields of chats and completions that an engine may not read as they are (mended_request.h).
+constexpr auto mendable = std::to_array<std::string_view>({"tool_choice", "top_logprobs", "function_call",
+                                                           "functions", "modalities", "web_search_options",
+                                                           "echo", "suffix", "best_of", "logprobs"});
+
+// What it asks for beside its prompt. What is no answer to that is the engine's to refuse, in its own words.
+void take_wish(RequestHead& head, std::string_view key, const simdjson::dom::element& value) {
+  if (key == "stream") {
+    bool stream = false;
+    head.stream = !value.get(stream) && stream;
+  } else if (is_limit_of_answer(key)) {
+    double most = 0;
+    if (!value.get(most) && most > 0) head.max_tokens = most;
+  } else if (key == "user") {
+    std::string_view text;
+    if (!value.get(text) && text.size() <= longest_user) head.user = text;
+  } else if (key == "tools") {
+    simdjson::dom::array tools;
+    head.has_tools = !value.get(tools) && tools.size() > 0;
+    head.may_need_mending = head.may_need_mending || !value.is_null();
+  } else if (key == "keep_alive") {
+    head.keep_alive = keep_alive_of(value);
+  } else if (key == "options") {
+    if (value.is_object()) head.num_ctx = num_ctx_of(value);
+  } else if (key == "n") {
+    std::int64_t n = 0;
+    if (!value.get(n)) head.n = static_cast<int>(std::clamp<std::int64_t>(n, 1, largest_n));
+  } else if (std::ranges::find(mendable, key) != mendable.end()) {
+    head.may_need_mending = true;
+  }
+}
+
+bool is_prompt(std::string_view key) {
+  return key == "messages" || key == "prompt" || key == "input" || key == "system";
+}
+
+Result<void> take_prompt(RequestHead& head, PromptPrinter& printer, const simdjson::dom::element& value) {
+  if (Result<void> checked = check_pictures(value); !checked) return checked;
+  print_prompt(value, printer);
+  head.has_images = head.has_images || has_image(value);
+  return {};
+}
+
 Result<RequestHead> head_of(const simdjson::simdjson_result<simdjson::dom::element>& parsed) {
   simdjson::dom::element document;
   if (const auto failed = parsed.get(document)) return bad_json(failed);
@@ -124,30 +186,10 @@ Result<RequestHead> head_of(const simdjson::simdjson_result<simdjson::dom::eleme
       if (value.get(text)) return bad_model("The field 'model' is no text.");
       head.model = text;
       ++models;
-    } else if (key == "stream") {
-      bool stream = false;
-      head.stream = !value.get(stream) && stream;
-    } else if (key == "max_tokens" || key == "max_completion_tokens" || key == "n_predict") {
-      double most = 0;
-      if (!value.get(most) && most > 0) head.max_tokens = most;
-    } else if (key == "user") {
-      std::string_view text;
-      if (!value.get(text) && text.size() <= longest_user) head.user = text;
-    } else if (key == "messages" || key == "prompt" || key == "input" || key == "system") {
-      if (Result<void> checked = check_pictures(value); !checked) return checked.error();
-      print_prompt(value, printer);
-      head.has_images = head.has_images || has_image(value);
-    } else if (key == "tools") {
-      simdjson::dom::array tools;
-      head.has_tools = !value.get(tools) && tools.size() > 0;
-    } else if (key == "keep_alive") {
-      head.keep_alive = keep_alive_of(value);
-    } else if (key == "options") {
-      if (value.is_object()) head.num_ctx = num_ctx_of(value);
-    } else if (key == "n") {
-      std::int64_t n = 0;
-      // Anything else is the engine's to refuse, in its own words.
-      if (!value.get(n)) head.n = static_cast<int>(std::clamp<std::int64_t>(n, 1, largest_n));
+    } else if (is_prompt(key)) {
+      if (Result<void> taken = take_prompt(head, printer, value); !taken) return taken.error();
+    } else {
+      take_wish(head, key, value);
     }
   }
   head.prompt = printer.take();

@@ -26,7 +26,8 @@ struct RequestHead {
   PromptPrint prompt = {};
   bool has_tools = false;
   bool has_images = false;
-  int n = 1;  // completions asked for: each takes a slot
+  bool may_need_mending = false;  // a chat or completion has a field that mended_request() may have to change
+  int n = 1;                      // completions asked for: each takes a slot
   // Ollama's own: how long the engine is to stay afterwards (nothing within: for ever), and the context that
   // it is to have, options.num_ctx.
   std::optional<KeepAliveWish> keep_alive = {};

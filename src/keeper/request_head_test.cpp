@@ -21,6 +21,14 @@ TEST(RequestHead, ModelStreamAndNAreReadWhereverTheyStand) {
   EXPECT_EQ(check(R"({"mod\u0065l":"\u0061"})"), "a n=1");
 }
 
+TEST(RequestHead, HowLongTheAnswerMayBeIsReadInEveryDialect) {
+  for (const char* key : {"max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict"}) {
+    const Result<RequestHead> head = read_request_head(cat(R"({"model":"m",")", key, R"(":5})"));
+    ASSERT_TRUE(head);
+    EXPECT_EQ(head->max_tokens, 5) << key;
+  }
+}
+
 TEST(RequestHead, WhatTheEngineShouldJudgeIsLeftToIt) {
   EXPECT_EQ(check(R"({"model":"a","stream":"yes","n":"many"})"), "a n=1");
   EXPECT_EQ(check(R"({"model":"a","n":-4})"), "a n=1");
@@ -185,6 +193,26 @@ TEST(RequestReader, ReadsOneBodyAfterTheOtherWhateverTheirLength) {
   EXPECT_EQ(read_again(reader, R"({"model":"d"})", now), "d");
   reader.let_go(now + Milliseconds{60'000});
   EXPECT_EQ(read_again(reader, R"({"model":"e"})", now), "e");
+}
+
+TEST(RequestHead, APictureIsNoTextInAnyDialect) {
+  const std::string base64(4096, 'A');
+  const auto text_bytes = [](std::string_view part) {
+    const Result<RequestHead> head =
+        read_request_head(cat(R"({"model":"m","messages":[{"role":"user","content":[)", part, "]}]}"));
+    return head ? head->prompt.text_bytes : std::size_t{0};
+  };
+  for (const std::string& part :
+       {cat(R"({"type":"image_url","image_url":{"url":"data:image/png;base64,)", base64, R"("}})"),
+        cat(R"({"type":"input_image","image_url":"data:image/png;base64,)", base64, R"("})"),
+        cat(R"({"type":"image","source":{"type":"base64","media_type":"image/png","data":")", base64,
+            R"("}})"),
+        cat(R"({"type":"tool_result","content":[{"type":"image","source":{"type":"base64","data":")", base64,
+            R"("}}]})"),
+        cat(R"({"type":"input_audio","input_audio":{"data":")", base64, R"(","format":"wav"}})")})
+    EXPECT_LT(text_bytes(part), 100u) << part;
+  EXPECT_GT(text_bytes(cat(R"({"type":"document","source":{"type":"text","data":")", base64, R"("}})")),
+            4096u);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "domain/model_name.h"
+#include "model/abilities.h"
 #include "model/fit.h"
 #include "model/model_parts.h"
 
@@ -103,7 +104,8 @@ Result<ModelFile> ModelStore::put(std::string_view name, const std::filesystem::
                  .context_train = model->header.context_train,
                  .sha256 = sha256,
                  .layers = static_cast<std::uint32_t>(needs.host.layers),
-                 .token_bytes = static_cast<std::uint64_t>(needs.host.bytes)};
+                 .token_bytes = static_cast<std::uint64_t>(needs.host.bytes),
+                 .abilities = abilities_of(model->header)};
   if (!projector.empty()) {
     const Result<std::uint64_t> bytes = projector_size(projector);
     if (!bytes) return bytes.error();
@@ -122,8 +124,9 @@ Result<ModelFile> ModelStore::enter(ModelFile file) {
   } else if (known->path == file.path) {
     const bool same = known->bytes == file.bytes && (file.sha256.empty() || known->sha256 == file.sha256) &&
                       known->projector == file.projector && known->projector_bytes == file.projector_bytes;
-    if (same) return *known;
-    *known = file;  // the same file, written anew since
+    if (same && known->abilities == file.abilities) return *known;
+    if (same) file.sha256 = known->sha256;  // listed before it was known what such a file can do
+    *known = file;                          // the same file, written anew since
   } else {
     return Error{ErrorCode::name_taken,
                  cat("'", file.id, "' is already the model in '", known->path, "'."),

@@ -1,5 +1,6 @@
 #include "model/store.h"
 
+#include "base/file.h"
 #include "model/gguf_picture.h"
 #include "model/model_parts.h"
 
@@ -83,6 +84,24 @@ TEST_F(StoreTest, AddingTheSameAgainChangesNothing) {
   ASSERT_TRUE(models.add("tiny", file("link.gguf")));
   ASSERT_TRUE(models.add("tiny-q8_0", file("a.gguf")));
   EXPECT_THAT(ids(models.list().models), ElementsAre("tiny-q8_0"));
+}
+
+TEST_F(StoreTest, AddingAgainWhatAnOlderListSaysLessOfKeepsItsChecksum) {
+  llama(q4_k_m).text("tokenizer.chat_template", "{{ tools }}").write(file("a.gguf"));
+  {
+    ModelStore models = store();
+    ASSERT_TRUE(models.add("tiny", file("a.gguf")));
+    ASSERT_TRUE(models.set_sha256("tiny-q4_k_m", std::string(64, 'a')));
+  }
+  const fs::path list = file("store") / "models.json";
+  std::string text = *read_file(list, 1 << 20);
+  text.replace(text.find("abilities"), std::string_view("abilities").size(), "somethingelse");
+  ASSERT_TRUE(write_file(list, text));
+  ModelStore models = store();
+  const Result<ModelFile> again = models.add("tiny", file("a.gguf"));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_THAT(again->abilities, ElementsAre("completion", "tools"));
+  EXPECT_EQ(again->sha256, std::string(64, 'a'));
 }
 
 TEST_F(StoreTest, AnotherFileUnderTheSameIdIsRefused) {

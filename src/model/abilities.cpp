@@ -1,0 +1,28 @@
+#include "model/abilities.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+
+namespace rbee::model {
+namespace {
+
+bool mentions(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::ranges::any_of(words, [&](std::string_view word) { return text.find(word) != text.npos; });
+}
+
+}  // namespace
+
+std::vector<std::string> abilities_of(const GgufHeader& header) {
+  // llama.cpp's enum llama_pooling_type: what the file's maker says that its vectors are.
+  constexpr std::int64_t rank = 4;
+  const std::int64_t pooling = header.integer(header.own("pooling_type")).value_or(0);
+  if (pooling > 0) return {pooling == rank ? "rerank" : "embedding"};
+  std::vector<std::string> abilities = {"completion"};
+  const std::string chat = header.text("tokenizer.chat_template").value_or("");
+  if (mentions(chat, {"tools", "tool_calls", "functions"})) abilities.emplace_back("tools");
+  if (mentions(chat, {"<think>", "[THINK]", "thinking", "reasoning"})) abilities.emplace_back("thinking");
+  return abilities;
+}
+
+}  // namespace rbee::model
