@@ -184,7 +184,7 @@ net::Task<bool> take_refusal_of_all(Passage& passage, Placing::Ticket& ticket, r
   if (passage.failure) {
     // What the engine said of this request tells more than that no other is there.
     Kept kept = std::move(*passage.failure);
-    net::Task<Outcome> passing = pass_on(passage, std::move(kept), passage.record.worker);
+    net::Task<Outcome> passing = pass_on(passage, std::move(kept), passage.record.worker());
     ended.outcome = co_await passing;
     co_return false;
   }
@@ -290,7 +290,6 @@ routing::Returned returned_for(Step step) {
 void begin_attempt(Passage& passage, std::shared_ptr<const FleetEngine> chosen, std::int64_t asked_us,
                    std::int64_t now_us) {
   RequestRecord& record = passage.record;
-  record.worker = chosen->worker;
   record.queued_us += now_us - asked_us;
   record.attempts.push_back({.engine = std::move(chosen),
                              .span_id = record.origin ? new_span_id(passage.core->random) : "",
@@ -319,11 +318,11 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       net::Task<void> ending = signs.end();
       co_await ending;
     }
-    Decision* const decision = ticket.take();
+    std::unique_ptr<Decision> decision = ticket.take();
     const std::int64_t placed_us = clock.now_us();
     passage.record.own.goes_on(placed_us);
-    if (decision == nullptr) break;
-    if (auto* no = std::get_if<routing::Refuse>(decision)) {
+    if (!decision) break;
+    if (auto* no = std::get_if<routing::Refuse>(decision.get())) {
       net::Task<bool> refusing = take_refusal_of_all(passage, ticket, std::move(*no), ended);
       const bool again = co_await refusing;
       if (!again) break;
@@ -336,6 +335,7 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     passage.core->metrics.placed(passage.record.model, chosen->worker, send.waited_s);
     begin_attempt(passage, chosen, asked_us, placed_us);
     passage.late_after = Milliseconds{std::lround(send.late_after_s * 1000)};
+    decision.reset();  // nothing of it is needed while the answer passes
     passage.record.own.waits(clock.now_us());
     const Metrics::Running running = passage.core->metrics.running(passage.record.model);
     Attempt attempt;
@@ -401,7 +401,7 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   if (ended.outcome == Outcome::client_gone) exchange.abort();
   record.outcome = ended.outcome;
   const double seconds = passage.seconds();
-  core->metrics.request_ended(passage.record.model, record.worker, ended.outcome, seconds);
+  core->metrics.request_ended(passage.record.model, record.worker(), ended.outcome, seconds);
   // Only answers in words: nobody predicts how long an embedding's text takes by tokens that it makes.
   if (ended.outcome == Outcome::ok && ended.tokens > 0) core->metrics.predicted(ended.predicted_s, seconds);
 }

@@ -96,7 +96,6 @@ void change_over(Passage& passage, net::ClientExchange& engine, Second& second) 
   before.ended_us = passage.core->clock.now_us();
   before.outcome = Outcome::client_gone;  // as that engine sees it
   before.placed_again = true;
-  record.worker = second.engine->worker;
   record.attempts.push_back(std::move(second.record));
   passage.core->metrics.hedge_won();
 }

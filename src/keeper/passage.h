@@ -80,7 +80,7 @@ struct Passage {
   bool woke = false;                       // a machine was woken for it: once is enough
   bool grown = false;                      // an engine was asked to start anew for it: once is enough
   std::optional<StreamSoFar> so_far = {};  // where its stream can be taken up
-  std::optional<TakeUp> take_up = {};      // a stream was cut, and this goes on with it
+  std::unique_ptr<TakeUp> take_up = {};    // a stream was cut, and this goes on with it
   Milliseconds late_after{0};              // then another engine may be asked as well; 0: never
   std::unique_ptr<Kept> failure = {};      // what an engine said that failed; told where no other does better
 

@@ -25,13 +25,11 @@ struct Placing::Mailbox {
   explicit Mailbox(net::Loop& on) : loop(on), signal(on) {}
   net::Loop& loop;
   net::Signal signal;
-  std::optional<Decision> decision = {};
-  bool taken = true;  // none is there that was not looked at
+  std::unique_ptr<Decision> decision = {};
   bool left = false;
 
   void put(Decision what) {
-    decision = std::move(what);
-    taken = false;
+    decision = std::make_unique<Decision>(std::move(what));
     signal.notify();
   }
 };
@@ -385,21 +383,20 @@ void Placing::Ticket::ask(Request request, const std::string& name) {
   if (live) placing_->live_came();
 }
 
-bool Placing::Ticket::is_decided() const { return !mailbox_->taken || mailbox_->left; }
+bool Placing::Ticket::is_decided() const { return mailbox_->decision != nullptr || mailbox_->left; }
 
 net::Task<void> Placing::Ticket::until_decided() {
   const std::shared_ptr<Mailbox> mailbox = mailbox_;
-  while (mailbox->taken && !mailbox->left) {
+  while (!mailbox->decision && !mailbox->left) {
     const bool announced = co_await mailbox->signal.wait(longest_wait);
     static_cast<void>(announced);
   }
 }
 
-Decision* Placing::Ticket::take() {
+std::unique_ptr<Decision> Placing::Ticket::take() {
   if (mailbox_->left) return nullptr;
-  mailbox_->taken = true;
   if (std::holds_alternative<routing::Refuse>(*mailbox_->decision)) ended_ = true;
-  return &*mailbox_->decision;
+  return std::move(mailbox_->decision);
 }
 
 net::Task<std::optional<Decision>> Placing::Ticket::wait() {
@@ -407,8 +404,8 @@ net::Task<std::optional<Decision>> Placing::Ticket::wait() {
     net::Task<void> waiting = until_decided();
     co_await waiting;
   }
-  const Decision* const decided = take();
-  co_return decided == nullptr ? std::nullopt : std::optional<Decision>(*decided);
+  const std::unique_ptr<Decision> decided = take();
+  co_return decided ? std::optional<Decision>(std::move(*decided)) : std::nullopt;
 }
 
 void Placing::Ticket::give_back(routing::Returned why) {

@@ -162,9 +162,8 @@ class Placing::Ticket {
   // wait() would not wait.
   [[nodiscard]] bool is_decided() const;
   net::Task<void> until_decided();
-  // What was decided, once it is; nullptr once leave() was called. Valid until the next one may come: ask(),
-  // give_back().
-  [[nodiscard]] Decision* take();
+  // What was decided, once it is; nullptr once leave() was called.
+  [[nodiscard]] std::unique_ptr<Decision> take();
   // The same, waited for.
   net::Task<std::optional<Decision>> wait();
   // Before the first byte: a new decision follows.

@@ -44,20 +44,19 @@ class EventTail {
   [[nodiscard]] bool is_whole(std::string_view bytes) const { return bytes.ends_with(end_); }
   // What may go out now; valid until the next call.
   [[nodiscard]] std::string_view pass(std::string_view bytes, bool last) {
+    held_.erase(0, std::exchange(passed_, 0));
     if (held_.empty() && is_whole(bytes)) return bytes;
-    joined_ = std::exchange(held_, {});
-    joined_ += bytes;
-    const std::size_t end = joined_.rfind(end_);
-    const std::size_t whole = end == std::string::npos ? 0 : end + end_.size();
-    if (last || joined_.size() - whole > most_held_bytes) return joined_;
-    held_ = joined_.substr(whole);
-    return std::string_view(joined_).substr(0, whole);
+    held_ += bytes;
+    const std::size_t end = held_.rfind(end_);
+    passed_ = end == std::string::npos ? 0 : end + end_.size();
+    if (last || held_.size() - passed_ > most_held_bytes) passed_ = held_.size();
+    return std::string_view(held_).substr(0, passed_);
   }
 
  private:
   std::string_view end_;
   std::string held_;
-  std::string joined_;
+  std::size_t passed_ = 0;  // of what is held, and goes with the next call
 };
 
 // The answer's head goes out with its first piece.

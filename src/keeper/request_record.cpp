@@ -14,7 +14,7 @@ void add_engine_part(const RequestRecord& record, Json& line) {
   line["outcome"] = outcome_name(record.outcome);
   line["stream"] = record.stream;
   if (!record.model.empty()) line["model"] = record.model;
-  if (!record.worker.empty()) line["worker"] = record.worker;
+  if (!record.attempts.empty()) line["worker"] = record.worker();
   line["attempts"] = record.attempts.size();
   line["queue_ms"] = ms_of(record.queued_us);
   if (record.first_us != 0) line["first_ms"] = ms_of(record.first_us - record.begun_us);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rbee::keeper {
@@ -62,9 +63,8 @@ struct RequestRecord {
   std::shared_ptr<const RequestOrigin> origin = {};
   std::string key = {};  // its name
   std::string model = {};
-  std::string worker = {};
-  std::string error = {};  // the name of why it was refused
-  bool of_engine = false;  // it was one for an engine, and what follows of it holds
+  std::string_view error = {};  // the name, in the table of errors, of why it was refused
+  bool of_engine = false;       // it was one for an engine, and what follows of it holds
   bool stream = false;
   Outcome outcome = Outcome::ok;
   int status = 0;
@@ -78,6 +78,11 @@ struct RequestRecord {
   Tokens tokens = {};
   OwnTime own = {};
   std::vector<AttemptRecord> attempts = {};
+
+  // Of the engine that was asked last; empty: none was.
+  [[nodiscard]] std::string worker() const {
+    return attempts.empty() ? std::string() : attempts.back().engine->worker;
+  }
 };
 
 // One line of JSON, with its end, of a record with an origin. Unknown is left out.

@@ -29,7 +29,6 @@ RequestRecord a_chat() {
   RequestRecord record{.id = "abc",
                        .key = "ann",
                        .model = "llama",
-                       .worker = "w2",
                        .of_engine = true,
                        .status = 200,
                        .begun_us = 1'000'000,

@@ -75,7 +75,7 @@ Json root_of(const RequestRecord& record) {
     add(attributes, "gen_ai.usage.input_tokens", static_cast<std::int64_t>(record.tokens.prompt));
     add(attributes, "gen_ai.usage.output_tokens", static_cast<std::int64_t>(record.tokens.made));
     add(attributes, "rbee.request_id", record.id);
-    add(attributes, "rbee.worker", record.worker);
+    add(attributes, "rbee.worker", record.worker());
     add(attributes, "rbee.outcome", outcome_name(record.outcome));
     add(attributes, "rbee.overhead_us", record.overhead_us);
   }

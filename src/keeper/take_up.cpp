@@ -87,7 +87,7 @@ net::Task<bool> plan_take_up(Passage& passage, const Attempt& attempt, std::stri
         continued_request(passage.so_far->dialect(), passage.call.body, passage.so_far->told());
     if (body) {
       if (has_all_tokens(passage.call.body, passage.so_far->told())) passage.so_far->complete();
-      passage.take_up = TakeUp{wire, std::move(*body), std::move(error)};
+      passage.take_up = std::make_unique<TakeUp>(TakeUp{wire, std::move(*body), std::move(error)});
       co_return true;
     }
     error.message += cat(' ', body.error().message);

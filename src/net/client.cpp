@@ -16,6 +16,11 @@ constexpr std::size_t most_read_bytes = 16384;
 // A chunk longer than this is passed on in parts: what follows a break in the middle of it cannot be mended.
 constexpr std::size_t largest_held_chunk_bytes = 65536;
 
+// For what comes next, where so much came last.
+std::size_t room_after(std::size_t bytes) {
+  return std::clamp(bytes + bytes / 2, least_read_bytes, most_read_bytes);
+}
+
 Error lost(const Endpoint& to, std::string_view when) {
   return Error{ErrorCode::unreachable, cat(to.text(), " closed the connection ", when, "."), {}, {}};
 }
@@ -95,8 +100,7 @@ Stream::Reading ClientExchange::Impl::fill() {
 Result<bool> ClientExchange::Impl::filled(const Result<std::size_t>& got) {
   if (!got) return got.error();
   buffer.commit(*got);
-  read_bytes = *got == read_bytes ? std::min(4 * read_bytes, most_read_bytes)
-                                  : std::clamp(*got + *got / 2, least_read_bytes, most_read_bytes);
+  read_bytes = *got == read_bytes ? std::min(4 * read_bytes, most_read_bytes) : room_after(*got);
   if (*got > 0 && life) {
     last_byte = stream.now();
     life->heard(last_byte);
@@ -114,6 +118,8 @@ Task<Result<void>> ClientExchange::Impl::read_head() {
       const bool is_interim = parsed->status < 200 && parsed->status != 101;
       if (is_interim) continue;  // 100 Continue and its like come before the answer
       head = std::move(*parsed);
+      // What follows is like what came behind the head, not like both together.
+      if (!unread().empty()) read_bytes = room_after(unread().size());
       co_return Result<void>{};
     }
     if (unread().size() > largest_head_bytes) {

@@ -81,6 +81,7 @@ std::string_view Exchange::settle(std::span<const std::string_view> fields) {
     if (stays) kept.add(name, value);
   }
   std::swap(impl_.head.headers, kept);
+  std::string().swap(impl_.head.target);
   return impl_.body;
 }
 

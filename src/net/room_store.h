@@ -17,7 +17,7 @@ class RoomStore {
   static constexpr std::size_t largest_kept_bytes = 4352;
   // Of each size: as many as requests are in the same step on one loop, as a rule. What ten thousand streams
   // leave behind goes back.
-  static constexpr std::size_t most_of_each = 64;
+  static constexpr std::size_t most_of_each = 32;
 
   RoomStore() = default;
   ~RoomStore() {

@@ -82,8 +82,9 @@ class Exchange {
   [[nodiscard]] std::optional<std::string_view> body_at_hand();
 
   // The body, once it was read, in room of its own size; what it was read into is given back, and of the
-  // head's fields only those with these names stay. For answers that may take long, ten thousand of which may
-  // be under way. Views of the body and of fields end here.
+  // head's fields only those with these names stay, and not its target, which path and query tell. For
+  // answers that may take long, ten thousand of which may be under way. Views of the body and of fields end
+  // here.
   [[nodiscard]] std::string_view settle(std::span<const std::string_view> fields);
 
   // The whole answer. Content-Length is added.

@@ -75,7 +75,8 @@ struct Asked {
   bool fallback = false;         // no worker passes the rule
   std::string_view worker = {};  // asked for by name; empty: any
   ScriptWord::Says script = ScriptWord::Says::nothing;
-  bool named = false;  // the script returned this worker
+  bool named = false;         // the script returned this worker
+  bool needs_vision = false;  // there is a picture in its prompt
 };
 // judge(), with all that may stand above the rules.
 [[nodiscard]] double word_on(const Policy& policy, const Asked& asked, const FleetWorker& worker,

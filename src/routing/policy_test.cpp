@@ -132,6 +132,20 @@ TEST(Policy, ACpuServesAsTheLastResortAndOnlyThen) {
   EXPECT_NE(placed(mixed(), policy).find("24 GB < 500 GB"), std::string::npos) << placed(mixed(), policy);
 }
 
+TEST(Policy, APictureGoesWhereAProjectorLiesBesideTheModel) {
+  Fleet fleet = mixed();
+  Request request;
+  request.needs_vision = true;
+  EXPECT_NE(placed(fleet, {}, request).find("no projector"), std::string::npos) << placed(fleet, {}, request);
+  for (FleetWorker& worker : fleet.workers) {
+    if (worker.report.name == "cpu") worker.models.front().projector = "mmproj.gguf";
+  }
+  EXPECT_EQ(placed(fleet, {}, request), "cpu");
+  request.script = {.says = ScriptWord::Says::these, .workers = {"metal", "cuda", "cpu"}};
+  EXPECT_EQ(placed(fleet, {}, request), "cpu") << "whatever a script returns";
+  EXPECT_NE(placed(fleet, {}), "cpu") << "a request without a picture is not its concern";
+}
+
 TEST(Policy, TheScriptsWordIsFinal) {
   Request request;
   request.script = {.says = ScriptWord::Says::these, .workers = {"cpu", "nobody", "cpu"}};

@@ -245,6 +245,7 @@ Seen& Router::record(Entry& entry, bool fallback) {
   seen.course.prompt_tokens = request.prompt_tokens;
   seen.course.output = entry.output;
   seen.script = request.script.says;
+  seen.needs_vision = request.needs_vision;
   if (seen.script != ScriptWord::Says::these) return seen;
   seen.named.assign(fleet_.workers.size() / 64 + 1, 0);
   for (const std::string& name : request.script.workers) {

@@ -156,7 +156,8 @@ Explanation::Worker seen_worker(const Seen& seen, std::size_t w) {
               .parameters = seen.parameters,
               .fallback = seen.fallback,
               .worker = seen.worker,
-              .script = seen.script};
+              .script = seen.script,
+              .needs_vision = seen.needs_vision};
   asked.named = w / 64 < seen.named.size() && (seen.named[w / 64] >> (w % 64) & 1u) != 0;
   for (const Seen::Candidate& candidate : seen.candidates) {
     const FleetEngine& engine = then.fleet.engines[candidate.engine];

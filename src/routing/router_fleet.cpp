@@ -271,7 +271,8 @@ double Router::allowed(const Line& line, const Request& request, int rule, std::
               .parameters = line.parameters,
               .fallback = fallback,
               .worker = request.worker,
-              .script = request.script.says};
+              .script = request.script.says,
+              .needs_vision = request.needs_vision};
   if (asked.script == ScriptWord::Says::these) {
     const std::vector<std::string>& names = request.script.workers;
     asked.named = std::ranges::find(names, on.report.name) != names.end();
@@ -306,7 +307,7 @@ void Router::build_lane(Lane& lane, const Line& line, const Request& request, in
     const Engine& engine = engines_[i];
     if (by_script && !named[engine.worker]) continue;
     const std::size_t file = engine.has_file ? engine.file : SIZE_MAX;
-    const double weight = by_script && request.worker.empty()
+    const double weight = by_script && request.worker.empty() && !request.needs_vision
                               ? 1
                               : allowed(line, request, rule, engine.worker, file, lane.fallback, nullptr);
     if (!(weight > 0)) continue;
@@ -317,7 +318,9 @@ void Router::build_lane(Lane& lane, const Line& line, const Request& request, in
 }
 
 Router::Lane& Router::lane_of(Line& line, const Request& request, int rule) {
-  if (request.worker.empty() && request.script.says == ScriptWord::Says::nothing) {
+  const bool narrowed =
+      !request.worker.empty() || request.needs_vision || request.script.says != ScriptWord::Says::nothing;
+  if (!narrowed) {
     Lane& lane = line.lanes[rule];
     if (lane.version != version_) build_lane(lane, line, request, rule);
     return lane;

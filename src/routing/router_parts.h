@@ -70,8 +70,8 @@ struct Router::Line {
   std::vector<Index> engines = {};                              // ready ones
   std::vector<std::size_t> others = {};                         // in fleet_.engines: those not ready
   double parameters = 0;
-  std::map<int, Lane> lanes = {};                 // by rule
-  Lane own = {};                                  // of a request that a script or a header narrows down
+  std::map<int, Lane> lanes = {};  // by rule
+  Lane own = {};                   // of a request that a script, a header or a picture narrows down
   std::map<std::string, Expected> expected = {};  // by API key
   double bytes_per_token = 4;                     // until answers tell
   double bytes_count = 0.25;                      // prompts that it is made of; the guess is worth little

@@ -35,6 +35,7 @@ struct Seen {
   bool fallback = false;
   double parameters = 0;
   ScriptWord::Says script = ScriptWord::Says::nothing;
+  bool needs_vision = false;
   std::vector<std::uint64_t> named = {};  // by the script: a bit for each worker of the fleet
   std::uint32_t chosen = 0;               // the engine; where it waited, the one it waited for
   bool placed = false;
