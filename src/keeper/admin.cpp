@@ -257,14 +257,16 @@ net::Task<void> pass_to_hive(std::shared_ptr<Core> core, net::Exchange& exchange
     hive->close();
   });
   RelayJob job{.api = Api::rbee, .when_lost = [lost] { return lost; }};
+  std::function<net::Task<void>(std::string_view)> before;
   if (may_change_report(routed.id)) {
     net::Loop* loop = &exchange.loop();
     std::function<void(std::string_view)> note = [](std::string_view) {};
     if (routed.id == RouteId::deploy) note = note_deployed(core, passed);
-    job.before_piece = [core, loop, name = errand->hive, note](std::string_view piece) {
+    before = [core, loop, name = errand->hive, note](std::string_view piece) {
       note(piece);
       return catch_up_unless(is_progress(piece), core, *loop, name);
     };
+    job.before_piece = &before;
   }
   Relayed relayed;
   net::Task<void> relaying = relay(exchange, *from, job, gone, relayed);

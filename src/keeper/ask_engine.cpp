@@ -217,9 +217,10 @@ net::Task<void> ask_engine(Passage& passage, const FleetEngine& chosen, Attempt&
   HiveConnections& hives = *passage.core->hives;
   net::Loop& loop = passage.exchange.loop();
   const Pointed<net::ClientExchange> pointed(passage.ride->engine, &engine);
-  std::optional<HiveConnections::Flight> flight;
+  std::unique_ptr<HiveConnections::Flight> flight;  // of another machine's
   bool is_own = hives.is_own(chosen.hive);
-  if (!is_own) flight.emplace(passage.core->hives, loop, chosen.hive, engine);
+  if (!is_own)
+    flight = std::make_unique<HiveConnections::Flight>(passage.core->hives, loop, chosen.hive, engine);
   waiting = wait_for_head(passage, chosen, engine, kept, attempt);
   const bool there = co_await waiting;
   waiting = {};  // a finished one would keep its frame while the answer passes
@@ -228,7 +229,8 @@ net::Task<void> ask_engine(Passage& passage, const FleetEngine& chosen, Attempt&
   if (other) {
     flight.reset();
     is_own = hives.is_own(by.hive);
-    if (!is_own) flight.emplace(passage.core->hives, loop, by.hive, engine);
+    if (!is_own)
+      flight = std::make_unique<HiveConnections::Flight>(passage.core->hives, loop, by.hive, engine);
   }
   if (there) {
     const bool refuses = engine.head().status >= 400;

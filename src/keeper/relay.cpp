@@ -85,8 +85,8 @@ bool looks_into(const RelayJob& job, Wire wire) { return job.api == Api::anthrop
 net::Task<void> send_piece(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
                            std::string_view bytes, bool last, Relayed& relayed) {
   const bool raw = relayed.wire.raw;
-  if (job.before_piece) {
-    net::Task<void> preparing = job.before_piece(bytes);
+  if (job.before_piece != nullptr) {
+    net::Task<void> preparing = (*job.before_piece)(bytes);
     co_await preparing;
   }
   if (looks_into(job, relayed.wire)) {
@@ -221,7 +221,7 @@ net::Task<void> relay_as_it_is(net::Exchange& to, net::ClientExchange& from, Rel
     relayed.bytes += bytes.size();
     ++relayed.chunks;
     if (so_far != nullptr) so_far->add(bytes, raw);
-    if (raw && !job.before_piece && !looks_into(job, relayed.wire)) {
+    if (raw && job.before_piece == nullptr && !looks_into(job, relayed.wire)) {
       if (!to.started()) begin(to, from, job, raw);
       const Result<void> passed = co_await to.write_raw(bytes, last);
       if (!passed) relayed.end = RelayEnd::client_gone;

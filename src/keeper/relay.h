@@ -54,8 +54,8 @@ struct RelayJob {
   // Of a stream: its first event is here. Comments, which an engine sends while it reads a long prompt, are
   // none.
   std::function<void()> on_event = {};
-  // Awaited before a piece of the body is passed on.
-  std::function<net::Task<void>(std::string_view piece)> before_piece = {};
+  // Awaited before a piece of the body is passed on, where there is one. Outlives it.
+  const std::function<net::Task<void>(std::string_view piece)>* before_piece = nullptr;
 };
 
 // The client has part of an answer that will not go on. In a stream of events it is told so, in one of them;

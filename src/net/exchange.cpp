@@ -120,17 +120,17 @@ Task<Result<void>> Exchange::respond_error(Error error, int retry_after_s) {
 }
 
 Stream::Writing Exchange::Impl::send(std::string_view bytes) {
-  if (held_head.empty()) return stream.write(bytes);
-  sent_head = std::exchange(held_head, {});
-  return stream.write(sent_head, bytes);
+  if (!std::exchange(holds_head, false)) return stream.write(bytes);
+  return stream.write(answer_head, bytes);
 }
 
 void Exchange::Impl::hold_head(int with_status, Headers headers) {
   answer_started = true;
   status = with_status;
   add_own_fields(headers, *this);
-  held_head = format_response_head(with_status, headers);
-  bytes_out += held_head.size();
+  answer_head = format_response_head(with_status, headers);
+  holds_head = true;
+  bytes_out += answer_head.size();
   stream.expire_after(options.write_silence);
 }
 
@@ -179,7 +179,7 @@ Task<Result<void>> Exchange::finish() {
   if (impl_.chunked_answer) {
     const Result<void> written = co_await impl_.send("0\r\n\r\n");
     if (!written) co_return written;
-  } else if (!impl_.held_head.empty()) {
+  } else if (impl_.holds_head) {
     const Result<void> written = co_await impl_.send({});
     if (!written) co_return written;
   }
@@ -189,7 +189,7 @@ Task<Result<void>> Exchange::finish() {
 
 // Moving an empty string into a long one would keep its room.
 void Exchange::let_go_of_head() {
-  std::string().swap(impl_.sent_head);
+  std::string().swap(impl_.answer_head);
   Headers none;
   std::swap(impl_.added, none);
 }

@@ -28,8 +28,8 @@ struct Exchange::Impl {
   bool answer_started = false;
   bool answer_done = false;
   bool chunked_answer = false;
-  std::string held_head;  // goes out with the first piece
-  std::string sent_head;  // the same while it goes out
+  bool holds_head = false;  // it goes out with the first piece
+  std::string answer_head;
   bool keep_alive = true;
   bool aborted = false;
   bool waits = false;  // for a request of which nothing has come yet

@@ -235,8 +235,8 @@ void Exchange::Impl::reset() {
   framing = {};
   body = {};
   if (long_body.capacity() > 0) loop.give_room(std::exchange(long_body, {}));
-  body_done = answer_started = answer_done = chunked_answer = settled = false;
-  held_head = {};
+  body_done = answer_started = answer_done = chunked_answer = holds_head = settled = false;
+  answer_head = {};
   gone = {};
   added = {};
   status = 0;
