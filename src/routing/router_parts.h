@@ -98,25 +98,25 @@ struct Router::Entry {
   Request request;
   Line* line = nullptr;
   int rule = no_rule;
-  double output = 0;
   int attempts = 0;
   std::vector<std::string> refused_by = {};  // engines that said that they cannot
   Instant since;                             // arrived, or came back
   Instant deadline;                          // but for the time of loads
   Milliseconds loading_before{0};
+  double output = 0;
   double arrived_s = 0;
   double fair_s = 0;
   double short_first_s = 0;  // what its length adds to its time in a queue's order
   double expected_wait = 0;
-  double unread = 0;       // tokens of its prompt, where it waits
-  Index engine = nowhere;  // where it runs, or waits
-  bool running = false;
-  int slots = 1;
+  double unread = 0;  // tokens of its prompt, where it waits
   double sent_s = 0;
-  double first_token_s = 0;  // as it was predicted when it was sent, from then
-  bool has_begun = false;    // its first token is there, or it was late and something was learned of that
-  bool is_second = false;    // the second asking of a request that is late
+  double first_token_s = 0;        // as it was predicted when it was sent, from then
   std::size_t seen_at = SIZE_MAX;  // in seen_: what its last decision saw
+  Index engine = nowhere;          // where it runs, or waits
+  int slots = 1;
+  bool running = false;
+  bool has_begun = false;  // its first token is there, or it was late and something was learned of that
+  bool is_second = false;  // the second asking of a request that is late
 };
 
 // What one look at a line's loads works with.
