@@ -13,7 +13,7 @@ namespace rbee::net {
 
 class Deadline
     : public boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>,
-                                             boost::intrusive::optimize_size<true>> {
+                                             boost::intrusive::optimize_size<false>> {
  public:
   virtual ~Deadline() = default;
   // Its time has come; it is not in the set any more, and may set itself again or go away.
