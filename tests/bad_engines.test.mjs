@@ -93,7 +93,7 @@ describe('an engine', () => {
   test("that calls a tool in pieces has called it whole for Ollama's clients", async () => {
     const lines = await streamed(await post(system, '/api/chat', { model, messages: messages('call') }));
     assert.deepEqual(lines.flatMap((line) => line.message.tool_calls ?? []),
-      [{ function: { name: 'count', arguments: { of: 'bees' } } }]);
+      [{ id: 'c', function: { name: 'count', arguments: { of: 'bees' } } }]);
     assert.equal(lines.at(-1).done, true);
   });
 
