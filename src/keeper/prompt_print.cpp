@@ -28,8 +28,12 @@ void PromptPrinter::add_word(std::uint64_t word) {
   if (++in_block_ == words_of_block) end_block();
 }
 
+// Two by two, for the same reason: three steps instead of eight.
 void PromptPrinter::end_block() {
-  for (const std::uint64_t lane : lanes_) mix(chain_, lane);
+  for (std::size_t left = lanes_.size() / 2; left > 0; left /= 2) {
+    for (std::size_t k = 0; k < left; ++k) mix(lanes_[k], lanes_[k + left]);
+  }
+  mix(chain_, lanes_.front());
   lanes_ = lanes_of(chain_);
   in_block_ = 0;
   print_.blocks.push_back(chain_);

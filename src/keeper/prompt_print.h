@@ -29,9 +29,9 @@ class PromptPrinter {
   [[nodiscard]] PromptPrint take();
 
  private:
-  // Words of a block go into these in turn: a multiplication waits for the one before it, and four do not
+  // Words of a block go into these in turn: a multiplication waits for the one before it, and eight do not
   // wait for each other.
-  using Lanes = std::array<std::uint64_t, 4>;
+  using Lanes = std::array<std::uint64_t, 8>;
   [[nodiscard]] static Lanes lanes_of(std::uint64_t chain);
   static void mix(std::uint64_t& lane, std::uint64_t word);
   void add_word(std::uint64_t word);
