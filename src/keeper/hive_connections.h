@@ -38,8 +38,9 @@ inline constexpr std::string_view own_hive;
 
 class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
  public:
-  // Of one hive and loop: as many as its busiest minute is likely to need at once, and no more descriptors.
-  static constexpr std::size_t most_kept = 16;
+  // Of one hive and loop: as many as engines of many slots are asked for at once. Beyond, each request has a
+  // handshake, which costs both ends four times what the request does.
+  static constexpr std::size_t most_kept = 64;
   // A hive keeps its end open for 75 s (ServerOptions): ours ends first, so no request meets a closed one.
   static constexpr Milliseconds kept_for{60'000};
 

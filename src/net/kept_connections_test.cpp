@@ -74,6 +74,19 @@ TEST_F(EngineConnectionsTest, BehindAStreamItIsNotKept) {
   EXPECT_EQ(ask("/"), "new ok");
 }
 
+TEST_F(EngineConnectionsTest, OfMoreThanItsLimitTheOldestIsNotKept) {
+  KeptConnections kept(2, a_minute);
+  const Endpoint there{.unix_path = socket_};
+  for (int i = 0; i < 3; ++i) {
+    Result<Stream> stream = loop_.block_on(Stream::connect(loop_, there, a_minute));
+    ASSERT_TRUE(stream);
+    kept.keep("engine", std::move(*stream), clock_.now());
+  }
+  EXPECT_TRUE(kept.take("engine", clock_.now()).is_open());
+  EXPECT_TRUE(kept.take("engine", clock_.now()).is_open());
+  EXPECT_FALSE(kept.take("engine", clock_.now()).is_open());
+}
+
 TEST_F(EngineConnectionsTest, AfterItsTimeANewOneIsMade) {
   EXPECT_EQ(ask("/"), "new ok");
   clock_.advance(EngineConnections::kept_for);
