@@ -151,7 +151,7 @@ net::Task<Outcome> pass_on(Passage& passage, Kept kept, std::string worker) {
 
 net::ClientRequest engine_request(const Passage& passage, std::string_view span_id) {
   net::ClientRequest request{.method = std::string(passage.call.method),
-                             .target = passage.call.target,
+                             .target = std::string(passage.call.target),
                              .headers = to_engine(passage.exchange.head().headers),
                              .body = passage.take_up ? passage.take_up->body : passage.call.body};
   if (passage.record.origin && !span_id.empty()) {

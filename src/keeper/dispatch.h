@@ -27,7 +27,7 @@ struct CallNames {
 
 struct Call {
   std::string_view method;  // the exchange's own
-  std::string target;       // the engine's: path and query
+  std::string_view target;  // the engine's: path and query; outlives dispatch(), as the body does
   Api api = Api::openai;
   Visitor visitor = {};
   std::string model;  // as the client wrote it

@@ -307,7 +307,11 @@ net::Task<void> ask_engine_of_model(std::shared_ptr<Core> core, net::Exchange& e
     const std::string_view own = exchange.settle(fields_for_engines);
     if (is_own) call.body = own;
   }
-  if (is_own) asked.reset();  // nothing of it is needed any more
+  // As a rule the exchange has all of it, and nothing of this is needed any more.
+  if (is_own && call.target == exchange.head().path) {
+    call.target = exchange.head().path;
+    asked.reset();
+  }
   if (asked && asked->request) {
     const OllamaAnswer::Care care = care_of(*asked);
     auto as_ollama = std::make_unique<OllamaAnswer>(*asked->request, core->clock);

@@ -11,14 +11,14 @@ namespace {
 // What is read at once: little while little comes, so that ten thousand connections that wait hold no more
 // (an event has 250 bytes). A short answer comes whole with its head: in two reads it would be sent in two.
 constexpr std::size_t first_read_bytes = 4096;
-constexpr std::size_t least_read_bytes = 256;
+constexpr std::size_t least_read_bytes = 192;
 constexpr std::size_t most_read_bytes = 16384;
 // A chunk longer than this is passed on in parts: what follows a break in the middle of it cannot be mended.
 constexpr std::size_t largest_held_chunk_bytes = 65536;
 
 // For what comes next, where so much came last.
 std::size_t room_after(std::size_t bytes) {
-  return std::clamp(bytes + bytes / 2, least_read_bytes, most_read_bytes);
+  return std::clamp(bytes + bytes / 4, least_read_bytes, most_read_bytes);
 }
 
 Error lost(const Endpoint& to, std::string_view when) {
