@@ -4,17 +4,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include <utility>
+
 namespace rbee {
 namespace {
 
 // Deeper than anything rbee or an API speaks; the parser itself is recursive only when it destroys.
 constexpr int deepest = 64;
-
-const Json* find(const Json& object, std::string_view key) {
-  if (!object.is_object()) return nullptr;
-  const auto at = object.find(std::string(key));
-  return at == object.end() ? nullptr : &*at;
-}
 
 }  // namespace
 
@@ -45,33 +41,45 @@ std::string dump_json_indented(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
+const Json* find_field(const Json& object, std::string_view key) {
+  if (!object.is_object()) return nullptr;
+  const auto at = object.find(key);
+  return at == object.end() || at->is_null() ? nullptr : &*at;
+}
+
+Json* find_field(Json& object, std::string_view key) {
+  return const_cast<Json*>(find_field(std::as_const(object), key));
+}
+
+std::string text_of(const Json& object, std::string_view key) { return get_string(object, key).value_or(""); }
+
 std::optional<std::string> get_string(const Json& object, std::string_view key) {
-  const Json* field = find(object, key);
+  const Json* field = find_field(object, key);
   if (field == nullptr || !field->is_string()) return std::nullopt;
   return field->get<std::string>();
 }
 
 std::optional<std::int64_t> get_int(const Json& object, std::string_view key) {
-  const Json* field = find(object, key);
+  const Json* field = find_field(object, key);
   if (field == nullptr || !field->is_number_integer()) return std::nullopt;
   return field->get<std::int64_t>();
 }
 
 std::optional<double> get_number(const Json& object, std::string_view key) {
-  const Json* field = find(object, key);
+  const Json* field = find_field(object, key);
   if (field == nullptr || !field->is_number()) return std::nullopt;
   return field->get<double>();
 }
 
 std::optional<bool> get_bool(const Json& object, std::string_view key) {
-  const Json* field = find(object, key);
+  const Json* field = find_field(object, key);
   if (field == nullptr || !field->is_boolean()) return std::nullopt;
   return field->get<bool>();
 }
 
 const Json& get_array(const Json& object, std::string_view key) {
   static const Json none = Json::array();
-  const Json* field = find(object, key);
+  const Json* field = find_field(object, key);
   return field == nullptr || !(field->is_array() || field->is_object()) ? none : *field;
 }
 
@@ -82,9 +90,9 @@ Json error_json(const Error& error) {
 
 Error error_from_json(const Json& json) {
   const Json& inner = get_array(json, "error");
-  return Error{error_code_of(get_string(inner, "code").value_or("")),
+  return Error{error_code_of(text_of(inner, "code")),
                get_string(inner, "message").value_or("The answer had no error message."),
-               get_string(inner, "hint").value_or(""),
+               text_of(inner, "hint"),
                {}};
 }
 

@@ -20,6 +20,11 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] std::string dump_json(const Json& json);
 [[nodiscard]] std::string dump_json_indented(const Json& json);
 
+// The field, where `object` is an object that has it; null is as good as absent.
+[[nodiscard]] const Json* find_field(const Json& object, std::string_view key);
+[[nodiscard]] Json* find_field(Json& object, std::string_view key);
+// The string of that field, or "" where there is none.
+[[nodiscard]] std::string text_of(const Json& object, std::string_view key);
 // The field, where `object` is an object that has it with that type; else nothing.
 [[nodiscard]] std::optional<std::string> get_string(const Json& object, std::string_view key);
 [[nodiscard]] std::optional<std::int64_t> get_int(const Json& object, std::string_view key);

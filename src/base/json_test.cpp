@@ -59,6 +59,17 @@ TEST(Json, AFieldOfAnotherTypeIsNoField) {
   EXPECT_TRUE(get_array(json, "text").empty());
 }
 
+TEST(Json, NullIsAsGoodAsAbsent) {
+  Json object = {{"null", nullptr}, {"text", "words"}, {"number", 7}};
+  EXPECT_EQ(find_field(object, "null"), nullptr);
+  EXPECT_EQ(find_field(object, "other"), nullptr);
+  EXPECT_EQ(find_field(object["number"], "text"), nullptr);
+  EXPECT_EQ(text_of(object, "text"), "words");
+  EXPECT_EQ(text_of(object, "number"), "");
+  *find_field(object, "number") = 8;
+  EXPECT_EQ(get_int(object, "number"), 8);
+}
+
 TEST(Json, AnErrorGoesThereAndBack) {
   const Error error{ErrorCode::does_not_fit, "Too large.", "Stop a model.", "secret"};
   const Json json = error_json(error);

@@ -47,12 +47,12 @@ Error error_of_answer(int status, std::string_view body) {
   const Result<Json> json = parse_json(body);
   if (json && json->is_object() && json->contains("error")) {
     const Json& inner = json->at("error");
-    const std::string hint = get_string(inner, "hint").value_or("");
-    std::string message = get_string(inner, "message").value_or("");
+    const std::string hint = text_of(inner, "hint");
+    std::string message = text_of(inner, "message");
     // Where an API has no field for it, the hint is also the message's end.
     if (!hint.empty() && message.ends_with(hint))
       message = trim(std::string_view(message).substr(0, message.size() - hint.size()));
-    const std::string name = get_string(inner, "code").value_or("");
+    const std::string name = text_of(inner, "code");
     // OpenAI's form has names of its own ("model_not_found"), which the status stands for as well.
     ErrorCode code = error_code_of(name);
     if (code == ErrorCode::internal && name != "internal") code = code_of_status(status);
@@ -136,8 +136,7 @@ Task<Result<Json>> AdminClient::call_with_progress(std::string target, std::stri
       if (event->event == "result") co_return json;
       if (event->event == "error") co_return error_of_answer(500, event->data);
       if (event->event != "progress") continue;
-      on_progress(get_string(*json, "message").value_or(""),
-                  static_cast<std::uint64_t>(get_int(*json, "done").value_or(0)),
+      on_progress(text_of(*json, "message"), static_cast<std::uint64_t>(get_int(*json, "done").value_or(0)),
                   static_cast<std::uint64_t>(get_int(*json, "total").value_or(0)));
     }
   }

@@ -61,7 +61,7 @@ Result<void> plot(const Context& context, const Json& answer) {
 
 void show_slowdowns(const Context& context, const Json& answer) {
   for (const Json& slow : get_array(answer, "slowdowns")) {
-    context.out.note(cat(get_string(slow, "what").value_or(""), " ", get_string(slow, "cause").value_or("")));
+    context.out.note(cat(text_of(slow, "what"), " ", text_of(slow, "cause")));
   }
 }
 

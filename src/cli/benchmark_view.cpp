@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view compared = "Llama 3.1 8B, Q4, tokens/s";
 
-std::string text(const Json& json, std::string_view key) { return get_string(json, key).value_or(""); }
+std::string text(const Json& json, std::string_view key) { return text_of(json, key); }
 
 // Three figures that count, as many as such a measurement has.
 std::string short_number(double value) {

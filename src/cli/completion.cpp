@@ -47,8 +47,8 @@ class AnswerReader {
 
  private:
   void take_delta(const Json& delta) {
-    const std::string text = get_string(delta, "content").value_or("");
-    const bool thought = !get_string(delta, "reasoning_content").value_or("").empty();
+    const std::string text = text_of(delta, "content");
+    const bool thought = !text_of(delta, "reasoning_content").empty();
     if (text.empty() && !thought) return;
     last_us_ = clock_.now_us();
     if (!first_us_) first_us_ = last_us_;

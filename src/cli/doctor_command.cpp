@@ -47,8 +47,7 @@ std::vector<SlowWorker> slow_workers(const Context& context) {
   if (!answer) return {};
   std::vector<SlowWorker> slow;
   for (const Json& one : get_array(*answer, "slowdowns"))
-    slow.push_back({get_string(one, "worker").value_or(""), get_string(one, "what").value_or(""),
-                    get_string(one, "cause").value_or("")});
+    slow.push_back({text_of(one, "worker"), text_of(one, "what"), text_of(one, "cause")});
   return slow;
 }
 

@@ -22,7 +22,7 @@ std::string total_of(const Json& place, const char* pool) {
 }
 
 int rank_of(const Json& place) {
-  const std::string fits = get_string(place, "fits").value_or("");
+  const std::string fits = text_of(place, "fits");
   return fits == "whole" ? 2 : fits == "part" ? 1 : 0;
 }
 
@@ -44,7 +44,7 @@ std::string warning_of(const Json& answer, const std::string& model, const Downl
 }
 
 std::string chosen(const Json& answer, std::string_view key) {
-  return get_string(answer.value("choice", Json::object()), key).value_or("");
+  return text_of(answer.value("choice", Json::object()), key);
 }
 
 bool is_exact(const Json& answer, const std::string& quant) {
@@ -70,7 +70,7 @@ std::string next_whole(const Json& answer) {
     const std::int64_t bytes = get_int(row, "bytes").value_or(0);
     if (!whole || bytes <= most) continue;
     most = bytes;
-    best = get_string(row, "quant").value_or("");
+    best = text_of(row, "quant");
   }
   return best;
 }
@@ -99,10 +99,10 @@ Result<Json> choose_best(AdminClient& client, Json body) {
 }  // namespace
 
 std::string fit_warning(const std::string& model, const Json& row, const Json& place) {
-  const std::string fits = get_string(place, "fits").value_or("");
+  const std::string fits = text_of(place, "fits");
   if (fits == "whole" || fits.empty()) return "";
-  const std::string worker = get_string(place, "worker").value_or("");
-  const std::string what = cat("'", model, "' (", get_string(row, "quant").value_or(""), ")");
+  const std::string worker = text_of(place, "worker");
+  const std::string what = cat("'", model, "' (", text_of(row, "quant"), ")");
   if (fits == "part") {
     const std::optional<double> speed = get_number(place, "speed");
     return cat(what, " will not fit whole on '", worker, "': ", get_int(place, "layers").value_or(0), " of ",

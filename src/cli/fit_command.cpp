@@ -96,7 +96,7 @@ std::string total_of(const Json& place, std::string_view pool) {
 }
 
 std::string verdict(const Json& place) {
-  const std::string fits = get_string(place, "fits").value_or("");
+  const std::string fits = text_of(place, "fits");
   if (fits == "part")
     return cat(get_int(place, "layers").value_or(0), " of ", get_int(place, "of_layers").value_or(0),
                " layers on the device");
@@ -118,7 +118,7 @@ void note_sources(const Context& context, const Json& answer) {
   for (const Json& row : get_array(answer, "table")) {
     for (const Json& place : get_array(row, "hives")) {
       if (const auto source = get_string(place, "speed_source"))
-        sources.emplace(get_string(place, "worker").value_or(""), *source);
+        sources.emplace(text_of(place, "worker"), *source);
     }
   }
   for (const auto& [worker, source] : sources)
@@ -130,9 +130,9 @@ Table places_table(const Json& answer) {
       {"QUANT", "SIZE", "HIVE", "WORKER", "FITS", "CONTEXT", "LONGEST", "NEEDS", "HOST", "HAS", "SPEED"}, {}};
   for (const Json& row : get_array(answer, "table")) {
     for (const Json& place : get_array(row, "hives")) {
-      table.rows.push_back({get_string(row, "quant").value_or(""), bytes_of(row, "bytes"),
-                            get_string(place, "hive").value_or(""), get_string(place, "worker").value_or(""),
-                            verdict(place), cat(get_int(place, "context").value_or(0)),
+      table.rows.push_back({text_of(row, "quant"), bytes_of(row, "bytes"), text_of(place, "hive"),
+                            text_of(place, "worker"), verdict(place),
+                            cat(get_int(place, "context").value_or(0)),
                             cat(get_int(place, "longest_context").value_or(0)), total_of(place, "device"),
                             total_of(place, "host"), bytes_of(place, "have"), speed_text(place)});
     }
@@ -180,7 +180,7 @@ Table rules_table(const Json& answer) {
                           cat("~", rule.q5, " GB VRAM"), cat("~", rule.q4, " GB VRAM")});
   }
   table.rows.push_back(
-      {cat(std::filesystem::path(get_string(answer, "model").value_or("")).filename().string(), ", computed"),
+      {cat(std::filesystem::path(text_of(answer, "model")).filename().string(), ", computed"),
        exact_text(answer, "Q8_0"), exact_text(answer, "Q5_K_M"), exact_text(answer, "Q4_K_M")});
   return table;
 }
@@ -306,7 +306,7 @@ Result<void> run_model_fit(const Context& context, AdminClient& client) {
     context.out.note("Of one quantization the header was read; the others are that with their files' sizes.");
   const Json choice = answer->value("choice", Json::object());
   if (const auto hive = get_string(choice, "hive"))
-    context.out.note(cat("rbee would serve ", get_string(choice, "quant").value_or(""), " on ", *hive, "."));
+    context.out.note(cat("rbee would serve ", text_of(choice, "quant"), " on ", *hive, "."));
   if (context.out.style().tables) context.out.line("");
   context.out.table(rules_table(*answer));
   context.out.note("Speeds are estimates: memory bandwidth over the bytes that a token reads.");
@@ -350,8 +350,8 @@ Result<void> run_model_info(const Context& context, AdminClient& client) {
   if (!answer) return header.error();
   std::vector<std::string> names;
   for (const Json& known : get_array(*answer, "models")) {
-    names.push_back(get_string(known, "name").value_or(""));
-    if (names.back() != asked && get_string(known, "id").value_or("") != asked) continue;
+    names.push_back(text_of(known, "name"));
+    if (names.back() != asked && text_of(known, "id") != asked) continue;
     context.out.document(Json{{"model", known}});
     context.out.line(dump_json_indented(known));
     return {};

@@ -14,7 +14,7 @@ template <class Condition>
 std::vector<std::string> names_of(const Json& answer, Condition condition) {
   std::vector<std::string> names;
   for (const Json& hive : get_array(answer, "hives")) {
-    if (condition(hive)) names.push_back(get_string(hive, "name").value_or(""));
+    if (condition(hive)) names.push_back(text_of(hive, "name"));
   }
   return names;
 }

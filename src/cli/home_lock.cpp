@@ -34,8 +34,8 @@ Holder holder_from(const std::filesystem::path& file) {
   const Result<Json> json = parse_json(*content);
   if (!json) return {};
   return Holder{get_string(*json, "command").value_or("up"),
-                static_cast<int>(get_int(*json, "pid").value_or(0)),
-                get_string(*json, "address").value_or(""), get_string(*json, "since").value_or("")};
+                static_cast<int>(get_int(*json, "pid").value_or(0)), text_of(*json, "address"),
+                text_of(*json, "since")};
 }
 
 Error held_by(const Holder& holder, const std::filesystem::path& file) {

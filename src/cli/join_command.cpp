@@ -141,7 +141,7 @@ Result<void> run_hive_join(const Context& context) {
   if (address->host != address->endpoint.address)
     keeper.name = cat(address->host, ":", address->endpoint.port);
   const Result<Json> answer = parse_json(asked->body);
-  const std::string known_as = answer ? get_string(*answer, "hive").value_or("") : std::string();
+  const std::string known_as = answer ? text_of(*answer, "hive") : std::string();
   if (!keeper.asking && !known_as.empty()) keeper.hive_name = known_as;
   if (Result<void> kept = write_file(trust.keeper, hive::keeper_text(keeper)); !kept) return kept;
   const Result<bool> runs = tell_hive_of_trust(context);

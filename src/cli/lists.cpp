@@ -10,8 +10,6 @@
 namespace rbee::cli {
 namespace {
 
-std::string text_of(const Json& object, std::string_view key) { return get_string(object, key).value_or(""); }
-
 std::string count_of(const Json& object, std::string_view key) {
   const auto number = get_int(object, key);
   return number ? cat(*number) : "";

@@ -49,9 +49,9 @@ Result<Json> find_listed(AdminClient& client, const std::string& asked) {
   std::vector<std::string> ids;
   std::vector<Json> found;
   for (const Json& row : get_array(*answer, "models")) {
-    const ModelFile file{.id = get_string(row, "id").value_or(""),
-                         .name = get_string(row, "name").value_or(""),
-                         .quant = get_string(row, "quant").value_or(""),
+    const ModelFile file{.id = text_of(row, "id"),
+                         .name = text_of(row, "name"),
+                         .quant = text_of(row, "quant"),
                          .path = {},
                          .architecture = {},
                          .sha256 = {}};
@@ -67,7 +67,7 @@ Result<Json> find_listed(AdminClient& client, const std::string& asked) {
                  hint.empty() ? "`rbee model list` has those that are here." : hint};
   }
   std::vector<std::string> which;
-  for (const Json& row : found) which.push_back(get_string(row, "id").value_or(""));
+  for (const Json& row : found) which.push_back(text_of(row, "id"));
   return Error{ErrorCode::bad_usage,
                cat("'", asked, "' is ", which.size(), " files: ", join(which, ", "), "."),
                "Name one of them."};
@@ -80,7 +80,7 @@ Result<std::string> hive_of(const Json& model, const std::string& asked) {
   if (asked.empty() && hives.size() == 1) return hives.front();
   if (!asked.empty() && std::ranges::find(hives, asked) != hives.end()) return asked;
   return Error{asked.empty() ? ErrorCode::bad_usage : ErrorCode::unknown_name,
-               cat("'", get_string(model, "id").value_or(""), "' is on ", join(hives, ", "), "."),
+               cat("'", text_of(model, "id"), "' is on ", join(hives, ", "), "."),
                "Name one of them with --hive."};
 }
 
@@ -118,7 +118,7 @@ Result<Json> bring_path(const Context& context, AdminClient& client, const std::
 
 void say_known(const Context& context, const Json& answer, const std::string& hive) {
   const Json& model = get_array(answer, "model");
-  const std::string id = get_string(model, "id").value_or("");
+  const std::string id = text_of(model, "id");
   context.out.document(answer);
   context.out.line(cat("'", id, "' is on ", hive, ": ",
                        bytes_text(static_cast<std::uint64_t>(get_int(model, "bytes").value_or(0))), "."));
@@ -127,7 +127,7 @@ void say_known(const Context& context, const Json& answer, const std::string& hi
 
 Result<void> say_listed(const Context& context, const Json& listed) {
   context.out.document(Json{{"model", listed}});
-  context.out.line(cat("'", get_string(listed, "id").value_or(""), "' is here already."));
+  context.out.line(cat("'", text_of(listed, "id"), "' is here already."));
   return {};
 }
 
@@ -222,7 +222,7 @@ Result<void> run_model_add(const Context& context, AdminClient& client) {
   const Result<Json> known = find_listed(client, options.source);
   Result<Json> answer = Json();
   if (known && !std::filesystem::exists(options.source, ignored)) {
-    const Json body{{"name", options.model}, {"model", get_string(*known, "id").value_or("")}};
+    const Json body{{"name", options.model}, {"model", text_of(*known, "id")}};
     answer = client.post(hive_target(*hive, "/models"), body);
   } else {
     const Result<model::Source> source = model::parse_source(options.source, "", model::catalog());
@@ -266,25 +266,24 @@ Result<void> run_model_import(const Context& context, AdminClient& client) {
     body["folder"] = std::filesystem::absolute(context.options.source).lexically_normal().string();
   const Result<Json> answer = client.post(hive_target(*hive, "/imports"), body);
   if (!answer) return answer.error();
-  const std::string folder = get_string(body, "folder").value_or("");
+  const std::string folder = text_of(body, "folder");
   for (const Json& skipped : get_array(*answer, "skipped")) {
     const bool is_it = !folder.empty() && get_string(skipped, "path") == folder;
     if (!is_it || !get_array(*answer, "imported").empty()) continue;
     return Error{ErrorCode::unknown_name,
-                 cat("'", folder, "' cannot be searched: ", get_string(skipped, "reason").value_or(""), "."),
+                 cat("'", folder, "' cannot be searched: ", text_of(skipped, "reason"), "."),
                  "Name a folder of the hive's machine that the hive's user may read."};
   }
   context.out.document(*answer);
   Table table{{"MODEL", "SIZE", "FILE"}, {}};
   for (const Json& model : get_array(*answer, "imported")) {
-    table.rows.push_back({get_string(model, "id").value_or(""),
+    table.rows.push_back({text_of(model, "id"),
                           bytes_text(static_cast<std::uint64_t>(get_int(model, "bytes").value_or(0))),
-                          get_string(model, "path").value_or("")});
+                          text_of(model, "path")});
   }
   context.out.table(table);
   for (const Json& skipped : get_array(*answer, "skipped")) {
-    context.out.note(cat("'", get_string(skipped, "path").value_or(""),
-                         "' was left out: ", get_string(skipped, "reason").value_or("")));
+    context.out.note(cat("'", text_of(skipped, "path"), "' was left out: ", text_of(skipped, "reason")));
   }
   if (table.rows.empty()) context.out.note("No model was found.");
   return {};
@@ -295,13 +294,13 @@ Result<void> run_model_verify(const Context& context, AdminClient& client) {
   if (!model) return model.error();
   const Result<std::string> hive = hive_of(*model, context.options.hive);
   if (!hive) return hive.error();
-  const std::string id = get_string(*model, "id").value_or("");
+  const std::string id = text_of(*model, "id");
   const std::string target = hive_target(*hive, cat("/models/", net::percent_encode(id), "/verify"));
   const Result<Json> answer = with_progress(context, client, target, Json::object());
   if (!answer) return answer.error();
   context.out.document(*answer);
-  context.out.line(cat("'", id, "' is what it was: sha256 ",
-                       get_string(get_array(*answer, "model"), "sha256").value_or(""), "."));
+  context.out.line(
+      cat("'", id, "' is what it was: sha256 ", text_of(get_array(*answer, "model"), "sha256"), "."));
   return {};
 }
 
@@ -310,7 +309,7 @@ Result<void> run_model_remove(const Context& context, AdminClient& client) {
   if (!model) return model.error();
   const Result<std::string> hive = hive_of(*model, context.options.hive);
   if (!hive) return hive.error();
-  const std::string id = get_string(*model, "id").value_or("");
+  const std::string id = text_of(*model, "id");
   const Result<Json> answer = client.remove(hive_target(*hive, cat("/models/", net::percent_encode(id))));
   if (!answer) return answer.error();
   context.out.document(*answer);
@@ -323,7 +322,7 @@ Result<void> run_stop(const Context& context, AdminClient& client) {
   if (!model) return model.error();
   const Result<std::string> hive = hive_of(*model, context.options.hive);
   if (!hive) return hive.error();
-  const std::string id = get_string(*model, "id").value_or("");
+  const std::string id = text_of(*model, "id");
   const std::string target = hive_target(*hive, cat("/models/", net::percent_encode(id), "/stop"));
   const Result<Json> answer = client.post(target, Json::object());
   if (!answer) return answer.error();
@@ -354,15 +353,14 @@ Result<void> run_ps(const Context& context, AdminClient& client) {
   Json list = Json::array();
   Table table{{"NAME", "QUANT", "WORKER", "CONTEXT", "SLOTS", "BUSY"}, {}};
   for (const Json& worker : get_array(*workers, "workers")) {
-    const std::string name = get_string(worker, "name").value_or("");
+    const std::string name = text_of(worker, "name");
     for (const Json& model : get_array(worker, "models")) {
       if (!get_bool(model, "loaded").value_or(false)) continue;
       Json row = model;
       row["worker"] = name;
-      table.rows.push_back({get_string(model, "name").value_or(""), get_string(model, "quant").value_or(""),
-                            name, cat(get_int(model, "context").value_or(0)),
-                            cat(get_int(worker, "slots").value_or(0)),
-                            cat(get_int(worker, "busy").value_or(0))});
+      table.rows.push_back(
+          {text_of(model, "name"), text_of(model, "quant"), name, cat(get_int(model, "context").value_or(0)),
+           cat(get_int(worker, "slots").value_or(0)), cat(get_int(worker, "busy").value_or(0))});
       list.push_back(std::move(row));
     }
   }

@@ -154,20 +154,20 @@ void say(const Context& context, const routing::Explanation& told) {
 
 routing::Explanation explanation_from(const Json& json) {
   routing::Explanation told;
-  told.model = get_string(json, "model").value_or("");
-  told.placed = get_string(json, "placed").value_or("");
-  told.model_file = get_string(json, "model_file").value_or("");
-  told.reason = get_string(json, "reason").value_or("");
+  told.model = text_of(json, "model");
+  told.placed = text_of(json, "placed");
+  told.model_file = text_of(json, "model_file");
+  told.reason = text_of(json, "reason");
   for (const Json& one : get_array(json, "workers")) {
     routing::Explanation::Worker row;
-    row.name = get_string(one, "name").value_or("");
+    row.name = text_of(one, "name");
     row.kept = get_bool(one, "kept").value_or(false);
-    row.why = get_string(one, "why").value_or("");
+    row.why = text_of(one, "why");
     row.weight = get_number(one, "weight").value_or(0);
-    row.model_file = get_string(one, "model_file").value_or("");
+    row.model_file = text_of(one, "model_file");
     row.speed = get_number(one, "speed").value_or(0);
     row.prompt_speed = get_number(one, "prompt_speed").value_or(0);
-    row.speed_from = routing::speed_from_of(get_string(one, "speed_from").value_or(""));
+    row.speed_from = routing::speed_from_of(text_of(one, "speed_from"));
     const Json& seconds = get_array(one, "expected_seconds");
     row.cost = {.wait = get_number(seconds, "wait").value_or(0),
                 .load = get_number(seconds, "load").value_or(0),

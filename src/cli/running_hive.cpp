@@ -30,7 +30,7 @@ std::string name_of_running_hive(const Context& context) {
   const Result<net::ClientResponse> answer = ask(context, "GET", "/report");
   if (!answer || answer->status != 200) return {};
   const Result<Json> report = parse_json(answer->body);
-  return report ? get_string(*report, "hive").value_or("") : std::string();
+  return report ? text_of(*report, "hive") : std::string();
 }
 
 }  // namespace rbee::cli

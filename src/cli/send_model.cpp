@@ -135,7 +135,7 @@ Result<void> begin(Sending& sending) {
       {"model", sending.name}, {"projector", sending.has_projector}, {"files", std::move(files)}};
   const Result<Json> upload = post(sending, uploads, dump_json(order), answers_within);
   if (!upload) return upload.error();
-  sending.target = cat(uploads, "/", get_string(*upload, "id").value_or(""));
+  sending.target = cat(uploads, "/", text_of(*upload, "id"));
   std::size_t number = 0;
   for (const Json& there : get_array(*upload, "have")) {
     if (number == sending.files.size()) break;

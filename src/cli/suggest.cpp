@@ -158,7 +158,7 @@ sim::Trace trace_of_requests(const Json& requests, const Fleet& fleet) {
   std::map<std::string, std::uint32_t> models;
   double first_s = 0;
   for (const Json& row : get_array(requests, "requests")) {
-    const std::string model = get_string(row, "model").value_or("");
+    const std::string model = text_of(row, "model");
     const double arrived_s = get_number(row, "arrived_s").value_or(0);
     const double tokens = get_number(row, "tokens").value_or(0);
     const bool known = std::ranges::any_of(fleet.workers, [&](const FleetWorker& worker) {

@@ -47,9 +47,8 @@ std::string query_of(const Options& options) {
 void print_deployed(const Context& context, const Json& answer) {
   context.out.document(answer);
   for (const Json& worker : get_array(answer, "workers")) {
-    context.out.line(
-        cat(get_string(worker, "name").value_or(""), " (", get_string(worker, "backend").value_or(""), ", ",
-            get_string(worker, "device").value_or(""), ") is ", get_string(worker, "state").value_or("")));
+    context.out.line(cat(text_of(worker, "name"), " (", text_of(worker, "backend"), ", ",
+                         text_of(worker, "device"), ") is ", text_of(worker, "state")));
   }
 }
 
@@ -173,9 +172,8 @@ Result<void> run_worker_info(const Context& context, AdminClient& client) {
   context.out.document(*machine);
   context.out.table(devices_table(*machine));
   for (const Json& backend : get_array(*machine, "backends")) {
-    context.out.line(cat(get_string(backend, "name").value_or(""),
-                         " is not usable: ", get_string(backend, "reason").value_or(""), ". ",
-                         get_string(backend, "cure").value_or("")));
+    context.out.line(cat(text_of(backend, "name"), " is not usable: ", text_of(backend, "reason"), ". ",
+                         text_of(backend, "cure")));
   }
   if (context.out.style().tables) context.out.line("");
   context.out.table(workers_table(*machine));

@@ -26,8 +26,7 @@ std::string link_request_text(const LinkRequest& request) {
 Result<LinkRequest> parse_link_request(std::string_view text) {
   const Result<Json> json = parse_json(text);
   if (!json) return json.error();
-  LinkRequest request{.name = get_string(*json, "hive").value_or(""),
-                      .version = get_string(*json, "version").value_or("")};
+  LinkRequest request{.name = text_of(*json, "hive"), .version = text_of(*json, "version")};
   if (Result<void> good = check_name(request.name); !good) return good.error();
   if (request.version.size() > longest_version)
     return Error{ErrorCode::bad_request, cat("\"version\" is longer than ", longest_version, ".")};

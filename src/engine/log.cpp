@@ -68,7 +68,7 @@ Line read_line(std::string_view line) {
     const Result<Json> json = parse_json(line);
     if (json && get_string(*json, "type") == "log") {
       return Line{.is_error = get_string(*json, "level") == "error",
-                  .text = without_line_end(get_string(*json, "msg").value_or(""))};
+                  .text = without_line_end(text_of(*json, "msg"))};
     }
     return Line{.text = without_line_end(line)};
   }

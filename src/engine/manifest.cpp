@@ -41,11 +41,11 @@ bool is_library_at(std::string_view path, std::string_view name) {
 
 Result<ManifestFile> file_from_json(const Json& json) {
   ManifestFile file{
-      .name = get_string(json, "name").value_or(""),
-      .sha256 = get_string(json, "sha256").value_or(""),
+      .name = text_of(json, "name"),
+      .sha256 = text_of(json, "sha256"),
       .bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, get_int(json, "bytes").value_or(0))),
-      .link = get_string(json, "link").value_or(""),
-      .outside = get_string(json, "outside").value_or("")};
+      .link = text_of(json, "link"),
+      .outside = text_of(json, "outside")};
   if (!is_plain_name(file.name)) return broken("names a file outside of its folder, or none");
   if (!file.outside.empty()) {
     if (!is_library_at(file.outside, file.name)) return broken(cat("lets '", file.name, "' be any file"));
@@ -134,12 +134,12 @@ std::string format_manifest(const Manifest& manifest) {
 Result<Manifest> parse_manifest(std::string_view text) {
   const Result<Json> json = parse_json(text);
   if (!json || !json->is_object()) return broken("is not JSON");
-  const Result<Backend> backend = parse_backend(get_string(*json, "backend").value_or(""));
+  const Result<Backend> backend = parse_backend(text_of(*json, "backend"));
   if (!backend) return broken("has no `backend`");
   Manifest manifest{.backend = *backend,
-                    .version = get_string(*json, "version").value_or(""),
-                    .server = get_string(*json, "server").value_or(""),
-                    .source = get_string(*json, "source").value_or(""),
+                    .version = text_of(*json, "version"),
+                    .server = text_of(*json, "server"),
+                    .source = text_of(*json, "source"),
                     .created_ms = get_int(*json, "created").value_or(0)};
   if (manifest.version.empty()) return broken("has no `version`");
   if (!is_plain_name(manifest.server)) return broken("has no `server`");

@@ -18,7 +18,8 @@ constexpr Milliseconds connect_within{5'000};
 // As the keeper waits: a long answer that is not streamed comes at its end.
 constexpr Milliseconds longest_silence{60 * 60'000};
 constexpr std::string_view prefix = "/engines/";
-constexpr std::array<std::string_view, 3> of_the_connection = {"connection", "keep-alive", "host"};
+constexpr std::array<net::FieldName, 3> of_the_connection = {"connection", "keep-alive", "host"};
+constexpr std::array<net::FieldName, 2> of_the_framing = {"transfer-encoding", "content-length"};
 
 // Shared with the callback of the asker's departure, which may come at any time.
 struct Ride {
@@ -29,9 +30,8 @@ struct Ride {
 net::Headers passed(const net::Headers& headers, bool raw) {
   net::Headers kept;
   for (const auto& [name, value] : headers) {
-    const auto is_it = [&field = name](std::string_view other) { return equal_ignoring_case(field, other); };
-    const bool framing = is_it("transfer-encoding") || is_it("content-length");
-    const bool own = std::ranges::any_of(of_the_connection, is_it);
+    const bool framing = std::ranges::find(of_the_framing, name) != of_the_framing.end();
+    const bool own = std::ranges::find(of_the_connection, name) != of_the_connection.end();
     if (framing ? raw : !own) kept.add(name, value);
   }
   return kept;

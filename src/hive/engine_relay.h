@@ -20,7 +20,7 @@ struct EngineTarget {
 
 // In an answer that tells that there was none: the engine was gone before its first byte, so the request can
 // go elsewhere. An engine's own answers never have it.
-inline constexpr std::string_view lost_field = "x-rbee-lost";
+inline constexpr net::FieldName lost_field = "x-rbee-lost";
 
 // Answers the request with what the engine at `socket` says (empty: there is none now). A connection to the
 // engine whose asker leaves is closed.

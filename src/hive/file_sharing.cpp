@@ -80,13 +80,13 @@ Result<std::string> Agent::get_identity() const {
 net::Task<Result<std::string>> Agent::post_reach(std::string body) {
   const Result<Json> json = parse_json(body);
   if (!json) co_return json.error();
-  Result<net::Endpoint> address = net::parse_endpoint(get_string(*json, "address").value_or(""), 0);
+  Result<net::Endpoint> address = net::parse_endpoint(text_of(*json, "address"), 0);
   if (!address) co_return address.error();
   const Result<net::TlsIdentity> identity = net::open_identity(folders_.hive, "rbee hive");
   if (!identity) co_return identity.error();
   Result<std::shared_ptr<const net::TlsContext>> tls = net::TlsContext::client(*identity);
   if (!tls) co_return tls.error();
-  net::Secure secure{std::move(*tls), get_string(*json, "key").value_or("")};
+  net::Secure secure{std::move(*tls), text_of(*json, "key")};
   net::Task<Result<net::Stream>> connecting =
       net::connect_secure(loop_, std::move(*address), std::move(secure), reach_within);
   const Result<net::Stream> reached = co_await connecting;
@@ -98,7 +98,7 @@ net::Task<Result<std::string>> Agent::post_ticket(std::string body) {
   if (!json) co_return json.error();
   const Result<std::string> id = wanted_string(*json, "model");
   if (!id) co_return id.error();
-  const std::string for_key = get_string(*json, "for_key").value_or("");
+  const std::string for_key = text_of(*json, "for_key");
   const Result<ModelFile> model = find_model(*id);
   if (!model) co_return model.error();
   // The keeper itself takes it by the socket of its home, with no key.

@@ -60,7 +60,7 @@ Result<std::function<Result<model::RemoteModel>()>> Agent::fit_question(const Js
   constexpr int silence_s = 10;
   constexpr std::int64_t longest_look_ms = 55'000;
   if (const std::optional<std::string> text = get_string(json, "source")) {
-    const std::string quant = get_string(json, "quant").value_or("");
+    const std::string quant = text_of(json, "quant");
     const Result<model::Source> source = model::parse_source(*text, quant, model::catalog());
     if (!source) return source.error();
     model::WebSettings web = model::web_settings(options_.environment);
@@ -75,7 +75,7 @@ Result<std::function<Result<model::RemoteModel>()>> Agent::fit_question(const Js
                                       [&] { return !ending->load() && clock.now() - begun < within; });
     });
   }
-  std::string path = get_string(json, "path").value_or("");
+  std::string path = text_of(json, "path");
   std::uint64_t projector_bytes = 0;
   if (path.empty()) {
     const Result<std::string> id = wanted_string(json, "model");

@@ -65,8 +65,8 @@ void find_of_ollama(const fs::path& models, Search& search) {
     const std::string name = file.parent_path().filename().string();
     Found found{.name = model::as_name(tag == "latest" ? name : cat(name, "-", tag)), .file = {}};
     for (const Json& layer : get_array(*manifest, "layers")) {
-      const std::string type = get_string(layer, "mediaType").value_or("");
-      const std::string digest = get_string(layer, "digest").value_or("");
+      const std::string type = text_of(layer, "mediaType");
+      const std::string digest = text_of(layer, "digest");
       const std::string sha256 = digest.substr(std::min<std::size_t>(digest.find(':') + 1, digest.size()));
       if (!model::is_sha256(sha256)) continue;
       const fs::path blob = models / "blobs" / cat("sha256-", sha256);

@@ -174,8 +174,8 @@ net::Task<Result<std::string>> Agent::post_model(std::string body) {
   if (!json) co_return json.error();
   const Result<std::string> name = wanted_string(*json, "name");
   if (!name) co_return name.error();
-  const std::string alias_of = get_string(*json, "model").value_or("");
-  std::string path = get_string(*json, "path").value_or("");
+  const std::string alias_of = text_of(*json, "model");
+  std::string path = text_of(*json, "path");
   if (alias_of.empty() && path.empty())
     co_return Error{ErrorCode::bad_request, "The field 'path' is missing.", {}, {}};
   std::function<Result<ModelFile>()> add = [store = store_, name = *name, path,
@@ -284,7 +284,7 @@ net::Task<Result<std::string>> Agent::post_import(std::string body) {
   if (!trim(body).empty()) {
     const Result<Json> json = parse_json(body);
     if (!json) co_return json.error();
-    folder = get_string(*json, "folder").value_or("");
+    folder = text_of(*json, "folder");
   }
   std::function<Result<std::string>()> import =
       [store = store_, folder, environment = options_.environment]() -> Result<std::string> {

@@ -70,9 +70,8 @@ std::string keeper_text(const KnownKeeper& keeper) {
 Result<KnownKeeper> parse_keeper(std::string_view text) {
   const Result<Json> json = parse_json(text);
   if (!json) return damaged("its keeper", json.error().message);
-  KnownKeeper keeper{get_string(*json, "key").value_or(""), get_string(*json, "hive").value_or(""),
-                     texts(*json, "addresses"), get_bool(*json, "asking").value_or(false),
-                     get_string(*json, "name").value_or("")};
+  KnownKeeper keeper{text_of(*json, "key"), text_of(*json, "hive"), texts(*json, "addresses"),
+                     get_bool(*json, "asking").value_or(false), text_of(*json, "name")};
   if (keeper.key_print.size() != net::key_print_length) return damaged("its keeper", "it names no key.");
   return keeper;
 }

@@ -61,13 +61,13 @@ Result<void> take_file(const Upload::File& file) {
 net::Task<Result<std::string>> Agent::post_upload(std::string body) {
   const Result<Json> json = parse_json(body);
   if (!json) co_return json.error();
-  Upload upload{.model = get_string(*json, "model").value_or(""),
+  Upload upload{.model = text_of(*json, "model"),
                 .has_projector = get_bool(*json, "projector").value_or(false),
                 .files = {}};
   if (Result<void> good = check_name(upload.model); !good) co_return good.error();
   std::string all;
   for (const Json& file : get_array(*json, "files")) {
-    const std::string sha256 = get_string(file, "sha256").value_or("");
+    const std::string sha256 = text_of(file, "sha256");
     const std::int64_t bytes = get_int(file, "bytes").value_or(0);
     if (!model::is_sha256(sha256) || bytes <= 0)
       co_return Error{ErrorCode::bad_request, "A file has no size or no checksum.", {}, {}};

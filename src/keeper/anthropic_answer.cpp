@@ -12,14 +12,6 @@
 namespace rbee::keeper {
 namespace {
 
-const Json* field(const Json& object, std::string_view key) {
-  if (!object.is_object()) return nullptr;
-  const auto at = object.find(key);
-  return at == object.end() || at->is_null() ? nullptr : &*at;
-}
-
-std::string text_of(const Json& object, std::string_view key) { return get_string(object, key).value_or(""); }
-
 std::string reason_of(std::string_view finish) {
   if (finish == "length") return "max_tokens";
   return finish == "tool_calls" ? "tool_use" : "end_turn";
@@ -44,7 +36,7 @@ Json content_of(const Json& message) {
   if (const std::string text = text_of(message, "content"); !text.empty())
     content.push_back({{"type", "text"}, {"text", text}});
   for (const Json& call : get_array(message, "tool_calls")) {
-    const Json* function = field(call, "function");
+    const Json* function = find_field(call, "function");
     if (function == nullptr) continue;
     content.push_back({{"type", "tool_use"},
                        {"id", text_of(call, "id")},
@@ -66,16 +58,16 @@ void AnthropicAnswer::begin_again() {
 }
 
 void AnthropicAnswer::note_figures(const Json& from) {
-  if (const Json* timings = field(from, "timings")) {
+  if (const Json* timings = find_field(from, "timings")) {
     cached_tokens_ = get_int(*timings, "cache_n").value_or(cached_tokens_);
     prompt_tokens_ = cached_tokens_ + get_int(*timings, "prompt_n").value_or(0);
     tokens_ = get_int(*timings, "predicted_n").value_or(tokens_);
   }
-  const Json* usage = field(from, "usage");
+  const Json* usage = find_field(from, "usage");
   if (usage == nullptr) return;
   prompt_tokens_ = get_int(*usage, "prompt_tokens").value_or(prompt_tokens_);
   tokens_ = get_int(*usage, "completion_tokens").value_or(tokens_);
-  if (const Json* details = field(*usage, "prompt_tokens_details"))
+  if (const Json* details = find_field(*usage, "prompt_tokens_details"))
     cached_tokens_ = get_int(*details, "cached_tokens").value_or(cached_tokens_);
 }
 
@@ -131,7 +123,7 @@ void AnthropicAnswer::end_message(std::string& out) {
 }
 
 void AnthropicAnswer::take_call(const Json& call, std::string& out) {
-  const Json* function = field(call, "function");
+  const Json* function = find_field(call, "function");
   if (function == nullptr) return;
   const std::int64_t index = get_int(call, "index").value_or(0);
   if (open_ != Block::tool || index != call_) {
@@ -162,7 +154,7 @@ void AnthropicAnswer::take_delta(const Json& delta, std::string& out) {
 void AnthropicAnswer::take_chunk(const Json& chunk, std::string& out) {
   if (id_.empty()) id_ = text_of(chunk, "id");
   note_figures(chunk);
-  if (const Json* error = field(chunk, "error")) {
+  if (const Json* error = find_field(chunk, "error")) {
     done_ = true;
     const std::string message = get_string(*error, "message").value_or("The engine failed.");
     out += error_event(Api::anthropic, Error{ErrorCode::engine_failed, message, {}, {}});
@@ -173,7 +165,7 @@ void AnthropicAnswer::take_chunk(const Json& chunk, std::string& out) {
   const Json& choice = choices.front();
   if (const std::optional<std::string> finish = get_string(choice, "finish_reason"))
     reason_ = reason_of(*finish);
-  if (const Json* delta = field(choice, "delta")) take_delta(*delta, out);
+  if (const Json* delta = find_field(choice, "delta")) take_delta(*delta, out);
 }
 
 std::string AnthropicAnswer::events(std::string_view whole_events) {
@@ -196,7 +188,7 @@ Result<std::string> AnthropicAnswer::whole(std::string_view body) {
   const Result<Json> json = parse_json(body);
   const Json none;
   const Json& choices = get_array(json ? *json : none, "choices");
-  const Json* message = choices.empty() ? nullptr : field(choices.front(), "message");
+  const Json* message = choices.empty() ? nullptr : find_field(choices.front(), "message");
   if (message == nullptr) return Error{ErrorCode::engine_failed, "The engine's answer is no chat's.", {}, {}};
   note_figures(*json);
   return dump_json(Json{{"id", text_of(*json, "id")},

@@ -13,18 +13,10 @@ namespace {
 
 Error bad(std::string message) { return Error{ErrorCode::bad_request, std::move(message), {}, {}}; }
 
-const Json* field(const Json& object, std::string_view key) {
-  if (!object.is_object()) return nullptr;
-  const auto at = object.find(key);
-  return at == object.end() || at->is_null() ? nullptr : &*at;
-}
-
-std::string text_of(const Json& object, std::string_view key) { return get_string(object, key).value_or(""); }
-
 const Json* format_of(const Json& request) {
-  const Json* config = field(request, "output_config");
-  const Json* format = config == nullptr ? nullptr : field(*config, "format");
-  return format != nullptr ? format : field(request, "output_format");
+  const Json* config = find_field(request, "output_config");
+  const Json* format = config == nullptr ? nullptr : find_field(*config, "format");
+  return format != nullptr ? format : find_field(request, "output_format");
 }
 
 // The texts of blocks, or a text.
@@ -38,7 +30,7 @@ std::string joined_text(const Json& content) {
 }
 
 Json picture_of(const Json& block) {
-  const Json* source = field(block, "source");
+  const Json* source = find_field(block, "source");
   const Json none;
   const Json& from = source == nullptr ? none : *source;
   std::string url = text_of(from, "url");
@@ -66,7 +58,7 @@ Json parts_of(const Json& content) {
 // A message of the user's may hold answers of tools, which are messages of their own in a chat, before what
 // the user says to them.
 void put_message(const Json& message, Json& chat) {
-  const Json* content = field(message, "content");
+  const Json* content = find_field(message, "content");
   const std::string role = text_of(message, "role");
   if (content == nullptr || !content->is_array()) {
     chat.push_back({{"role", role}, {"content", content == nullptr ? Json("") : *content}});
@@ -80,7 +72,7 @@ void put_message(const Json& message, Json& chat) {
     says = says || type == "text" || type == "image";
     if (type == "thinking") thought += text_of(block, "thinking");
     if (type == "tool_use") {
-      const Json* input = field(block, "input");
+      const Json* input = find_field(block, "input");
       calls.push_back(
           {{"id", text_of(block, "id")},
            {"type", "function"},
@@ -88,7 +80,7 @@ void put_message(const Json& message, Json& chat) {
             {{"name", text_of(block, "name")}, {"arguments", input == nullptr ? "{}" : dump_json(*input)}}}});
     }
     if (type == "tool_result") {
-      const Json* said = field(block, "content");
+      const Json* said = find_field(block, "content");
       chat.push_back({{"role", "tool"},
                       {"tool_call_id", text_of(block, "tool_use_id")},
                       {"content", said == nullptr ? Json("") : parts_of(*said)}});
@@ -104,7 +96,7 @@ void put_message(const Json& message, Json& chat) {
 void put_tools(const Json& request, Json& chat) {
   Json tools = Json::array();
   for (const Json& tool : get_array(request, "tools")) {
-    const Json* schema = field(tool, "input_schema");
+    const Json* schema = find_field(tool, "input_schema");
     tools.push_back({{"type", "function"},
                      {"function",
                       {{"name", text_of(tool, "name")},
@@ -113,7 +105,7 @@ void put_tools(const Json& request, Json& chat) {
   }
   if (tools.empty()) return;
   chat["tools"] = std::move(tools);
-  const Json* choice = field(request, "tool_choice");
+  const Json* choice = find_field(request, "tool_choice");
   if (choice == nullptr) return;
   chat["tool_choice"] = text_of(*choice, "type") == "any" ? "required" : "auto";
   if (get_bool(*choice, "disable_parallel_tool_use").value_or(false)) chat["parallel_tool_calls"] = false;
@@ -138,14 +130,14 @@ Result<std::optional<AnthropicChat>> chat_of_message(std::string_view body) {
   if (!request || !request->is_object()) return none;
   const Json* format = format_of(*request);
   if (format == nullptr) return none;
-  const Json* schema = field(*format, "schema");
+  const Json* schema = find_field(*format, "schema");
   if (text_of(*format, "type") != "json_schema" || schema == nullptr) {
     return Error{ErrorCode::unsupported,
                  cat("No engine answers in the format '", text_of(*format, "type"), "'."),
                  R"(Say {"type": "json_schema", "schema": ...}.)",
                  {}};
   }
-  const Json* messages = field(*request, "messages");
+  const Json* messages = find_field(*request, "messages");
   if (messages == nullptr || !messages->is_array()) return bad("The field 'messages' is no list.");
   AnthropicChat chat{.model = text_of(*request, "model"),
                      .body = {},
@@ -154,14 +146,14 @@ Result<std::optional<AnthropicChat>> chat_of_message(std::string_view body) {
   // A message tells how long its prompt is as it begins.
   if (chat.stream) made.update({{"stream_options", {{"include_usage", true}}}, {"timings_per_token", true}});
   Json& list = made["messages"] = Json::array();
-  if (const Json* system = field(*request, "system"))
+  if (const Json* system = find_field(*request, "system"))
     list.push_back({{"role", "system"}, {"content", joined_text(*system)}});
   for (const Json& message : *messages) put_message(message, list);
   for (const auto& [theirs, ours] : fields_of_chat) {
-    if (const Json* value = field(*request, theirs)) made[ours] = *value;
+    if (const Json* value = find_field(*request, theirs)) made[ours] = *value;
   }
   put_tools(*request, made);
-  if (const Json* thinking = field(*request, "thinking"); thinking != nullptr) {
+  if (const Json* thinking = find_field(*request, "thinking"); thinking != nullptr) {
     if (const std::optional<std::int64_t> budget = get_int(*thinking, "budget_tokens"))
       made["thinking_budget_tokens"] = *budget;
   }

@@ -42,7 +42,7 @@ std::string with_hint(const Error& error) {
 
 // What an engine says of its failure; never nothing.
 std::string words_of(const Json& told) {
-  std::string message = get_string(told, "message").value_or("");
+  std::string message = text_of(told, "message");
   return message.empty() ? "The engine failed." : message;
 }
 

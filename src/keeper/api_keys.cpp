@@ -44,8 +44,8 @@ std::uint64_t limit_of(const Json& json, std::string_view field) {
 
 Result<ApiKey> from_json(const Json& json) {
   ApiKey key;
-  key.name = get_string(json, "name").value_or("");
-  key.hash = get_string(json, "hash").value_or("");
+  key.name = text_of(json, "name");
+  key.hash = text_of(json, "hash");
   if (!is_name(key.name) || key.hash.size() != net::key_print_length)
     return Error{ErrorCode::bad_config, "The file of API keys has an entry without a name or a hash.",
                  "Move keys.json away and make the keys anew with `rbee key add NAME`."};

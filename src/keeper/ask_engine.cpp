@@ -13,7 +13,7 @@ namespace rbee::keeper {
 namespace {
 
 // In a hive's answer: the engine was gone before its first byte (docs/hive-api.md).
-constexpr std::string_view lost_field = "x-rbee-lost";
+constexpr net::FieldName lost_field = "x-rbee-lost";
 
 bool says_loading(std::string_view body) { return body.find("Loading model") != std::string_view::npos; }
 

@@ -99,7 +99,7 @@ Result<Milliseconds> budget_of(const Json& wish) {
 
 bool passes(const Json& one, std::string_view query, std::string_view key) {
   const std::optional<std::string> wanted = net::query_value(query, key);
-  return !wanted || wanted->empty() || equal_ignoring_case(*wanted, get_string(one, key).value_or(""));
+  return !wanted || wanted->empty() || equal_ignoring_case(*wanted, text_of(one, key));
 }
 
 // Of the model's id or its name.
@@ -107,10 +107,9 @@ bool is_of_model(const Json& one, std::string_view query) {
   const std::string wanted = net::query_value(query, "model").value_or("");
   if (wanted.empty()) return true;
   ModelFile file;
-  file.id = get_string(one, "model").value_or("");
-  file.quant = get_string(one, "quant").value_or("");
-  if (const auto at = one.find("settings"); at != one.end())
-    file.name = get_string(*at, "model_name").value_or("");
+  file.id = text_of(one, "model");
+  file.quant = text_of(one, "quant");
+  if (const auto at = one.find("settings"); at != one.end()) file.name = text_of(*at, "model_name");
   return answers_to(file, wanted);
 }
 

@@ -13,8 +13,8 @@ namespace {
 // A document that only says of a worker that its user wants no benchmark.
 constexpr std::string_view left_alone = "left_alone";
 
-std::string worker_of(const Json& found) { return get_string(found, "worker").value_or(""); }
-std::string id_of(const Json& found) { return get_string(found, "id").value_or(""); }
+std::string worker_of(const Json& found) { return text_of(found, "worker"); }
+std::string id_of(const Json& found) { return text_of(found, "id"); }
 bool is_left_alone_note(const Json& found) { return get_bool(found, left_alone).value_or(false); }
 
 bool is_same_thing(const Json& a, const Json& b) {

@@ -89,7 +89,7 @@ std::function<void(std::string_view)> note_deployed(std::shared_ptr<Core> core, 
           const Result<Json> told = event->event == "result" ? parse_json(event->data) : Json();
           if (!told) continue;
           for (const Json& worker : get_array(*told, "workers")) {
-            const std::string name = get_string(worker, "name").value_or("");
+            const std::string name = text_of(worker, "name");
             if (wanted)
               core->benchmarks->deployed(name);
             else

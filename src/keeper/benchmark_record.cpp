@@ -77,7 +77,7 @@ Json spread_of(const std::vector<double>& values) {
 }
 
 double number(const Json& json, std::string_view key) { return get_number(json, key).value_or(0); }
-std::string text(const Json& json, std::string_view key) { return get_string(json, key).value_or(""); }
+std::string text(const Json& json, std::string_view key) { return text_of(json, key); }
 
 const Json& part(const Json& json, std::string_view key) {
   static const Json nothing = Json::object();

@@ -320,7 +320,7 @@ net::Task<Result<EngineFacts>> ask_engine_facts(std::shared_ptr<Core> core, net:
   net::ClientRequest props{.target = "/props"};
   asking = ask_json(core, loop, engine, std::move(props));
   const Result<Json> told = co_await asking;
-  if (told) facts.version = get_string(*told, "build_info").value_or("");
+  if (told) facts.version = text_of(*told, "build_info");
   co_return facts;
 }
 

@@ -79,8 +79,8 @@ Error unknown_model(const std::vector<const FleetWorker*>& workers, const std::s
 }
 
 Result<std::vector<const FleetWorker*>> wanted_workers(const Snapshot& snapshot, const Json& wish) {
-  const std::string hive = get_string(wish, "hive").value_or("");
-  const std::string name = get_string(wish, "worker").value_or("");
+  const std::string hive = text_of(wish, "hive");
+  const std::string name = text_of(wish, "worker");
   const bool known =
       hive.empty() || std::ranges::find(snapshot.hives, hive, &HiveView::name) != snapshot.hives.end();
   if (!known) return unknown_hive(snapshot, hive);
@@ -107,7 +107,7 @@ Result<std::vector<BenchmarkTarget>> benchmark_targets(const Snapshot& snapshot,
                                                        const Json& wish) {
   const Result<std::vector<const FleetWorker*>> workers = wanted_workers(snapshot, wish);
   if (!workers) return workers.error();
-  const std::string asked = get_string(wish, "model").value_or("");
+  const std::string asked = text_of(wish, "model");
   const std::string model = asked.empty() ? asked : models.resolve(asked);
   std::vector<BenchmarkTarget> targets;
   for (const FleetWorker* worker : *workers) {

@@ -104,12 +104,12 @@ net::Task<Result<Json>> begin(Carrying& carrying) {
       ask_json(carrying, carrying.what.from, "/tickets", std::move(wish), checks_within);
   const Result<Json> ticket = co_await asking;
   if (!ticket) co_return ticket.error();
-  carrying.ticket = get_string(*ticket, "ticket").value_or("");
+  carrying.ticket = text_of(*ticket, "ticket");
   std::string order = dump_json(*ticket);
   asking = ask_json(carrying, carrying.what.to, "/uploads", std::move(order), answers_within);
   const Result<Json> upload = co_await asking;
   if (!upload) co_return upload.error();
-  carrying.upload = get_string(*upload, "id").value_or("");
+  carrying.upload = text_of(*upload, "id");
   Json files = Json::array();
   const Json& have = get_array(*upload, "have");
   for (const Json& file : get_array(*ticket, "files")) {

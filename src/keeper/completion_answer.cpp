@@ -28,12 +28,12 @@ Json lists_of(const Json& tokens, std::size_t& offset) {
   Json others = Json::array();
   Json offsets = Json::array();
   for (const Json& token : tokens) {
-    const std::string text = get_string(token, "token").value_or("");
+    const std::string text = text_of(token, "token");
     own.push_back(number_or_null(token));
     offsets.push_back(offset);
     Json top = Json::object();
     for (const Json& other : get_array(token, "top_logprobs"))
-      top[get_string(other, "token").value_or("")] = number_or_null(other);
+      top[text_of(other, "token")] = number_or_null(other);
     others.push_back(std::move(top));
     offset += characters_of(text);
     texts.push_back(text);

@@ -51,8 +51,7 @@ Result<Wanted> check(const Core& core, const Result<std::string_view>& body, std
   if (!body) return body.error();
   const Result<Json> json = parse_json(*body);
   if (!json) return json.error();
-  Wanted wanted{get_string(*json, "model").value_or(""), get_string(*json, "from").value_or(""),
-                std::move(to)};
+  Wanted wanted{text_of(*json, "model"), text_of(*json, "from"), std::move(to)};
   if (wanted.from == wanted.to)
     return Error{ErrorCode::bad_request, "A copy goes from one hive to another.", {}, {}};
   const Snapshot snapshot = core.placing->snapshot();
@@ -93,7 +92,7 @@ net::Task<Result<std::string>> prepare(std::shared_ptr<Core> core, net::Loop& lo
   net::Task<Result<Json>> asking = ask(core, loop, wanted.to, std::move(who), answers_within);
   const Result<Json> identity = co_await asking;
   if (!identity) co_return identity.error();
-  asking = ticket_of(core, loop, wanted, get_string(*identity, "key").value_or(""), ticket_in);
+  asking = ticket_of(core, loop, wanted, text_of(*identity, "key"), ticket_in);
   Result<Json> ticket = co_await asking;
   if (!ticket) co_return ticket.error();
   (*ticket)["address"] = core->hives->way(wanted.from).endpoint.text();
@@ -126,8 +125,8 @@ net::Task<Result<Json>> peer_of(std::shared_ptr<Core> core, net::Loop& loop, Wan
 // same the hive finds out.
 std::vector<Wanted> peers_for(const Core& core, const Json& body, const std::string& to) {
   std::vector<Wanted> peers;
-  const Result<model::Source> source = model::parse_source(
-      get_string(body, "source").value_or(""), get_string(body, "quant").value_or(""), model::catalog());
+  const Result<model::Source> source =
+      model::parse_source(text_of(body, "source"), text_of(body, "quant"), model::catalog());
   if (!source) return peers;
   for (const HiveView& hive : core.placing->snapshot().hives) {
     if (hive.name == to || !hive.answers() || core.hives->is_own(hive.name)) continue;

@@ -23,9 +23,7 @@ struct Question {
   std::vector<Json> otherwise = {};
 };
 
-bool is_auto(const Json& asked) {
-  return equal_ignoring_case(get_string(asked, "quant").value_or(""), "auto");
-}
+bool is_auto(const Json& asked) { return equal_ignoring_case(text_of(asked, "quant"), "auto"); }
 
 // What nobody holds yet, by the names that a download takes.
 Result<Json> source_body(const std::string& name, const std::string& quant, Json settings,
@@ -54,10 +52,10 @@ Result<Question> question_of(const Json& asked, const Snapshot& snapshot) {
     settings["path"] = *path;
     return Question{*path, {settings}};
   }
-  const std::string name = get_string(asked, "model").value_or("");
+  const std::string name = text_of(asked, "model");
   if (name.empty())
     return Error{ErrorCode::bad_request, "The request names no model.", R"(Send {"model": "NAME"}.)", {}};
-  const std::string quant = get_string(asked, "quant").value_or("");
+  const std::string quant = text_of(asked, "quant");
   const bool any_quant = quant.empty() || is_auto(asked);
   Question question{name};
   std::vector<std::string> names;
@@ -177,7 +175,7 @@ Json choose_fit(const Json& table, Prefer prefer) {
   std::int64_t best_bytes = 0;
   double best_speed = 0;
   for (const Json& row : table) {
-    const std::string quant = get_string(row, "quant").value_or("");
+    const std::string quant = text_of(row, "quant");
     const std::int64_t bytes = get_int(row, "bytes").value_or(0);
     for (const Json& place : get_array(row, "hives")) {
       const int rank = rank_of(place, quant == model::recommended_quant, prefer);
@@ -191,7 +189,7 @@ Json choose_fit(const Json& table, Prefer prefer) {
       best_rank = rank;
       best_bytes = bytes;
       best_speed = speed;
-      choice = Json{{"hive", get_string(place, "hive").value_or("")}, {"quant", quant}};
+      choice = Json{{"hive", text_of(place, "hive")}, {"quant", quant}};
     }
   }
   return choice;

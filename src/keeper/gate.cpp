@@ -12,11 +12,10 @@ namespace rbee::keeper {
 namespace {
 
 // Written by a proxy that passes a request on, each by some of them.
-constexpr std::array<std::string_view, 4> of_proxies = {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"};
+constexpr std::array<net::FieldName, 4> of_proxies = {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"};
 
 bool came_through_a_proxy(const net::Headers& headers) {
-  return std::ranges::any_of(of_proxies,
-                             [&](std::string_view name) { return headers.find(name).has_value(); });
+  return std::ranges::any_of(of_proxies, [&](net::FieldName name) { return headers.find(name).has_value(); });
 }
 
 Error no_key(bool presented) {

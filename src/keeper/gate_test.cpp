@@ -128,8 +128,8 @@ TEST_F(GateTest, OnlyAKeyForThatAdministersFromElsewhere) {
 
 TEST_F(GateTest, WhatAProxyHerePassesOnNeedsAKeyWhereThereAreSomeAndNeverAdministers) {
   ASSERT_TRUE(gate_.open());
-  const auto passed_on = [](const char* field) {
-    return net::Headers{{"Host", "localhost"}, {field, "203.0.113.7"}};
+  const auto passed_on = [](std::string_view field) {
+    return net::Headers{{"Host", "localhost"}, {net::FieldName(field), "203.0.113.7"}};
   };
   for (const char* field : {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"}) {
     EXPECT_EQ(admitted(From::here, Right::client, passed_on(field)), "anonymous") << field;

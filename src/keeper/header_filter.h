@@ -5,11 +5,10 @@
 #include "net/http.h"
 
 #include <array>
-#include <string_view>
 
 namespace rbee::keeper {
 
-inline constexpr std::array<std::string_view, 2> fields_for_engines = {"content-type", "accept"};
+inline constexpr std::array<net::FieldName, 2> fields_for_engines = {"content-type", "accept"};
 // Never a key, a cookie, or X-Conversation-Id, by which an engine works on for a client that has left.
 [[nodiscard]] net::Headers to_engine(const net::Headers& from_client);
 // Content-Length and Transfer-Encoding stay: the body is passed on in its own framing.

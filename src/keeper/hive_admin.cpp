@@ -23,13 +23,13 @@ constexpr Milliseconds own_hive_answers_within{2'000};
 constexpr Milliseconds farewell_within{2'000};
 
 Result<PairWith> wanted_of(const Json& body, const Core& core) {
-  PairWith with{.name = get_string(body, "name").value_or(""),
+  PairWith with{.name = text_of(body, "name"),
                 .hive = {},
                 .token = {},
                 .version = core.options.version,
                 .addresses = {}};
   if (Result<void> good = check_name(with.name); !good) return good.error();
-  const std::string address = get_string(body, "address").value_or("");
+  const std::string address = text_of(body, "address");
   Result<net::Endpoint> endpoint = net::parse_endpoint(address, default_hive_port);
   if (!endpoint || endpoint->is_unix()) {
     return Error{ErrorCode::bad_request, cat("'", address, "' is no address of a machine."),
@@ -42,7 +42,7 @@ Result<PairWith> wanted_of(const Json& body, const Core& core) {
                      " unless it was told another: `rbee hive token` on its machine names it.")};
   }
   with.hive = std::move(*endpoint);
-  Result<HiveToken> token = parse_token(get_string(body, "token").value_or(""));
+  Result<HiveToken> token = parse_token(text_of(body, "token"));
   if (!token) return token.error();
   with.token = std::move(*token);
   with.addresses = addresses_for_hives(core.options, core.address);

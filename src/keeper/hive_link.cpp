@@ -112,8 +112,8 @@ bool HiveLink::take(std::string_view event, std::string_view data) {
   const Result<Json> json = parse_json(data);
   // Before all else: the report of another version may not be readable at all.
   if (json && !settings_.version.empty()) {
-    const std::string version = get_string(*json, "version").value_or("");
-    const std::string named = hive_ != own_hive ? hive_ : get_string(*json, "hive").value_or("");
+    const std::string version = text_of(*json, "version");
+    const std::string named = hive_ != own_hive ? hive_ : text_of(*json, "hive");
     if (const Result<void> same = check_versions(settings_.version, named, version); !same) {
       tell_why(same.error());
       events_.on_unfit(named, same.error());

@@ -88,7 +88,7 @@ net::Task<void> play_engine(std::shared_ptr<Peer> peer, net::Exchange& exchange)
   if (!body) co_return;
   const bool first = peer->asked++ == 0 && peer->name == "e1";
   const Result<Json> json = parse_json(*body);
-  const std::string act = json ? get_string(*json, "act").value_or("") : "";
+  const std::string act = json ? text_of(*json, "act") : "";
   net::Task<void> doing;
   if (peer->loading-- > 0) {
     doing = respond_json(exchange, 503,
@@ -318,8 +318,7 @@ TEST_F(WholeKeeper, AClientThatReadsSlowlyHoldsTheEngineBack) {
 TEST_F(WholeKeeper, EachWrongRequestGetsItsAnswer) {
   const auto code = [](const Answer& answer) {
     const Result<Json> json = parse_json(answer.body);
-    return cat(answer.status, ' ',
-               json ? get_string(get_array(*json, "error"), "code").value_or("") : answer.body);
+    return cat(answer.status, ' ', json ? text_of(get_array(*json, "error"), "code") : answer.body);
   };
   EXPECT_EQ(code(post("/v1/chat/completions", R"({"model":"dmo"})")), "404 unknown_model");
   EXPECT_EQ(code(post("/v1/chat/completions", R"({"model":"demo")")), "400 bad_json");

@@ -20,19 +20,12 @@ Error no_engine(std::string message, std::string hint = {}) {
   return Error{ErrorCode::unsupported, std::move(message), std::move(hint), {}};
 }
 
-// Null is as good as absent.
-const Json* field(const Json& object, std::string_view key) {
-  if (!object.is_object()) return nullptr;
-  const auto at = object.find(key);
-  return at == object.end() || at->is_null() ? nullptr : &*at;
-}
-
-std::string type_of(const Json& object) { return get_string(object, "type").value_or(""); }
+std::string type_of(const Json& object) { return text_of(object, "type"); }
 
 // A chat names a tool within its "function"; the other APIs beside its type.
 std::string name_of_tool(const Json& tool) {
-  const Json* function = field(tool, "function");
-  return get_string(function == nullptr ? tool : *function, "name").value_or("");
+  const Json* function = find_field(tool, "function");
+  return text_of(function == nullptr ? tool : *function, "name");
 }
 
 Result<void> keep_tools(Json& request, const std::vector<std::string>& names) {
@@ -55,7 +48,7 @@ Result<void> keep_tools(Json& request, const std::vector<std::string>& names) {
 // them:
 // {"type": "allowed_tools", "allowed_tools": {"mode", "tools"}}, there without the inner object.
 Mended mend_openai_choice(Json& request) {
-  const Json* choice = field(request, "tool_choice");
+  const Json* choice = find_field(request, "tool_choice");
   if (choice == nullptr || !choice->is_object()) return false;
   const std::string type = type_of(*choice);
   std::vector<std::string> names;
@@ -63,7 +56,7 @@ Mended mend_openai_choice(Json& request) {
   if (type == "function") {
     names.push_back(name_of_tool(*choice));
   } else if (type == "allowed_tools") {
-    const Json* within = field(*choice, "allowed_tools");
+    const Json* within = find_field(*choice, "allowed_tools");
     const Json& allowed = within == nullptr ? *choice : *within;
     mode = get_string(allowed, "mode").value_or("auto");
     for (const Json& tool : get_array(allowed, "tools")) names.push_back(name_of_tool(tool));
@@ -87,14 +80,14 @@ Result<void> check_tools(const Json& request, std::string_view usual) {
 
 Mended mend_chat(Json& request) {
   if (Result<void> checked = check_tools(request, "function"); !checked) return checked.error();
-  if (field(request, "functions") != nullptr || field(request, "function_call") != nullptr) {
+  if (find_field(request, "functions") != nullptr || find_field(request, "function_call") != nullptr) {
     return no_engine("No engine reads 'functions' and 'function_call', which became 'tools'.",
                      "Send 'tools' and 'tool_choice'.");
   }
   for (const Json& modality : get_array(request, "modalities")) {
     if (modality != Json("text")) return no_engine("No engine answers with anything but text.");
   }
-  if (field(request, "web_search_options") != nullptr) return no_engine("No engine searches the web.");
+  if (find_field(request, "web_search_options") != nullptr) return no_engine("No engine searches the web.");
   Mended mended = mend_openai_choice(request);
   if (!mended) return mended;
   // Asked for none, an engine leaves out the tokens' own too.
@@ -108,7 +101,7 @@ Mended mend_chat(Json& request) {
 Mended mend_completion(Json& request) {
   if (get_bool(request, "echo").value_or(false))
     return no_engine("No engine gives the prompt back with its answer.", "Ask without 'echo'.");
-  if (!get_string(request, "suffix").value_or("").empty())
+  if (!text_of(request, "suffix").empty())
     return no_engine("No engine reads a 'suffix' at /v1/completions.", "/infill takes 'input_suffix'.");
   if (get_int(request, "best_of").value_or(1) > get_int(request, "n").value_or(1))
     return no_engine("No engine makes more answers than it gives.", "Ask without 'best_of'.");
@@ -120,7 +113,7 @@ Mended mend_completion(Json& request) {
 
 Result<void> check_responses(const Json& request) {
   for (const char* key : {"previous_response_id", "conversation"}) {
-    if (field(request, key) != nullptr)
+    if (find_field(request, key) != nullptr)
       return no_engine(cat("Nothing of an earlier answer is kept for the field '", key, "'."),
                        "Send the whole conversation as 'input'.");
   }
@@ -174,7 +167,7 @@ bool put_response_format(Json& request) {
   const auto text = request.find("text");
   if (text == request.end() || !text->is_object() || !text->contains("format")) return false;
   Json format = text->at("format");
-  const std::string type = get_string(format, "type").value_or("");
+  const std::string type = text_of(format, "type");
   if (type == "json_object") {
     request["response_format"] = {{"type", type}};
   } else if (type == "json_schema") {
@@ -198,11 +191,11 @@ Mended mend_responses(Json& request) {
 
 // {"type": "document", "source": {"type": "text", "data"}} is the text; "content" holds blocks or a text.
 Mended mend_document(Json& block, Json& into) {
-  const Json* source = field(block, "source");
+  const Json* source = find_field(block, "source");
   const std::string type = source == nullptr ? "" : type_of(*source);
-  const Json* content = type == "content" ? field(*source, "content") : nullptr;
+  const Json* content = type == "content" ? find_field(*source, "content") : nullptr;
   if (type == "text") {
-    into.push_back({{"type", "text"}, {"text", get_string(*source, "data").value_or("")}});
+    into.push_back({{"type", "text"}, {"text", text_of(*source, "data")}});
   } else if (content != nullptr && content->is_string()) {
     into.push_back({{"type", "text"}, {"text", *content}});
   } else if (content != nullptr && content->is_array()) {
@@ -227,7 +220,7 @@ Mended mend_blocks(Json& content) {
       mended = true;
       continue;
     }
-    const Json* source = type == "image" ? field(block, "source") : nullptr;
+    const Json* source = type == "image" ? find_field(block, "source") : nullptr;
     if (source != nullptr && type_of(*source) == "file")
       return no_engine("There are no files here that a picture could be in.", "Send it as base64.");
     if (type == "tool_result" && block.contains("content")) {
@@ -242,7 +235,7 @@ Mended mend_blocks(Json& content) {
 }
 
 Mended mend_anthropic_choice(Json& request) {
-  const Json* choice = field(request, "tool_choice");
+  const Json* choice = find_field(request, "tool_choice");
   if (choice == nullptr) return false;
   const std::string type = type_of(*choice);
   if (type == "none") {
@@ -251,7 +244,7 @@ Mended mend_anthropic_choice(Json& request) {
     return true;
   }
   if (type != "tool") return false;
-  const std::vector<std::string> names = {get_string(*choice, "name").value_or("")};
+  const std::vector<std::string> names = {text_of(*choice, "name")};
   if (Result<void> kept = keep_tools(request, names); !kept) return kept.error();
   request["tool_choice"] = {{"type", "any"}};
   return true;
@@ -260,10 +253,10 @@ Mended mend_anthropic_choice(Json& request) {
 // How much is thought is told to the chat template: an engine reads nothing else of it here.
 bool mend_thinking(Json& request) {
   Json told = Json::object();
-  if (const Json* thinking = field(request, "thinking");
+  if (const Json* thinking = find_field(request, "thinking");
       thinking != nullptr && type_of(*thinking) == "disabled")
     told["enable_thinking"] = false;
-  if (const Json* config = field(request, "output_config")) {
+  if (const Json* config = find_field(request, "output_config")) {
     if (const std::optional<std::string> effort = get_string(*config, "effort"))
       told["reasoning_effort"] = *effort;
   }
@@ -279,7 +272,7 @@ bool mend_thinking(Json& request) {
 Mended mend_messages(Json& request) {
   if (Result<void> checked = check_tools(request, "custom"); !checked) return checked.error();
   for (const char* key : {"mcp_servers", "container"}) {
-    if (const Json* asked = field(request, key); asked != nullptr && !asked->empty())
+    if (const Json* asked = find_field(request, key); asked != nullptr && !asked->empty())
       return no_engine(cat("No engine does what the field '", key, "' asks for."));
   }
   bool mended = mend_thinking(request);

@@ -298,13 +298,13 @@ std::string pull_line(std::string_view event, std::string_view data) {
     return cat(error_body(Api::ollama, error), "\n");
   }
   if (event != "progress") return {};
-  const std::string state = get_string(*json, "state").value_or("");
+  const std::string state = text_of(*json, "state");
   const std::int64_t total = get_int(*json, "total").value_or(0);
   if (state == "checking") return "{\"status\":\"verifying sha256 digest\"}\n";
   if (state != "fetching" || total <= 0) return "{\"status\":\"pulling manifest\"}\n";
   Json line{{"status", "pulling model"}, {"total", total}, {"completed", get_int(*json, "done").value_or(0)}};
   // Ollama's own program cuts a digest to twelve digits, and ends itself where there are fewer.
-  const std::string sha256 = get_string(*json, "sha256").value_or("");
+  const std::string sha256 = text_of(*json, "sha256");
   if (model::is_sha256(sha256)) {
     line["status"] = cat("pulling ", sha256.substr(0, 12));
     line["digest"] = cat("sha256:", sha256);

@@ -13,12 +13,6 @@
 namespace rbee::keeper {
 namespace {
 
-const Json* field(const Json& object, const char* key) {
-  if (!object.is_object()) return nullptr;
-  const auto at = object.find(key);
-  return at == object.end() || at->is_null() ? nullptr : &*at;
-}
-
 std::int64_t nanoseconds(double ms) { return static_cast<std::int64_t>(std::llround(ms * 1e6)); }
 
 // An engine's words for why an answer ended.
@@ -34,20 +28,21 @@ Json arguments_json(const std::string& text) {
 
 // OpenAI's list of tokens, with the fields that Ollama has of each.
 Json log_probabilities_of(const Json& choice, bool alternatives) {
-  const Json* wrapper = field(choice, "logprobs");
-  const Json* from = wrapper == nullptr ? nullptr : field(*wrapper, "content");
+  const Json* wrapper = find_field(choice, "logprobs");
+  const Json* from = wrapper == nullptr ? nullptr : find_field(*wrapper, "content");
   if (from == nullptr || !from->is_array()) return {};
   const auto plain = [](const Json& token) {
     Json out = Json::object();
     for (const char* key : {"token", "logprob", "bytes"}) {
-      if (const Json* value = field(token, key)) out[key] = *value;
+      if (const Json* value = find_field(token, key)) out[key] = *value;
     }
     return out;
   };
   Json list = Json::array();
   for (const Json& token : *from) {
     Json one = plain(token);
-    if (const Json* top = field(token, "top_logprobs"); alternatives && top != nullptr && !top->empty()) {
+    if (const Json* top = find_field(token, "top_logprobs");
+        alternatives && top != nullptr && !top->empty()) {
       Json& others = one["top_logprobs"] = Json::array();
       for (const Json& other : *top) others.push_back(plain(other));
     }
@@ -118,15 +113,15 @@ std::string OllamaAnswer::cared() const {
 }
 
 void OllamaAnswer::note_figures(const Json& from) {
-  if (const Json* usage = field(from, "usage")) {
+  if (const Json* usage = find_field(from, "usage")) {
     prompt_tokens_ = get_int(*usage, "prompt_tokens").value_or(prompt_tokens_);
     tokens_ = get_int(*usage, "completion_tokens").value_or(tokens_);
   }
-  const Json* timings = field(from, "timings");
+  const Json* timings = find_field(from, "timings");
   if (timings == nullptr) return;
   prompt_ms_ = get_number(*timings, "prompt_ms").value_or(0);
   tokens_ms_ = get_number(*timings, "predicted_ms").value_or(0);
-  if (field(from, "usage") != nullptr) return;
+  if (find_field(from, "usage") != nullptr) return;
   prompt_tokens_ = get_int(*timings, "prompt_n").value_or(0) + get_int(*timings, "cache_n").value_or(0);
   tokens_ = get_int(*timings, "predicted_n").value_or(0);
 }
@@ -161,7 +156,7 @@ void OllamaAnswer::take_calls(const Json& calls) {
   for (const Json& one : calls) {
     const std::int64_t index = get_int(one, "index").value_or(position);
     ++position;
-    const Json* function = field(one, "function");
+    const Json* function = find_field(one, "function");
     if (function == nullptr) continue;
     Call& call = calls_[index];
     if (const std::optional<std::string> id = get_string(one, "id")) call.id = *id;
@@ -175,29 +170,28 @@ void OllamaAnswer::take_choice(const Json& choice, Piece& piece) {
   if (const std::optional<std::string> finish = get_string(choice, "finish_reason"))
     reason_ = reason_of(*finish);
   piece.log_probabilities = log_probabilities_of(choice, alternatives_);
-  piece.text = get_string(choice, "text").value_or("");
-  const Json* says = field(choice, "delta");
-  if (says == nullptr) says = field(choice, "message");
+  piece.text = text_of(choice, "text");
+  const Json* says = find_field(choice, "delta");
+  if (says == nullptr) says = find_field(choice, "message");
   if (says == nullptr) return;
-  piece.text = get_string(*says, "content").value_or("");
-  piece.thought = get_string(*says, "reasoning_content").value_or("");
-  if (const Json* calls = field(*says, "tool_calls")) take_calls(*calls);
+  piece.text = text_of(*says, "content");
+  piece.thought = text_of(*says, "reasoning_content");
+  if (const Json* calls = find_field(*says, "tool_calls")) take_calls(*calls);
 }
 
 std::string OllamaAnswer::line_of(const Json& event) {
-  if (const Json* error = field(event, "error")) {
+  if (const Json* error = find_field(event, "error")) {
     done_ = true;
     const std::string message = get_string(*error, "message").value_or("The engine failed.");
     return cat(dump_json(Json{{"error", message}}), "\n");
   }
   note_figures(event);
   Piece piece;
-  const Json* choices = field(event, "choices");
+  const Json* choices = find_field(event, "choices");
   if (choices != nullptr && choices->is_array() && !choices->empty()) take_choice(choices->front(), piece);
   // An infill is in the engine's own words.
   if (const std::optional<std::string> text = get_string(event, "content")) piece.text = *text;
-  if (get_bool(event, "stop").value_or(false))
-    reason_ = reason_of(get_string(event, "stop_type").value_or(""));
+  if (get_bool(event, "stop").value_or(false)) reason_ = reason_of(text_of(event, "stop_type"));
   if (piece.text.empty() && piece.thought.empty()) return {};
   Json line = begin(piece.text, piece.thought);
   line["done"] = false;
@@ -236,7 +230,8 @@ std::string OllamaAnswer::events(std::string_view whole_events) {
 std::string OllamaAnswer::embeddings(const Json& from) const {
   Json vectors = Json::array();
   for (const Json& row : get_array(from, "data")) {
-    if (const Json* vector = field(row, "embedding")) vectors.push_back(cut_vector(*vector, dimensions_));
+    if (const Json* vector = find_field(row, "embedding"))
+      vectors.push_back(cut_vector(*vector, dimensions_));
   }
   if (ask_ == OllamaAsk::embeddings)
     return dump_json(Json{{"embedding", vectors.empty() ? Json::array() : vectors.front()}});
@@ -256,11 +251,11 @@ Result<std::string> OllamaAnswer::whole(std::string_view body) {
   note_figures(*json);
   if (is_of_vectors()) return embeddings(*json);
   Piece piece;
-  const Json* choices = field(*json, "choices");
+  const Json* choices = find_field(*json, "choices");
   if (choices != nullptr && choices->is_array() && !choices->empty()) take_choice(choices->front(), piece);
   if (const std::optional<std::string> text = get_string(*json, "content")) {
     piece.text = *text;
-    reason_ = reason_of(get_string(*json, "stop_type").value_or(""));
+    reason_ = reason_of(text_of(*json, "stop_type"));
   }
   Json line = begin(piece.text, piece.thought);
   if (!calls_.empty() && ask_ == OllamaAsk::chat) line["message"]["tool_calls"] = calls_json();

@@ -22,11 +22,6 @@ Error nobody_does(std::string message, std::string hint) {
   return Error{ErrorCode::unsupported, std::move(message), std::move(hint), {}};
 }
 
-const Json* field(const Json& object, const char* key) {
-  const auto at = object.find(key);
-  return at == object.end() || at->is_null() ? nullptr : &*at;
-}
-
 // Base64 has no room for the type of what it holds, but its first characters tell.
 std::string_view image_type(std::string_view base64) {
   constexpr auto beginnings =
@@ -43,9 +38,9 @@ std::string_view image_type(std::string_view base64) {
 
 // A text, or, with images, the parts of a message as OpenAI writes them.
 Result<Json> content_of(const Json& from, const char* text_key) {
-  const Json* text = field(from, text_key);
+  const Json* text = find_field(from, text_key);
   if (text != nullptr && !text->is_string()) return bad(cat("The field '", text_key, "' is no text."));
-  const Json* images = field(from, "images");
+  const Json* images = find_field(from, "images");
   Json plain = text == nullptr ? Json("") : *text;
   if (images == nullptr || images->empty()) return plain;
   if (!images->is_array()) return bad("The field 'images' is no list.");
@@ -86,16 +81,15 @@ Result<Json> calls_of(const Json& calls, CallIds& ids) {
   if (!calls.is_array()) return bad("The field 'tool_calls' is no list.");
   Json out = Json::array();
   for (const Json& call : calls) {
-    const Json* function = call.is_object() ? field(call, "function") : nullptr;
+    const Json* function = call.is_object() ? find_field(call, "function") : nullptr;
     if (function == nullptr || !function->is_object()) return bad("A call of a tool names no function.");
-    const Json* arguments = field(*function, "arguments");
+    const Json* arguments = find_field(*function, "arguments");
     const std::string text = arguments == nullptr     ? "{}"
                              : arguments->is_string() ? arguments->get<std::string>()
                                                       : dump_json(*arguments);
-    out.push_back(
-        {{"id", ids.next_call(get_string(call, "id"))},
-         {"type", "function"},
-         {"function", {{"name", get_string(*function, "name").value_or("")}, {"arguments", text}}}});
+    out.push_back({{"id", ids.next_call(get_string(call, "id"))},
+                   {"type", "function"},
+                   {"function", {{"name", text_of(*function, "name")}, {"arguments", text}}}});
   }
   return out;
 }
@@ -107,17 +101,17 @@ Result<Json> message_of(const Json& from, CallIds& ids) {
   Result<Json> content = content_of(from, "content");
   if (!content) return content.error();
   Json message{{"role", *role}, {"content", std::move(*content)}};
-  if (const Json* thought = field(from, "thinking")) message["reasoning_content"] = *thought;
-  if (const Json* calls = field(from, "tool_calls"); calls != nullptr && !calls->empty()) {
+  if (const Json* thought = find_field(from, "thinking")) message["reasoning_content"] = *thought;
+  if (const Json* calls = find_field(from, "tool_calls"); calls != nullptr && !calls->empty()) {
     Result<Json> made = calls_of(*calls, ids);
     if (!made) return made.error();
     message["tool_calls"] = std::move(*made);
   }
   if (*role == "tool") {
     const std::string in_order = ids.next_answer();
-    const std::string own = get_string(from, "tool_call_id").value_or("");
+    const std::string own = text_of(from, "tool_call_id");
     message["tool_call_id"] = own.empty() ? in_order : own;
-    if (const Json* name = field(from, "tool_name")) message["name"] = *name;
+    if (const Json* name = find_field(from, "tool_name")) message["name"] = *name;
   }
   return message;
 }
@@ -142,11 +136,11 @@ constexpr auto options_of_engines = std::to_array<std::pair<const char*, const c
 });
 
 Result<void> put_options(const Json& from, Json& to, const char* limit) {
-  const Json* options = field(from, "options");
+  const Json* options = find_field(from, "options");
   if (options == nullptr) return {};
   if (!options->is_object()) return bad("The field 'options' is no object.");
   for (const auto& [theirs, ours] : options_of_engines) {
-    if (const Json* value = field(*options, theirs)) to[ours] = *value;
+    if (const Json* value = find_field(*options, theirs)) to[ours] = *value;
   }
   // Their -1 is "without end" and -2 "to the end of the context": an engine's own way without a limit.
   const std::optional<double> most = get_number(*options, "num_predict");
@@ -156,7 +150,7 @@ Result<void> put_options(const Json& from, Json& to, const char* limit) {
 
 // "json", or a schema.
 Result<void> put_format(const Json& from, Json& to) {
-  const Json* format = field(from, "format");
+  const Json* format = find_field(from, "format");
   if (format == nullptr || *format == Json("")) return {};
   if (*format == Json("json")) {
     to["response_format"] = {{"type", "json_object"}};
@@ -170,7 +164,7 @@ Result<void> put_format(const Json& from, Json& to) {
 }
 
 Result<void> put_thinking(const Json& from, Json& to) {
-  const Json* think = field(from, "think");
+  const Json* think = find_field(from, "think");
   if (think == nullptr) return {};
   if (think->is_boolean()) {
     to["chat_template_kwargs"] = {{"enable_thinking", *think}};
@@ -187,7 +181,7 @@ Result<void> put_thinking(const Json& from, Json& to) {
 // so one is asked for where the client wants the token's own only (OllamaAnswer leaves it out).
 Result<std::int64_t> log_probabilities_wanted(const Json& from, OllamaRequest& request) {
   if (!get_bool(from, "logprobs").value_or(false)) return 0;
-  const Json* most = field(from, "top_logprobs");
+  const Json* most = find_field(from, "top_logprobs");
   if (most == nullptr) return 1;
   if (!most->is_number_integer()) return bad("The field 'top_logprobs' is no whole number.");
   const auto wanted = most->get<std::int64_t>();
@@ -224,7 +218,7 @@ Result<void> put_all_wishes(const Json& from, Json& to, OllamaRequest& request) 
 
 Result<void> translate_chat(const Json& from, OllamaRequest& request) {
   request.target = "/v1/chat/completions";
-  const Json* messages = field(from, "messages");
+  const Json* messages = find_field(from, "messages");
   request.nothing_to_say = messages == nullptr || messages->empty();
   if (request.nothing_to_say) return {};
   if (!messages->is_array()) return bad("The field 'messages' is no list.");
@@ -236,7 +230,8 @@ Result<void> translate_chat(const Json& from, OllamaRequest& request) {
     if (!made) return made.error();
     list.push_back(std::move(*made));
   }
-  if (const Json* tools = field(from, "tools"); tools != nullptr && !tools->empty()) body["tools"] = *tools;
+  if (const Json* tools = find_field(from, "tools"); tools != nullptr && !tools->empty())
+    body["tools"] = *tools;
   if (Result<void> put = put_all_wishes(from, body, request); !put) return put;
   request.body = dump_json(body);
   return {};
@@ -257,7 +252,7 @@ Result<void> translate_raw(const Json& from, std::string prompt, OllamaRequest& 
   Json body = begin_body(request);
   body["prompt"] = std::move(prompt);
   // Of a grammar, /v1/completions knows the schema by its own name.
-  if (const Json* format = field(from, "format"); format != nullptr && *format != Json(""))
+  if (const Json* format = find_field(from, "format"); format != nullptr && *format != Json(""))
     body["json_schema"] = format->is_object() ? *format : Json{{"type", "object"}};
   if (Result<void> put = put_options(from, body, "max_tokens"); !put) return put;
   // There their number is all that says that they are wanted.
@@ -269,21 +264,21 @@ Result<void> translate_raw(const Json& from, std::string prompt, OllamaRequest& 
 }
 
 Result<void> translate_generate(const Json& from, OllamaRequest& request) {
-  if (!get_string(from, "template").value_or("").empty()) {
+  if (!text_of(from, "template").empty()) {
     return nobody_does("A template of the request's own is not taken: the model's holds.",
                        "Send the whole prompt yourself with \"raw\": true.");
   }
-  if (const Json* context = field(from, "context"); context != nullptr && !context->empty()) {
+  if (const Json* context = find_field(from, "context"); context != nullptr && !context->empty()) {
     return nobody_does("The context of an earlier answer is not taken.",
                        "Send the conversation to /api/chat: the engine remembers what it has read of it.");
   }
   const bool raw = get_bool(from, "raw").value_or(false);
-  const std::string prompt = get_string(from, "prompt").value_or("");
-  const std::string suffix = get_string(from, "suffix").value_or("");
+  const std::string prompt = text_of(from, "prompt");
+  const std::string suffix = text_of(from, "suffix");
   request.target = raw ? "/v1/completions" : "/v1/chat/completions";
-  request.nothing_to_say = prompt.empty() && suffix.empty() && field(from, "images") == nullptr;
+  request.nothing_to_say = prompt.empty() && suffix.empty() && find_field(from, "images") == nullptr;
   if (request.nothing_to_say) return {};
-  if (const Json* images = field(from, "images");
+  if (const Json* images = find_field(from, "images");
       (raw || !suffix.empty()) && images != nullptr && !images->empty()) {
     return nobody_does(
         "Pictures are not taken with \"raw\" or a 'suffix': the model's template says where one is.",
@@ -293,7 +288,7 @@ Result<void> translate_generate(const Json& from, OllamaRequest& request) {
   if (raw) return translate_raw(from, prompt, request);
   Json body = begin_body(request);
   Json& messages = body["messages"] = Json::array();
-  const std::string system = get_string(from, "system").value_or("");
+  const std::string system = text_of(from, "system");
   if (!system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
   Result<Json> content = content_of(from, "prompt");
   if (!content) return content.error();
@@ -305,7 +300,7 @@ Result<void> translate_generate(const Json& from, OllamaRequest& request) {
 
 Result<void> translate_embed(const Json& from, OllamaRequest& request) {
   const char* key = request.ask == OllamaAsk::embed ? "input" : "prompt";
-  const Json* input = field(from, key);
+  const Json* input = find_field(from, key);
   request.target = "/v1/embeddings";
   request.stream = false;
   request.nothing_to_say = input == nullptr || input->empty() || *input == Json("");
@@ -334,7 +329,7 @@ Result<OllamaRequest> translate_ollama(OllamaAsk ask, std::string_view body) {
   const Result<Json> from = parse_json(body);
   if (!from) return from.error();
   OllamaRequest request{.ask = ask,
-                        .model = get_string(*from, "model").value_or(""),
+                        .model = text_of(*from, "model"),
                         .target = {},
                         .body = {},
                         .stream = get_bool(*from, "stream").value_or(true)};

@@ -104,7 +104,7 @@ net::Task<Result<std::string>> pair(net::Loop& loop, std::shared_ptr<const net::
   const Result<Answer> greeted = co_await greeting;
   if (!greeted) co_return not_there(with, greeted.error());
   if (get_string(greeted->body, "rbee") != "hive") co_return no_hive(with);
-  const std::string version = get_string(greeted->body, "version").value_or("");
+  const std::string version = text_of(greeted->body, "version");
   if (Result<void> same = check_versions(with.version, with.name, version); !same) co_return same.error();
   const std::string body =
       dump_json(Json{{"secret", with.token.secret}, {"hive", with.name}, {"addresses", with.addresses}});

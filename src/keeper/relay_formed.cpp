@@ -21,7 +21,7 @@ net::Headers formed_headers(const net::ClientExchange& from, const RelayJob& job
     if (!replaced) headers.add(name, value);
   }
   headers.add("Content-Type", std::string(type));
-  for (const auto& [name, value] : job.added) headers.add(name, value);
+  headers.add_all(job.added);
   return headers;
 }
 

@@ -11,14 +11,6 @@
 namespace rbee::keeper {
 namespace {
 
-Json* field(Json& object, std::string_view key) {
-  if (!object.is_object()) return nullptr;
-  const auto at = object.find(key);
-  return at == object.end() || at->is_null() ? nullptr : &*at;
-}
-
-std::string text_of(const Json& object, std::string_view key) { return get_string(object, key).value_or(""); }
-
 void put_missing(Json& object, std::string_view key, Json value) {
   if (!object.contains(key)) object[std::string(key)] = std::move(value);
 }
@@ -47,7 +39,7 @@ bool ResponsesAnswer::complete(Json& response) const {
   put_missing(response, "tools", Json::array());
   put_missing(response, "metadata", Json::object());
   for (const char* key : {"error", "incomplete_details", "instructions"}) put_missing(response, key, nullptr);
-  const Json* usage = field(response, "usage");
+  const Json* usage = find_field(response, "usage");
   // It says "completed" of every end. One that ends by itself with its very last token is taken for cut too.
   const bool cut =
       usage != nullptr && most_tokens_ > 0 && get_number(*usage, "output_tokens").value_or(0) >= most_tokens_;
@@ -86,16 +78,16 @@ void ResponsesAnswer::end_item(const Json& item, std::string& out) {
 }
 
 void ResponsesAnswer::take_event(Json event, std::string& out) {
-  if (const Json* error = field(event, "error"); error != nullptr && !event.contains("type")) {
+  if (const Json* error = find_field(event, "error"); error != nullptr && !event.contains("type")) {
     const std::string message = get_string(*error, "message").value_or("The engine failed.");
     out += error_event(Api::responses, Error{ErrorCode::engine_failed, message, {}, {}});
     return;
   }
   const std::string type = text_of(event, "type");
-  if (Json* response = field(event, "response"); response != nullptr && response->is_object()) {
+  if (Json* response = find_field(event, "response"); response != nullptr && response->is_object()) {
     if (complete(*response)) event["type"] = "response.incomplete";
   }
-  if (Json* item = field(event, "item")) {
+  if (Json* item = find_field(event, "item")) {
     const std::string id = text_of(*item, "id");
     if (type == "response.output_item.done") end_item(*item, out);
     put_missing(event, "output_index", place_of(id));
@@ -104,7 +96,7 @@ void ResponsesAnswer::take_event(Json event, std::string& out) {
     put_missing(event, "output_index", place_of(id));
     if (is_of_part(type)) put_missing(event, "content_index", 0);
   }
-  if (Json* part = field(event, "part"); part != nullptr && part->is_object())
+  if (Json* part = find_field(event, "part"); part != nullptr && part->is_object())
     put_missing(*part, "annotations", Json::array());
   put(std::move(event), out);
 }

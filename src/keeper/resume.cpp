@@ -78,7 +78,7 @@ void lessen_limits(Json& request, std::uint64_t tokens) {
   }
 }
 
-std::string take_text(const Json& object, const char* key) { return get_string(object, key).value_or(""); }
+std::string take_text(const Json& object, const char* key) { return text_of(object, key); }
 
 }  // namespace
 

@@ -38,7 +38,7 @@ bool is_set(const Json& object, const char* key) {
   return at != object.end() && !at->is_null();
 }
 
-std::string take_text(const Json& object, const char* key) { return get_string(object, key).value_or(""); }
+std::string take_text(const Json& object, const char* key) { return text_of(object, key); }
 
 }  // namespace
 

@@ -46,17 +46,17 @@ std::string trouble_with(const CatalogEntry& entry) {
 }
 
 Result<CatalogEntry> parse_entry(const Json& json) {
-  CatalogEntry entry{.name = get_string(json, "name").value_or(""),
-                     .title = get_string(json, "title").value_or(""),
-                     .kind = get_string(json, "kind").value_or(""),
+  CatalogEntry entry{.name = text_of(json, "name"),
+                     .title = text_of(json, "title"),
+                     .kind = text_of(json, "kind"),
                      .params = static_cast<std::uint64_t>(get_int(json, "params").value_or(0)),
                      .context = static_cast<std::uint32_t>(get_int(json, "context").value_or(0)),
-                     .licence = get_string(json, "licence").value_or(""),
-                     .repository = get_string(json, "repository").value_or(""),
-                     .file = get_string(json, "file").value_or(""),
+                     .licence = text_of(json, "licence"),
+                     .repository = text_of(json, "repository"),
+                     .file = text_of(json, "file"),
                      .quants = strings_of(json, "quants"),
                      .aliases = strings_of(json, "aliases"),
-                     .checked = get_string(json, "checked").value_or("")};
+                     .checked = text_of(json, "checked")};
   std::string trouble = json.is_object() ? trouble_with(entry) : "it is no object";
   if (trouble.empty()) {
     for (const auto& [key, value] : json.items()) {

@@ -85,19 +85,19 @@ Json to_json(const FromHive& from) {
 
 // Nothing where a part of it is missing or no checksum: nothing is taken unchecked.
 std::optional<FromHive> from_hive_from_json(const Json& json) {
-  FromHive from{.hive = get_string(json, "hive").value_or(""),
-                .address = get_string(json, "address").value_or(""),
-                .key = get_string(json, "key").value_or(""),
-                .ticket = get_string(json, "ticket").value_or(""),
-                .model = get_string(json, "model").value_or(""),
+  FromHive from{.hive = text_of(json, "hive"),
+                .address = text_of(json, "address"),
+                .key = text_of(json, "key"),
+                .ticket = text_of(json, "ticket"),
+                .model = text_of(json, "model"),
                 .projector = get_bool(json, "projector").value_or(false),
                 .files = {}};
   for (const Json& file : get_array(json, "files")) {
     WantedFile wanted{
         .url = cat("https://", from.address, "/files/", from.ticket, "/", from.files.size()),
-        .file_name = get_string(file, "name").value_or(""),
+        .file_name = text_of(file, "name"),
         .bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, get_int(file, "bytes").value_or(0))),
-        .sha256 = get_string(file, "sha256").value_or("")};
+        .sha256 = text_of(file, "sha256")};
     if (wanted.bytes == 0 || !is_sha256(wanted.sha256)) return std::nullopt;
     from.files.push_back(std::move(wanted));
   }
@@ -140,8 +140,8 @@ std::optional<DownloadRequest> download_request_from_json(const Json& json) {
     if (std::optional<FromHive> peer = from_hive_from_json(told)) peers.push_back(std::move(*peer));
   }
   return DownloadRequest{.source = *source,
-                         .quant = get_string(json, "quant").value_or(""),
-                         .name = get_string(json, "name").value_or(""),
+                         .quant = text_of(json, "quant"),
+                         .name = text_of(json, "name"),
                          .allow_private = get_bool(json, "allow_private").value_or(false),
                          .from = std::move(from),
                          .peers = std::move(peers)};

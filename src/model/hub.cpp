@@ -35,7 +35,7 @@ Error not_understood(std::string_view what) {
 std::vector<WantedFile> gguf_files(const Source& source, const Json& tree, std::string_view hub) {
   std::vector<WantedFile> files;
   for (const Json& entry : tree) {
-    const std::string path = get_string(entry, "path").value_or("");
+    const std::string path = text_of(entry, "path");
     if (get_string(entry, "type") != "file" || !lower(path).ends_with(".gguf")) continue;
     WantedFile file{
         .url = cat(hub, "/", source.repository, "/resolve/", source.revision, "/", encode_path(path)),
@@ -43,7 +43,7 @@ std::vector<WantedFile> gguf_files(const Source& source, const Json& tree, std::
         .bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(get_int(entry, "size").value_or(0), 0)),
         .sha256 = {}};
     const Json& lfs = get_array(entry, "lfs");
-    std::string oid = get_string(lfs, "oid").value_or("");
+    std::string oid = text_of(lfs, "oid");
     if (oid.starts_with("sha256:")) oid = oid.substr(7);
     if (is_sha256(oid)) file.sha256 = oid;
     files.push_back(std::move(file));
@@ -203,8 +203,8 @@ Result<WantedModel> files_of_manifest(const Source& source, std::string_view man
   if (!manifest || !manifest->is_object()) return not_understood(base);
   WantedModel model{.name = source.name, .quant = {}, .files = {}, .projector = {}};
   for (const Json& layer : get_array(*manifest, "layers")) {
-    const std::string type = get_string(layer, "mediaType").value_or("");
-    const std::string digest = get_string(layer, "digest").value_or("");
+    const std::string type = text_of(layer, "mediaType");
+    const std::string digest = text_of(layer, "digest");
     constexpr std::string_view prefix = "sha256:";
     if (!digest.starts_with(prefix) || !is_sha256(digest.substr(prefix.size()))) continue;
     WantedFile file{

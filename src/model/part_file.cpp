@@ -42,9 +42,9 @@ std::optional<PartState> part_state_from_json(const Json& json) {
   if (!url || !bytes || *bytes <= 0 || !json.contains("missing")) return std::nullopt;
   PartState state{.url = *url,
                   .bytes = static_cast<std::uint64_t>(*bytes),
-                  .etag = get_string(json, "etag").value_or(""),
+                  .etag = text_of(json, "etag"),
                   .missing = {},
-                  .sha256 = get_string(json, "sha256").value_or("")};
+                  .sha256 = text_of(json, "sha256")};
   if (!state.sha256.empty() && !is_sha256(state.sha256)) return std::nullopt;
   std::uint64_t before = 0;
   for (const Json& span : get_array(json, "missing")) {

@@ -73,11 +73,7 @@ ClientExchange::ClientExchange(ClientExchange&&) noexcept = default;
 ClientExchange& ClientExchange::operator=(ClientExchange&&) noexcept = default;
 
 const ResponseHead& ClientExchange::head() const { return impl_->head; }
-// Moving an empty string into a long one would keep its room.
-void ClientExchange::let_go_of_fields() {
-  Headers none;
-  std::swap(impl_->head.headers, none);
-}
+void ClientExchange::let_go_of_fields() { impl_->head.headers.let_go(); }
 BodyFraming ClientExchange::framing() const { return impl_->framing; }
 void ClientExchange::tell(std::shared_ptr<SignOfLife> life) {
   impl_->life = std::move(life);

@@ -9,16 +9,13 @@
 namespace rbee::net {
 namespace {
 
-// A content type and what is accepted.
-constexpr std::size_t bytes_of_kept_fields = 96;
-
 void add_own_fields(Headers& headers, Exchange::Impl& impl) {
   if (impl.closing) impl.keep_alive = false;
   if (!impl.keep_alive)
     headers.add("Connection", "close");
   else if (impl.head.minor_version == 0)
     headers.add("Connection", "keep-alive");
-  for (const auto& [name, value] : impl.added) headers.add(name, value);
+  headers.add_all(impl.added);
 }
 
 }  // namespace
@@ -31,9 +28,7 @@ bool Exchange::is_from_this_machine() const {
   if (!impl_.from_this_machine) impl_.from_this_machine = impl_.stream.is_from_this_machine();
   return *impl_.from_this_machine;
 }
-void Exchange::add_to_answer(std::string name, std::string value) {
-  impl_.added.add(std::move(name), std::move(value));
-}
+void Exchange::add_to_answer(FieldName name, std::string_view value) { impl_.added.add(name, value); }
 std::string Exchange::client_address() const { return impl_.stream.peer_address(); }
 int Exchange::status() const { return impl_.status; }
 std::uint64_t Exchange::bytes_out() const { return impl_.bytes_out; }
@@ -65,7 +60,7 @@ std::optional<std::string_view> Exchange::body_at_hand() {
   return impl_.body;
 }
 
-std::string_view Exchange::settle(std::span<const std::string_view> fields) {
+std::string_view Exchange::settle(std::span<const FieldName> fields) {
   if (impl_.long_body.capacity() == 0 && !impl_.body.empty()) {
     std::copy(impl_.body.begin(), impl_.body.end(), impl_.long_body.prepare(impl_.body.size()));
     impl_.long_body.commit(impl_.body.size());
@@ -73,13 +68,8 @@ std::string_view Exchange::settle(std::span<const std::string_view> fields) {
   }
   impl_.buffer.rest();
   impl_.settled = true;
-  Headers kept;
-  kept.reserve(fields.size(), bytes_of_kept_fields);
-  for (const auto& [name, value] : impl_.head.headers) {
-    const bool stays =
-        std::ranges::any_of(fields, [&](std::string_view one) { return equal_ignoring_case(one, name); });
-    if (stays) kept.add(name, value);
-  }
+  // One that is made anew: an assignment would keep the room of the long one.
+  Headers kept = impl_.head.headers.only(fields);
   std::swap(impl_.head.headers, kept);
   std::string().swap(impl_.head.target);
   return impl_.body;
@@ -190,8 +180,7 @@ Task<Result<void>> Exchange::finish() {
 // Moving an empty string into a long one would keep its room.
 void Exchange::let_go_of_head() {
   std::string().swap(impl_.answer_head);
-  Headers none;
-  std::swap(impl_.added, none);
+  impl_.added.let_go();
 }
 
 Stream::Writing Exchange::write_raw(std::string_view bytes, bool last) {

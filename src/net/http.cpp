@@ -2,7 +2,9 @@
 
 #include "base/text.h"
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace rbee::net {
 namespace {
@@ -12,6 +14,8 @@ constexpr std::size_t usual_fields = 12;
 // Of a head that is written here: growing to it by doubling would take room four times.
 constexpr std::size_t usual_added_fields = 8;
 constexpr std::size_t usual_added_bytes = 240;
+
+constexpr std::size_t bytes_around_a_field = std::string_view(": \r\n").size();
 
 Error bad(std::string message) { return Error{ErrorCode::bad_request, std::move(message)}; }
 
@@ -31,11 +35,39 @@ bool is_token(std::string_view text) {
   return !text.empty();
 }
 
-bool has_control(std::string_view text) {
-  for (const char c : text) {
-    if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return true;
+// The mark of a field's name, made while it is checked; nothing for what cannot be one.
+std::optional<std::uint32_t> name_mark(std::string_view name) {
+  std::uint32_t mark = 0;
+  for (const char c : name) {
+    if (!letters_of_tokens[static_cast<unsigned char>(c)]) return std::nullopt;
+    mark = FieldName::mark_on(mark, c);
   }
-  return false;
+  if (name.empty()) return std::nullopt;
+  return mark;
+}
+
+bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
+
+// Whether one of eight bytes may be a control character: below 0x20, a tab too, or 0x7f. A byte that is above
+// one of those may be told as one, never the other way round.
+bool may_have_control(const char* eight) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  constexpr std::uint64_t tops = 0x80 * ones;
+  std::uint64_t word = 0;
+  std::memcpy(&word, eight, sizeof word);
+  const std::uint64_t below_space = (word - 0x20 * ones) & ~word;
+  const std::uint64_t no_delete = word ^ (0x7f * ones);
+  const std::uint64_t is_delete = (no_delete - ones) & ~no_delete;
+  return ((below_space | is_delete) & tops) != 0;
+}
+
+bool has_control(std::string_view text) {
+  while (text.size() >= sizeof(std::uint64_t)) {
+    const std::string_view eight = text.substr(0, sizeof(std::uint64_t));
+    if (may_have_control(eight.data()) && std::ranges::any_of(eight, is_control)) return true;
+    text.remove_prefix(eight.size());
+  }
+  return std::ranges::any_of(text, is_control);
 }
 
 // Takes the next line, which ends with CRLF (a bare LF or CR is how requests get smuggled).
@@ -82,11 +114,11 @@ Result<void> split_target(RequestHead& head) {
 }
 
 // Fields whose doubles change where a message ends or who it is for.
-Result<std::optional<std::string_view>> single(const Headers& headers, std::string_view name) {
+Result<std::optional<std::string_view>> single(const Headers& headers, FieldName name) {
   std::optional<std::string_view> found;
-  for (const auto& [key, value] : headers) {
-    if (!equal_ignoring_case(key, name)) continue;
-    if (found) return bad(cat("The head has two fields ", name, "."));
+  for (const auto& [other, value] : headers) {
+    if (other != name) continue;
+    if (found) return bad(cat("The head has two fields ", name.text(), "."));
     found = value;
   }
   return found;
@@ -111,14 +143,40 @@ Result<BodyFraming> framing_of(const Headers& headers) {
 
 }  // namespace
 
-void Headers::add(std::string_view name, std::string_view value) {
+void Headers::add(FieldName name, std::string_view value) {
   if (places_.capacity() == 0) reserve(usual_added_fields, usual_added_bytes);
+  const std::string_view text = name;
   const std::size_t at = text_.size();
   places_.push_back({.name = static_cast<std::uint32_t>(at),
-                     .value = static_cast<std::uint32_t>(at + name.size() + 2),
-                     .name_bytes = static_cast<std::uint32_t>(name.size()),
-                     .value_bytes = static_cast<std::uint32_t>(value.size())});
-  text_.append(name).append(": ").append(value).append("\r\n");
+                     .value = static_cast<std::uint32_t>(at + text.size() + 2),
+                     .name_bytes = static_cast<std::uint32_t>(text.size()),
+                     .value_bytes = static_cast<std::uint32_t>(value.size()),
+                     .mark = name.mark()});
+  text_.append(text).append(": ").append(value).append("\r\n");
+}
+
+Headers Headers::only(std::span<const FieldName> names) const {
+  const auto stays = [&](const Place& place) {
+    return std::ranges::find(names, name_at(place)) != names.end();
+  };
+  std::size_t fields = 0;
+  std::size_t bytes = 0;
+  for (const Place& place : places_) {
+    if (!stays(place)) continue;
+    ++fields;
+    bytes += place.name_bytes + place.value_bytes + bytes_around_a_field;
+  }
+  Headers kept;
+  kept.reserve(fields, bytes);
+  for (const Place& place : places_) {
+    if (stays(place)) kept.add(name_at(place), value_at(place));
+  }
+  return kept;
+}
+
+void Headers::let_go() {
+  std::string().swap(text_);
+  std::vector<Place>().swap(places_);
 }
 
 void Headers::add_all(const Headers& more) {
@@ -147,8 +205,9 @@ Result<Headers> Headers::parse(std::string_view lines) {
     if (!line) return bad("The head of the message is cut.");
     if (headers.size() == most_fields) return bad(cat("The head has more than ", most_fields, " fields."));
     const std::size_t colon = line->find(':');
-    if (colon == std::string_view::npos || !is_token(line->substr(0, colon)))
-      return bad("A header field has no valid name.");
+    if (colon == std::string_view::npos) return bad("A header field has no valid name.");
+    const std::optional<std::uint32_t> mark = name_mark(line->substr(0, colon));
+    if (!mark) return bad("A header field has no valid name.");
     const std::string_view value = trim(line->substr(colon + 1));
     if (has_control(value)) return bad("A header field has a control character.");
     const auto place_of = [&](const char* at) {
@@ -157,16 +216,15 @@ Result<Headers> Headers::parse(std::string_view lines) {
     headers.places_.push_back({.name = place_of(line->data()),
                                .value = place_of(value.data()),
                                .name_bytes = static_cast<std::uint32_t>(colon),
-                               .value_bytes = static_cast<std::uint32_t>(value.size())});
+                               .value_bytes = static_cast<std::uint32_t>(value.size()),
+                               .mark = *mark});
   }
   return headers;
 }
 
-std::optional<std::string_view> Headers::find(std::string_view name) const {
-  for (std::size_t i = 0; i < places_.size(); ++i) {
-    if (places_[i].name_bytes != name.size()) continue;
-    const Field one = field(i);
-    if (equal_ignoring_case(one.name, name)) return one.value;
+std::optional<std::string_view> Headers::find(FieldName name) const {
+  for (const Place& place : places_) {
+    if (name_at(place) == name) return value_at(place);
   }
   return std::nullopt;
 }

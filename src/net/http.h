@@ -4,9 +4,11 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,12 +20,44 @@ namespace rbee::net {
 inline constexpr std::size_t largest_head_bytes = 16384;
 inline constexpr std::size_t most_fields = 100;
 
+// A field's name as it was written, with its mark: a number that is the same for all its spellings and seldom
+// that of another name, so that names are looked for by comparing numbers. The compiler makes it for a
+// literal.
+class FieldName {
+ public:
+  template <std::size_t N>
+  consteval FieldName(const char (&literal)[N])  // NOLINT(google-explicit-constructor): names are literals
+      : FieldName(std::string_view(literal, N - 1)) {}
+  explicit constexpr FieldName(std::string_view text) : FieldName(text, mark_of(text)) {}
+  constexpr FieldName(std::string_view text, std::uint32_t mark) : text_(text), mark_(mark) {}
+  constexpr operator std::string_view() const { return text_; }  // NOLINT(google-explicit-constructor)
+  [[nodiscard]] constexpr std::string_view text() const { return text_; }
+  [[nodiscard]] constexpr std::uint32_t mark() const { return mark_; }
+  // In any case of their letters.
+  [[nodiscard]] friend bool operator==(const FieldName& a, const FieldName& b) {
+    return a.mark_ == b.mark_ && equal_ignoring_case(a.text_, b.text_);
+  }
+  // The mark of a name of which `mark` is that of what stands before `letter`.
+  [[nodiscard]] static constexpr std::uint32_t mark_on(std::uint32_t mark, char letter) {
+    return mark * 33 + (static_cast<unsigned char>(letter) | 0x20u);
+  }
+
+ private:
+  static constexpr std::uint32_t mark_of(std::string_view text) {
+    std::uint32_t mark = 0;
+    for (const char letter : text) mark = mark_on(mark, letter);
+    return mark;
+  }
+  std::string_view text_;
+  std::uint32_t mark_;
+};
+
 // A message's fields in their order. They lie in one string, as they are sent: a head is read, copied and
 // changed by each hop, and a string for each of them would be most of what a small request costs.
 class Headers {
  public:
   struct Field {
-    std::string_view name;
+    FieldName name;
     std::string_view value;
   };
   class Iterator {
@@ -42,10 +76,10 @@ class Headers {
   };
 
   Headers() = default;
-  Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+  Headers(std::initializer_list<Field> fields) {
     for (const auto& [name, value] : fields) add(name, value);
   }
-  void add(std::string_view name, std::string_view value);
+  void add(FieldName name, std::string_view value);
   void add_all(const Headers& more);
   // Room for so much more, so that adding it allocates once; of a field its name, its value and 4 bytes.
   void reserve(std::size_t fields, std::size_t bytes);
@@ -54,7 +88,11 @@ class Headers {
   // Each as "name: value", or as it came, with CRLF.
   [[nodiscard]] std::string_view text() const { return text_; }
   // Of the first field with that name, in any case; valid until the next add().
-  [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
+  [[nodiscard]] std::optional<std::string_view> find(FieldName name) const;
+  // Those with one of these names.
+  [[nodiscard]] Headers only(std::span<const FieldName> names) const;
+  // Gives their room back, which an assignment of none would keep.
+  void let_go();
   [[nodiscard]] std::size_t size() const { return places_.size(); }
   [[nodiscard]] bool empty() const { return places_.empty(); }
   // Views of a field are valid until the next add().
@@ -68,10 +106,17 @@ class Headers {
     std::uint32_t value;
     std::uint32_t name_bytes;
     std::uint32_t value_bytes;
+    std::uint32_t mark;
   };
+  [[nodiscard]] FieldName name_at(const Place& place) const {
+    return {{text_.data() + place.name, place.name_bytes}, place.mark};
+  }
+  [[nodiscard]] std::string_view value_at(const Place& place) const {
+    return {text_.data() + place.value, place.value_bytes};
+  }
   [[nodiscard]] Field field(std::size_t index) const {
     const Place& place = places_[index];
-    return {{text_.data() + place.name, place.name_bytes}, {text_.data() + place.value, place.value_bytes}};
+    return {name_at(place), value_at(place)};
   }
   std::string text_;
   std::vector<Place> places_;

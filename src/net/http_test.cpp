@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <gtest/gtest.h>
+#include <array>
 
 namespace rbee::net {
 namespace {
@@ -42,6 +43,39 @@ TEST(Headers, ACopyIsItsOwn) {
   EXPECT_EQ(two.size(), 1u);
   EXPECT_EQ(two.find("a"), "1");
   EXPECT_EQ(one.find("a"), "1");
+}
+
+TEST(Headers, ANameIsFoundByAllItsLettersAndNotByItsMarkAlone) {
+  const FieldName one = "a^";
+  const FieldName other = "a~";
+  ASSERT_EQ(one.mark(), other.mark());  // '^' and '~' differ in the bit by which small letters do
+  EXPECT_FALSE(one == other);
+  EXPECT_TRUE(FieldName("X-Two") == FieldName(std::string_view("x-tWO")));
+  const auto parsed = parse_request_head(head({"GET / HTTP/1.1", "Host: h", "a^: 1", "a~: 2"}));
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->headers.find("A~"), "2");
+}
+
+TEST(Headers, ThoseOfSomeNamesKeepTheirOrderAndTheirDoubles) {
+  const Headers all{{"Accept", "a"}, {"Cookie", "secret"}, {"content-type", "b"}, {"accept", "c"}};
+  const std::array<FieldName, 2> names = {"Content-Type", "accept"};
+  EXPECT_EQ(all.only(names).text(), "Accept: a\r\ncontent-type: b\r\naccept: c\r\n");
+  EXPECT_TRUE(all.only({}).empty());
+}
+
+TEST(Headers, AControlCharacterIsRefusedWhereverItStands) {
+  for (std::size_t at = 0; at < 20; ++at) {
+    std::string value(20, 'v');
+    value[at] = '\x01';
+    refuses(head({"GET / HTTP/1.1", "Host: h", cat("X: <", value, ">")}), "control");
+    value[at] = '\x7f';
+    refuses(head({"GET / HTTP/1.1", "Host: h", cat("X: <", value, ">")}), "control");
+    value[at] = '\t';
+    value[19 - at] = '\xff';
+    const auto parsed = parse_request_head(head({"GET / HTTP/1.1", "Host: h", cat("X: <", value, ">")}));
+    ASSERT_TRUE(parsed) << at;
+    EXPECT_EQ(parsed->headers.find("X"), cat('<', value, '>'));
+  }
 }
 
 TEST(RequestHead, IsCutIntoItsParts) {

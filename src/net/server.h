@@ -73,7 +73,7 @@ class Exchange {
   [[nodiscard]] int status() const;
   [[nodiscard]] std::uint64_t bytes_out() const;
   // A field that the head of whatever is answered gets as well.
-  void add_to_answer(std::string name, std::string value);
+  void add_to_answer(FieldName name, std::string_view value);
   // The whole body, kept until the exchange ends; ReadBuffer::readable_behind more bytes may be looked at.
   // Fails with body_too_large, request_timeout, bad_request (cut or badly framed) or cancelled. Answers
   // "100-continue" first where it was asked for.
@@ -85,7 +85,7 @@ class Exchange {
   // head's fields only those with these names stay, and not its target, which path and query tell. For
   // answers that may take long, ten thousand of which may be under way. Views of the body and of fields end
   // here.
-  [[nodiscard]] std::string_view settle(std::span<const std::string_view> fields);
+  [[nodiscard]] std::string_view settle(std::span<const FieldName> fields);
 
   // The whole answer. Content-Length is added.
   Task<Result<void>> respond(int status, Headers headers, std::string body);

@@ -58,9 +58,9 @@ Result<void> read_model(const Json& json, FleetWorker& worker, Fleet& fleet) {
   if (!json.is_object()) return bad_fleet(name, "a model is an object");
   Amounts amounts(json, name);
   ModelFile file;
-  file.name = get_string(json, "name").value_or("");
+  file.name = text_of(json, "name");
   if (file.name.empty()) return bad_fleet(name, "a model has no name");
-  file.quant = get_string(json, "quant").value_or("");
+  file.quant = text_of(json, "quant");
   file.id = get_string(json, "id").value_or(id_of(file));
   file.params = static_cast<std::uint64_t>(std::min(amounts.read("params", 0), 1e18));
   file.bytes = static_cast<std::uint64_t>(std::min(amounts.read("bytes", 0), 1e18));
@@ -98,13 +98,13 @@ Result<void> read_model(const Json& json, FleetWorker& worker, Fleet& fleet) {
 Result<void> read_worker(const Json& json, Fleet& fleet) {
   FleetWorker worker;
   WorkerReport& report = worker.report;
-  report.name = get_string(json, "name").value_or("");
+  report.name = text_of(json, "name");
   if (report.name.empty()) return bad_fleet("", "it has no name");
   report.hive = get_string(json, "hive").value_or(report.name);
-  const Result<Backend> backend = parse_backend(get_string(json, "backend").value_or(""));
+  const Result<Backend> backend = parse_backend(text_of(json, "backend"));
   if (!backend) return bad_fleet(report.name, backend.error().message);
   report.backend = *backend;
-  report.device = get_string(json, "device").value_or("");
+  report.device = text_of(json, "device");
   Amounts amounts(json, report.name);
   const double vram = amounts.read("vram", 0);
   if (vram > 0) report.vram = vram;
