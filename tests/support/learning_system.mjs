@@ -22,12 +22,15 @@ export class LearningSystem {
     removeHome(this.keeper.home);
   }
 
+  // Until the keeper has learned of each: a client has its answer a moment before.
   async answered(count) {
     for (let i = 0; i < count; ++i) {
       const body = chatBody('far', `Count to ${i}`, { max_tokens: 32, ignore_eos: true });
       const answer = await post(this.keeper, '/v1/chat/completions', body);
       assert.equal(answer.status, 200, await answer.text());
     }
+    await until('all are done', async () =>
+      (await this.keeper.admin('requests')).requests.every((one) => one.seconds !== null));
   }
   // What the keeper believes of the engine's speed.
   async believed() {
