@@ -214,23 +214,18 @@ net::Task<void> ask_engine(Passage& passage, const FleetEngine& chosen, Attempt&
   net::Task<bool> waiting = begin(passage, chosen, engine, kept);
   const bool begun = co_await waiting;
   if (!begun) co_return;
-  HiveConnections& hives = *passage.core->hives;
+  const std::shared_ptr<HiveConnections>& hives = passage.core->hives;
   net::Loop& loop = passage.exchange.loop();
   const Pointed<net::ClientExchange> pointed(passage.ride->engine, &engine);
-  std::unique_ptr<HiveConnections::Flight> flight;  // of another machine's
-  bool is_own = hives.is_own(chosen.hive);
-  if (!is_own)
-    flight = std::make_unique<HiveConnections::Flight>(passage.core->hives, loop, chosen.hive, engine);
+  auto flight = HiveConnections::flight_to(hives, loop, chosen.hive, engine);
   waiting = wait_for_head(passage, chosen, engine, kept, attempt);
   const bool there = co_await waiting;
   waiting = {};  // a finished one would keep its frame while the answer passes
   const std::shared_ptr<const FleetEngine> other = attempt.by;
   const FleetEngine& by = other ? *other : chosen;
   if (other) {
-    flight.reset();
-    is_own = hives.is_own(by.hive);
-    if (!is_own)
-      flight = std::make_unique<HiveConnections::Flight>(passage.core->hives, loop, by.hive, engine);
+    flight.reset();  // before there is one of the same exchange
+    flight = HiveConnections::flight_to(hives, loop, by.hive, engine);
   }
   if (there) {
     const bool refuses = engine.head().status >= 400;
@@ -241,10 +236,10 @@ net::Task<void> ask_engine(Passage& passage, const FleetEngine& chosen, Attempt&
   }
   const bool answered = attempt.step == Step::done && attempt.outcome != Outcome::client_gone;
   const bool again = attempt.step != Step::done && !passage.ride->gone;
-  if (answered && is_own)
+  if (answered && !flight)
     passage.core->engines->give_back(loop, by.socket, engine);
   else if (answered)
-    hives.give_back(loop, by.hive, engine);
+    hives->give_back(loop, by.hive, engine);
   if (answered || again) co_return;
   net::Task<void> leaving = leave_engine(engine, attempt);
   co_await leaving;

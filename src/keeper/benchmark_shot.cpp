@@ -139,9 +139,7 @@ net::Task<void> ask_one(std::shared_ptr<ShotRun> run, std::size_t index, FleetEn
     left = true;
     at->say_goodbye();
   });
-  std::optional<HiveConnections::Flight> flight;
-  if (!run->core->hives->is_own(engine.hive))
-    flight.emplace(run->core->hives, run->loop, engine.hive, *exchange);
+  const auto flight = HiveConnections::flight_to(run->core->hives, run->loop, engine.hive, *exchange);
   if (!left) {
     net::Task<Result<void>> heading = exchange->read_head(longest_silence);
     const Result<void> head = co_await heading;

@@ -43,9 +43,8 @@ net::Task<void> ask_second(std::shared_ptr<Second> second, net::ClientRequest re
     co_return;
   }
   second->exchange = std::move(*begun);
-  std::optional<HiveConnections::Flight> flight;
-  if (!second->core->hives->is_own(second->engine->hive))
-    flight.emplace(second->core->hives, second->loop, second->engine->hive, second->exchange);
+  const auto flight =
+      HiveConnections::flight_to(second->core->hives, second->loop, second->engine->hive, second->exchange);
   if (second->first != nullptr && !second->ride->gone) {
     second->reads = true;
     const Result<void> head = co_await second->exchange.read_head(longest_engine_silence);

@@ -252,6 +252,12 @@ HiveConnections::Flight::~Flight() {
   }
 }
 
+std::unique_ptr<HiveConnections::Flight> HiveConnections::flight_to(
+    const std::shared_ptr<HiveConnections>& self, net::Loop& loop, const std::string& hive,
+    net::ClientExchange& exchange) {
+  return self->is_own(hive) ? nullptr : std::make_unique<Flight>(self, loop, hive, exchange);
+}
+
 void HiveConnections::give_up(const std::string& hive, Milliseconds silent) {
   on_each_pool([hive, silent](Pool& pool) {
     const Instant now = pool.loop.clock().now();

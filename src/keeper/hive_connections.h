@@ -93,6 +93,10 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
     std::string hive_;
     net::ClientExchange& exchange_;
   };
+  // Of an exchange with an engine of that hive; none where it is the own one, which is asked without it.
+  [[nodiscard]] static std::unique_ptr<Flight> flight_to(const std::shared_ptr<HiveConnections>& self,
+                                                         net::Loop& loop, const std::string& hive,
+                                                         net::ClientExchange& exchange);
   // Closes the flights of that hive that were silent for so long.
   void give_up(const std::string& hive, Milliseconds silent);
   // Called when a connection is refused, on any thread; set before anything is asked.
