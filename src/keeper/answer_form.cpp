@@ -2,7 +2,15 @@
 
 #include "base/text.h"
 
+#include <nlohmann/json.hpp>
+
 namespace rbee::keeper {
+
+Result<Json> object_of_engine(std::string_view body) {
+  Result<Json> json = parse_json(body);
+  if (json && json->is_object()) return json;
+  return Error{ErrorCode::engine_failed, "The engine's answer is no JSON.", {}, {}};
+}
 
 Result<std::string> WholeEvents::take(std::string_view bytes) {
   // An end may lie across the seam of two pieces: one byte before them is looked at again.

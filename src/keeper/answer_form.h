@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/json.h"
 
 #include <string>
 #include <string_view>
@@ -26,6 +27,9 @@ class AnswerForm {
   // What it gets for an answer that came whole. Fails with engine_failed where that makes no sense.
   [[nodiscard]] virtual Result<std::string> whole(std::string_view body) = 0;
 };
+
+// An engine's answer that came whole. Fails with engine_failed where it is no object of JSON.
+[[nodiscard]] Result<Json> object_of_engine(std::string_view body);
 
 // Keeps of what passes the tail of an event that is cut.
 class WholeEvents {

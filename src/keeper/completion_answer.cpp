@@ -77,9 +77,8 @@ std::string CompletionAnswer::events(std::string_view whole_events) {
 }
 
 Result<std::string> CompletionAnswer::whole(std::string_view body) {
-  Result<Json> json = parse_json(body);
-  if (!json || !json->is_object())
-    return Error{ErrorCode::engine_failed, "The engine's answer is no JSON.", {}, {}};
+  Result<Json> json = object_of_engine(body);
+  if (!json) return json.error();
   mend(*json);
   return dump_json(*json);
 }

@@ -245,9 +245,8 @@ std::string OllamaAnswer::embeddings(const Json& from) const {
 
 Result<std::string> OllamaAnswer::whole(std::string_view body) {
   if (care_ != Care::none) return cared();
-  const Result<Json> json = parse_json(body);
-  if (!json || !json->is_object())
-    return Error{ErrorCode::engine_failed, "The engine's answer is no JSON.", {}, {}};
+  const Result<Json> json = object_of_engine(body);
+  if (!json) return json.error();
   note_figures(*json);
   if (is_of_vectors()) return embeddings(*json);
   Piece piece;

@@ -113,9 +113,8 @@ std::string ResponsesAnswer::events(std::string_view whole_events) {
 }
 
 Result<std::string> ResponsesAnswer::whole(std::string_view body) {
-  Result<Json> json = parse_json(body);
-  if (!json || !json->is_object())
-    return Error{ErrorCode::engine_failed, "The engine's answer is no JSON.", {}, {}};
+  Result<Json> json = object_of_engine(body);
+  if (!json) return json.error();
   complete(*json);
   return dump_json(*json);
 }
