@@ -86,11 +86,15 @@ describe('the official openai client', () => {
     assert.ok(types.has('response.created') && types.has('response.completed'), [...types].join());
   });
 
-  test('is told that the model sees nothing', async () => {
+  test('is told that the model sees and hears nothing', async () => {
+    const text = { type: 'text', text: question };
+    const asked = (part) =>
+      client.chat.completions.create({ model, messages: [{ role: 'user', content: [part, text] }] });
+    const says = (why) => (error) => error.status === 501 && why.test(error.message);
     const url = `data:image/png;base64,${png}`;
-    const content = [{ type: 'image_url', image_url: { url } }, { type: 'text', text: question }];
-    const asked = client.chat.completions.create({ model, messages: [{ role: 'user', content }] });
-    await assert.rejects(asked, (error) => error.status === 501 && /sees no images/.test(error.message));
+    await assert.rejects(asked({ type: 'image_url', image_url: { url } }), says(/sees no images/));
+    const sound = { data: Buffer.from('RIFF').toString('base64'), format: 'wav' };
+    await assert.rejects(asked({ type: 'input_audio', input_audio: sound }), says(/hears no sound/));
   });
 
   test('raises NotFoundError for a model that is not there', async () => {

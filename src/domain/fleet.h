@@ -87,7 +87,7 @@ struct Request {
   Priority priority = Priority::normal;
   // What the model must be able to do; for scripts.
   bool needs_embedding = false;
-  bool needs_vision = false;
+  bool needs_vision = false;  // or hearing: what comes by a projector
   bool needs_tools = false;
   std::string user = {};     // the body's `user`
   std::string session = {};  // x-session-id

@@ -149,9 +149,9 @@ bool is_loaded(const Core& core, const std::string& model) {
   });
 }
 
-// A picture for a model that sees nothing: no engine is loaded to say so.
-Result<void> check_sight(const Core& core, const Asked& asked) {
-  if (!asked.head.has_images) return {};
+// A picture or a sound for a model that has words only: no engine is loaded to say so.
+Result<void> check_media(const Core& core, const Asked& asked) {
+  if (!asked.head.has_images && !asked.head.has_sound) return {};
   const std::string name = core.models->resolve(asked.head.model);
   const std::vector<ModelFile> models = core.placing->models();
   bool known = false;
@@ -161,8 +161,9 @@ Result<void> check_sight(const Core& core, const Asked& asked) {
     if (!file.projector.empty()) return {};
   }
   if (!known) return {};
+  const std::string_view lacks = asked.head.has_images ? "sees no images" : "hears no sound";
   return Error{ErrorCode::unsupported,
-               cat("The model '", name, "' sees no images: no projector (mmproj) lies beside its file."),
+               cat("The model '", name, "' ", lacks, ": no projector (mmproj) lies beside its file."),
                "`rbee model list --catalog` names vision models, which are downloaded with theirs.",
                {}};
 }
@@ -243,7 +244,7 @@ Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, As
           .stream = asked.head.stream,
           .priority = priority_of(head.headers.find("x-rbee-priority").value_or("")),
           .needs_tools = asked.head.has_tools,
-          .needs_vision = asked.head.has_images,
+          .needs_vision = asked.head.has_images || asked.head.has_sound,
           .explain = wants_trace(head),
           .keep_alive = asked.head.keep_alive,
           .num_ctx = asked.head.num_ctx,
@@ -280,7 +281,7 @@ net::Task<bool> take_asked(std::shared_ptr<Core> core, net::Exchange& exchange, 
       later = jittered(no->retry_after_s, core->random);
       read = std::move(no->error);
     } else {
-      read = check_sight(*core, asked);
+      read = check_media(*core, asked);
     }
   }
   if (read) co_return true;

@@ -47,20 +47,25 @@ void print_prompt(const simdjson::dom::element& value, PromptPrinter& printer, i
   }
 }
 
-// A part of a message as OpenAI ("image_url", "input_image") and Anthropic ("image") write it.
-bool has_image(const simdjson::dom::element& value, int depth = 0) {
-  if (depth > deepest_content) return false;
+// What parts of messages hold beside texts, as OpenAI ("image_url", "input_image", "input_audio") and
+// Anthropic
+// ("image") write them.
+void find_media(RequestHead& head, const simdjson::dom::element& value, int depth = 0) {
+  if (depth > deepest_content) return;
   simdjson::dom::array list;
   simdjson::dom::object fields;
   if (!value.get(list)) {
-    return std::any_of(list.begin(), list.end(), [&](const auto& one) { return has_image(one, depth + 1); });
+    for (const simdjson::dom::element one : list) find_media(head, one, depth + 1);
+    return;
   }
-  if (value.get(fields)) return false;
+  if (value.get(fields)) return;
   std::string_view type;
-  if (!fields["type"].get(type) && (type == "image_url" || type == "input_image" || type == "image"))
-    return true;
+  if (!fields["type"].get(type)) {
+    head.has_images = head.has_images || type == "image_url" || type == "input_image" || type == "image";
+    head.has_sound = head.has_sound || type == "input_audio";
+  }
   const auto content = fields["content"];
-  return content.error() == simdjson::SUCCESS && has_image(content.value_unsafe(), depth + 1);
+  if (content.error() == simdjson::SUCCESS) find_media(head, content.value_unsafe(), depth + 1);
 }
 
 // Far more than any model was trained with.
@@ -167,7 +172,7 @@ bool is_prompt(std::string_view key) {
 Result<void> take_prompt(RequestHead& head, PromptPrinter& printer, const simdjson::dom::element& value) {
   if (Result<void> checked = check_pictures(value); !checked) return checked;
   print_prompt(value, printer);
-  head.has_images = head.has_images || has_image(value);
+  find_media(head, value);
   return {};
 }
 

@@ -26,6 +26,7 @@ struct RequestHead {
   PromptPrint prompt = {};
   bool has_tools = false;
   bool has_images = false;
+  bool has_sound = false;
   bool may_need_mending = false;  // a chat or completion has a field that mended_request() may have to change
   int n = 1;                      // completions asked for: each takes a slot
   // Ollama's own: how long the engine is to stay afterwards (nothing within: for ever), and the context that

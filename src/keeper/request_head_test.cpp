@@ -65,7 +65,7 @@ TEST(RequestHead, DeepNestingEndsInAnErrorNotInTheStack) {
             "bad_json");
 }
 
-TEST(RequestHead, ToolsAndImagesAreSeenInEveryForm) {
+TEST(RequestHead, ToolsImagesAndSoundAreSeenInEveryForm) {
   const auto plain = read_request_head(R"({"model":"m","tools":[],"messages":[{"content":"an image"}]})");
   ASSERT_TRUE(plain);
   EXPECT_FALSE(plain->has_tools);
@@ -78,7 +78,13 @@ TEST(RequestHead, ToolsAndImagesAreSeenInEveryForm) {
         cat(R"({"model":"m","messages":[{"content":[{"type":"text"},{"type":")", type, R"("}]}]})"));
     ASSERT_TRUE(image);
     EXPECT_TRUE(image->has_images) << type;
+    EXPECT_FALSE(image->has_sound) << type;
   }
+  const auto sound = read_request_head(
+      R"({"model":"m","messages":[{"content":[{"type":"input_audio","input_audio":{"data":""}}]}]})");
+  ASSERT_TRUE(sound);
+  EXPECT_TRUE(sound->has_sound);
+  EXPECT_FALSE(sound->has_images);
 }
 
 std::string with(std::string_view more) { return check(cat(R"({"model":"a",)", more, "}")); }

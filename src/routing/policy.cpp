@@ -227,7 +227,7 @@ double word_on(const Policy& policy, const Asked& asked, const FleetWorker& work
   if (!asked.worker.empty() && asked.worker != worker.report.name)
     return say(0, "another worker was asked for");
   if (asked.needs_vision && file.projector.empty())
-    return say(0, "no projector for images lies beside its copy of the model");
+    return say(0, "no projector lies beside its copy of the model");
   if (asked.script == ScriptWord::Says::nobody) return say(0, "the script refuses");
   if (asked.script == ScriptWord::Says::these) {
     return asked.named ? say(1, "the script returned it") : say(0, "the script did not return it");
