@@ -50,11 +50,11 @@ bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '
 
 // Whether one of eight bytes may be a control character: below 0x20, a tab too, or 0x7f. A byte that is above
 // one of those may be told as one, never the other way round.
-bool may_have_control(const char* eight) {
+bool may_have_control(std::span<const char, sizeof(std::uint64_t)> eight) {
   constexpr std::uint64_t ones = 0x0101010101010101;
   constexpr std::uint64_t tops = 0x80 * ones;
   std::uint64_t word = 0;
-  std::memcpy(&word, eight, sizeof word);
+  std::memcpy(&word, eight.data(), sizeof word);
   const std::uint64_t below_space = (word - 0x20 * ones) & ~word;
   const std::uint64_t no_delete = word ^ (0x7f * ones);
   const std::uint64_t is_delete = (no_delete - ones) & ~no_delete;
@@ -63,8 +63,8 @@ bool may_have_control(const char* eight) {
 
 bool has_control(std::string_view text) {
   while (text.size() >= sizeof(std::uint64_t)) {
-    const std::string_view eight = text.substr(0, sizeof(std::uint64_t));
-    if (may_have_control(eight.data()) && std::ranges::any_of(eight, is_control)) return true;
+    const auto eight = std::span(text).first<sizeof(std::uint64_t)>();
+    if (may_have_control(eight) && std::ranges::any_of(eight, is_control)) return true;
     text.remove_prefix(eight.size());
   }
   return std::ranges::any_of(text, is_control);
