@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::string_view compared = "Llama 3.1 8B, Q4, tokens/s";
 
-std::string text(const Json& json, std::string_view key) { return text_of(json, key); }
-
 // Three figures that count, as many as such a measurement has.
 std::string short_number(double value) {
   if (value >= 100 || value == 0) return fixed(value, 0);
@@ -55,7 +53,7 @@ std::string memory_text(const Json& result) {
 
 // A person's calendar: "2026-11-26 14:05".
 std::string day_text(const Json& result) {
-  std::string at = text(result, "at");
+  std::string at = text_of(result, "at");
   if (at.size() >= 16) {
     at.resize(16);
     at[10] = ' ';
@@ -82,7 +80,7 @@ struct Bar {
 std::vector<Bar> comparison(const Json& answer) {
   std::vector<Bar> bars;
   for (const Json& row : get_array(answer, "comparison"))
-    bars.push_back({cat(text(row, "worker"), " (", text(row, "backend"), ")"),
+    bars.push_back({cat(text_of(row, "worker"), " (", text_of(row, "backend"), ")"),
                     get_number(row, "speed").value_or(0), get_bool(row, "estimated").value_or(true)});
   std::ranges::stable_sort(bars, std::greater<>{}, &Bar::value);
   return bars;
@@ -97,7 +95,7 @@ double largest(const std::vector<Bar>& bars) {
 std::vector<Bar> measured_bars(const Json& answer) {
   std::vector<Bar> bars;
   for (const Json& result : get_array(answer, "results")) {
-    const std::string name = cat(text(result, "model"), " on ", text(result, "worker"));
+    const std::string name = cat(text_of(result, "model"), " on ", text_of(result, "worker"));
     const auto add = [&](std::string_view what, std::optional<double> value) {
       if (value) bars.push_back({cat(name, what), *value});
     };
@@ -152,8 +150,8 @@ Table benchmark_table(const Json& answer) {
     const std::int64_t slots = get_int(result, "slots").value_or(0);
     const std::string all = number_text(result, "speed_all_slots");
     table.rows.push_back(
-        {text(result, "worker"), text(result, "backend"), text(result, "model"), text(result, "quant"),
-         speed_text(result), all.empty() ? all : cat(all, " (", slots, ")"),
+        {text_of(result, "worker"), text_of(result, "backend"), text_of(result, "model"),
+         text_of(result, "quant"), speed_text(result), all.empty() ? all : cat(all, " (", slots, ")"),
          number_text(result, "prompt_speed"), ttft ? cat(short_number(*ttft), " ms") : std::string(),
          seconds_text(result, "load_seconds"), seconds_text(result, "load_cold_seconds"), memory_text(result),
          bare_text(result), cat(day_text(result), is_whole(result) ? "" : " (interrupted)")});
@@ -170,7 +168,7 @@ Table history_table(const Json& answer) {
     const double speed = get_number(result, "speed").value_or(0);
     std::string drift;
     const bool counts = is_whole(result) && speed > 0;
-    double& last = before[{text(result, "worker"), text(result, "model")}];
+    double& last = before[{text_of(result, "worker"), text_of(result, "model")}];
     if (counts && last > 0) {
       const double percent = 100 * (speed / last - 1);
       drift = cat(percent >= 0 ? "+" : "", fixed(percent, 1), " %");
@@ -181,10 +179,10 @@ Table history_table(const Json& answer) {
     const Json& of = versions == result.end() ? nothing : *versions;
     const std::optional<double> ttft = get_number(result, "ttft_ms");
     table.rows.push_back({cat(day_text(result), is_whole(result) ? "" : " (interrupted)"),
-                          text(result, "worker"), text(result, "backend"), text(result, "model"),
+                          text_of(result, "worker"), text_of(result, "backend"), text_of(result, "model"),
                           speed_text(result), drift, number_text(result, "prompt_speed"),
-                          ttft ? cat(short_number(*ttft), " ms") : std::string(), text(of, "rbee"),
-                          text(of, "engine"), text(of, "backend")});
+                          ttft ? cat(short_number(*ttft), " ms") : std::string(), text_of(of, "rbee"),
+                          text_of(of, "engine"), text_of(of, "backend")});
   }
   return table;
 }
@@ -193,8 +191,8 @@ Table comparison_table(const Json& answer) {
   Table table{{"worker", "backend", "device", "model", "quant", "tokens/s"}, {}};
   for (const Json& row : get_array(answer, "comparison")) {
     const bool estimated = get_bool(row, "estimated").value_or(true);
-    table.rows.push_back({text(row, "worker"), text(row, "backend"), text(row, "device"), text(row, "model"),
-                          text(row, "quant"),
+    table.rows.push_back({text_of(row, "worker"), text_of(row, "backend"), text_of(row, "device"),
+                          text_of(row, "model"), text_of(row, "quant"),
                           cat(number_text(row, "speed"), estimated ? " (estimated)" : "")});
   }
   return table;
@@ -280,8 +278,8 @@ std::string benchmark_plot(const Json& answer, std::string_view file) {
 std::vector<std::string> benchmark_notes(const Json& answer) {
   std::vector<std::string> notes;
   for (const Json& result : get_array(answer, "results")) {
-    const std::string name = cat(text(result, "worker"), ": ");
-    if (!is_whole(result)) notes.push_back(cat(name, "not measured to the end. ", text(result, "reason")));
+    const std::string name = cat(text_of(result, "worker"), ": ");
+    if (!is_whole(result)) notes.push_back(cat(name, "not measured to the end. ", text_of(result, "reason")));
     for (const Json& note : get_array(result, "notes"))
       if (note.is_string()) notes.push_back(cat(name, note.get<std::string>()));
     const std::int64_t discarded = get_int(result, "discarded").value_or(0);
@@ -291,7 +289,7 @@ std::vector<std::string> benchmark_notes(const Json& answer) {
   }
   for (const Json& failure : get_array(answer, "failed")) {
     const Error error = error_from_json(failure);
-    notes.push_back(cat(text(failure, "worker"), ": ", error.message));
+    notes.push_back(cat(text_of(failure, "worker"), ": ", error.message));
   }
   return notes;
 }

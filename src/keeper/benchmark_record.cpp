@@ -77,8 +77,6 @@ Json spread_of(const std::vector<double>& values) {
 }
 
 double number(const Json& json, std::string_view key) { return get_number(json, key).value_or(0); }
-std::string text(const Json& json, std::string_view key) { return text_of(json, key); }
-
 const Json& part(const Json& json, std::string_view key) {
   static const Json nothing = Json::object();
   const auto at = json.find(key);
@@ -88,15 +86,15 @@ const Json& part(const Json& json, std::string_view key) {
 bool is_complete(const Json& json) { return get_bool(json, "complete").value_or(false); }
 
 bool is_same_thing(const Json& a, const Json& b) {
-  return text(a, "worker") == text(b, "worker") && text(a, "model") == text(b, "model") &&
-         text(a, "quant") == text(b, "quant");
+  return text_of(a, "worker") == text_of(b, "worker") && text_of(a, "model") == text_of(b, "model") &&
+         text_of(a, "quant") == text_of(b, "quant");
 }
 
 // Words for what changed between then and now that may explain it.
 std::string causes_of(const Json& now, const Json& then) {
   std::vector<std::string> causes;
   const auto changed = [&](const Json& from, const Json& to, std::string_view key, std::string_view what) {
-    const std::string before = text(from, key), after = text(to, key);
+    const std::string before = text_of(from, key), after = text_of(to, key);
     if (!before.empty() && !after.empty() && before != after)
       causes.push_back(cat(what, " was ", before, " then and is ", after, " now"));
   };
@@ -128,38 +126,38 @@ void add_slower_than_past(const Json& now, const std::vector<Json>& kept, std::v
   // Where even the upper end of what it may be is as fast as ever, that was noise.
   const Json& series = get_array(now, "speeds");
   if (!series.empty() && number(series.front(), "high") >= usual) return;
-  found.push_back(
-      {text(now, "worker"), text(now, "model"),
-       cat("'", text(now, "model"), "' makes ", fixed(speed, 1), " tokens/s on '", text(now, "worker"), "', ",
-           fixed(100 * (1 - speed / usual), 0), " % less than the ", fixed(usual, 1), " it made before."),
-       causes_of(now, past.front())});
+  found.push_back({text_of(now, "worker"), text_of(now, "model"),
+                   cat("'", text_of(now, "model"), "' makes ", fixed(speed, 1), " tokens/s on '",
+                       text_of(now, "worker"), "', ", fixed(100 * (1 - speed / usual), 0),
+                       " % less than the ", fixed(usual, 1), " it made before."),
+                   causes_of(now, past.front())});
 }
 
 void add_slower_quant(const Json& now, const std::vector<Json>& newest, std::vector<Slowdown>& found) {
   const double speed = number(now, "speed");
-  const std::string name = text(part(now, "settings"), "model_name");
+  const std::string name = text_of(part(now, "settings"), "model_name");
   for (const Json& other : newest) {
-    if (name.empty() || text(other, "worker") != text(now, "worker") ||
-        text(other, "quant") == text(now, "quant"))
+    if (name.empty() || text_of(other, "worker") != text_of(now, "worker") ||
+        text_of(other, "quant") == text_of(now, "quant"))
       continue;
-    if (text(part(other, "settings"), "model_name") != name) continue;
+    if (text_of(part(other, "settings"), "model_name") != name) continue;
     // A larger file that is slower is no news; a smaller one that is slower is.
     const bool smaller = number(part(now, "settings"), "bytes") < number(part(other, "settings"), "bytes");
     if (!smaller || speed <= 0 || number(other, "speed") < speed * clearly_faster) continue;
-    found.push_back({text(now, "worker"), text(now, "model"),
-                     cat("'", text(now, "model"), "' (", text(now, "quant"), ") is slower on '",
-                         text(now, "worker"), "' than the larger ", text(other, "quant"), ": ",
+    found.push_back({text_of(now, "worker"), text_of(now, "model"),
+                     cat("'", text_of(now, "model"), "' (", text_of(now, "quant"), ") is slower on '",
+                         text_of(now, "worker"), "' than the larger ", text_of(other, "quant"), ": ",
                          fixed(speed, 1), " against ", fixed(number(other, "speed"), 1), " tokens/s."),
-                     cat("This device has no fast code for ", text(now, "quant"), "; ", text(other, "quant"),
-                         " is there already.")});
+                     cat("This device has no fast code for ", text_of(now, "quant"), "; ",
+                         text_of(other, "quant"), " is there already.")});
   }
 }
 
 // Nothing where this worker never ran a model large enough to tell.
 std::optional<double> measured_share(const FleetWorker& worker, const std::vector<Json>& newest) {
   for (const Json& one : newest) {
-    if (text(one, "worker") != worker.report.name || number(one, "speed") <= 0) continue;
-    const auto file = std::ranges::find(worker.models, text(one, "model"), &ModelFile::id);
+    if (text_of(one, "worker") != worker.report.name || number(one, "speed") <= 0) continue;
+    const auto file = std::ranges::find(worker.models, text_of(one, "model"), &ModelFile::id);
     if (file == worker.models.end() || file->params < tells_of_large) continue;
     return number(one, "speed") / routing::assumed_speed(worker, *file).speed;
   }
@@ -168,7 +166,7 @@ std::optional<double> measured_share(const FleetWorker& worker, const std::vecto
 
 bool is_compared(const Json& one) {
   const Json& settings = part(one, "settings");
-  return text(settings, "model_name") == compared_model && text(one, "quant").starts_with("Q4");
+  return text_of(settings, "model_name") == compared_model && text_of(one, "quant").starts_with("Q4");
 }
 
 }  // namespace
@@ -242,10 +240,10 @@ routing::MeasuredSpeed measured_speed(const BenchmarkPlan& plan, std::int64_t at
 std::vector<Json> past_of(const Json& now, const std::vector<Json>& kept) {
   std::vector<Json> past;
   for (const Json& one : kept) {
-    const bool before = text(one, "at") < text(now, "at");
+    const bool before = text_of(one, "at") < text_of(now, "at");
     if (before && is_complete(one) && is_same_thing(one, now)) past.push_back(one);
   }
-  std::ranges::sort(past, std::greater<>{}, [](const Json& one) { return text(one, "at"); });
+  std::ranges::sort(past, std::greater<>{}, [](const Json& one) { return text_of(one, "at"); });
   if (past.size() > most_past) past.resize(most_past);
   return past;
 }
@@ -253,8 +251,8 @@ std::vector<Json> past_of(const Json& now, const std::vector<Json>& kept) {
 std::vector<Json> newest_of(const std::vector<Json>& kept) {
   std::map<std::pair<std::string, std::string>, const Json*> newest;
   for (const Json& one : kept) {
-    const Json*& best = newest[{text(one, "worker"), text(one, "model")}];
-    const auto rank = [](const Json& of) { return std::pair(is_complete(of), text(of, "at")); };
+    const Json*& best = newest[{text_of(one, "worker"), text_of(one, "model")}];
+    const auto rank = [](const Json& of) { return std::pair(is_complete(of), text_of(of, "at")); };
     if (best == nullptr || rank(*best) < rank(one)) best = &one;
   }
   std::vector<Json> list;
@@ -283,7 +281,7 @@ Json comparison_json(const Fleet& fleet, const std::vector<Json>& kept) {
   Json rows = Json::array();
   for (const FleetWorker& worker : fleet.workers) {
     const auto measured = std::ranges::find_if(newest, [&](const Json& one) {
-      return text(one, "worker") == worker.report.name && is_compared(one) && number(one, "speed") > 0;
+      return text_of(one, "worker") == worker.report.name && is_compared(one) && number(one, "speed") > 0;
     });
     const bool there = measured != newest.end();
     double speed = routing::assumed_speed(worker, compared).speed;
@@ -295,7 +293,7 @@ Json comparison_json(const Fleet& fleet, const std::vector<Json>& kept) {
                     {"backend", backend_name(worker.report.backend)},
                     {"device", worker.report.device},
                     {"model", compared_model},
-                    {"quant", there ? text(*measured, "quant") : std::string(compared_quant)},
+                    {"quant", there ? text_of(*measured, "quant") : std::string(compared_quant)},
                     {"speed", speed},
                     {"estimated", !there}});
   }

@@ -78,8 +78,6 @@ void lessen_limits(Json& request, std::uint64_t tokens) {
   }
 }
 
-std::string take_text(const Json& object, const char* key) { return text_of(object, key); }
-
 }  // namespace
 
 Result<std::string> continued_request(Dialect dialect, std::string_view body, const ToldSoFar& told) {
@@ -138,8 +136,8 @@ bool template_goes_on(std::string_view plain_answer, std::string_view continued_
   const Result<Json> plain = parse_json(plain_answer);
   const Result<Json> continued = parse_json(continued_answer);
   if (!plain || !continued) return false;
-  const std::string before = take_text(*plain, "prompt");
-  const std::string after = take_text(*continued, "prompt");
+  const std::string before = text_of(*plain, "prompt");
+  const std::string after = text_of(*continued, "prompt");
   if (before.empty() || !after.ends_with(probe_text)) return false;
   if (reasoning) return after.find(probe_thought) != std::string::npos;
   return after == cat(before, probe_text);

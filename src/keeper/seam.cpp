@@ -33,13 +33,6 @@ Error other_text() {
       "This answer cannot be taken up by another worker: the other engine did not repeat what was there."};
 }
 
-bool is_set(const Json& object, const char* key) {
-  const auto at = object.find(key);
-  return at != object.end() && !at->is_null();
-}
-
-std::string take_text(const Json& object, const char* key) { return text_of(object, key); }
-
 }  // namespace
 
 Seam::Seam(Dialect dialect, const ToldSoFar& told) : dialect_(dialect), told_(told) {
@@ -112,7 +105,7 @@ Result<std::string> Seam::rewrite(const net::SseEvent& event) {
   Result<Json> parsed = event.data == "[DONE]" ? Result<Json>(Json()) : parse_json(event.data);
   if (!parsed || !parsed->is_object() || parsed->contains("error"))
     return net::format_sse(event.event, event.data);
-  const std::string type = take_text(*parsed, "type");
+  const std::string type = text_of(*parsed, "type");
   const Result<bool> kept = dialect_ == Dialect::messages    ? rewrite_message(*parsed, type)
                             : dialect_ == Dialect::responses ? rewrite_response(*parsed, type)
                                                              : rewrite_choice(*parsed);
@@ -130,16 +123,16 @@ Result<bool> Seam::rewrite_choice(Json& event) {
   Json& choice = choices->front();
   const auto delta = choice.find("delta");
   if (dialect_ == Dialect::completions || delta == choice.end() || !delta->is_object()) return true;
-  bool says = is_set(choice, "finish_reason") || delta->contains("tool_calls");
+  bool says = find_field(choice, "finish_reason") != nullptr || delta->contains("tool_calls");
   // The event that opens an answer has the role and nothing else.
   if (told_.begun) delta->erase("role");
   for (const auto& [key, left] : std::to_array<std::pair<const char*, std::string*>>(
            {{"content", &text_left_}, {"reasoning_content", &reasoning_left_}})) {
-    if (!is_set(*delta, key)) {
+    if (find_field(*delta, key) == nullptr) {
       if (told_.begun) delta->erase(key);
       continue;
     }
-    std::string text = take_text(*delta, key);
+    std::string text = text_of(*delta, key);
     if (!cut(text, *left)) return other_text();
     says = says || !text.empty();
     if (text.empty()) {
@@ -152,7 +145,7 @@ Result<bool> Seam::rewrite_choice(Json& event) {
 }
 
 Result<bool> Seam::cut_field(Json& object, const char* key, std::string& left) const {
-  std::string text = take_text(object, key);
+  std::string text = text_of(object, key);
   if (!cut(text, left)) return other_text();
   const bool says = !text.empty();
   object[key] = std::move(text);
@@ -164,7 +157,7 @@ Result<bool> Seam::rewrite_message(Json& event, std::string_view type) {
   // The blocks that thought and text stand in go on; those behind them are new.
   if (type == "content_block_start") {
     const auto block = event.find("content_block");
-    const bool thinks = block != event.end() && take_text(*block, "type") == "thinking";
+    const bool thinks = block != event.end() && text_of(*block, "type") == "thinking";
     return !std::exchange(thinks ? told_.thought_open : told_.block_open, false);
   }
   const auto delta = event.find("delta");
@@ -179,14 +172,14 @@ Result<bool> Seam::rewrite_message(Json& event, std::string_view type) {
 Result<bool> Seam::rewrite_response(Json& event, std::string_view type) {
   if (type == "response.created" || type == "response.in_progress") {
     if (const auto response = event.find("response"); response != event.end())
-      learn(take_text(*response, "id"), told_.id);
+      learn(text_of(*response, "id"), told_.id);
     if (told_.begun) return false;
   } else if (type == "response.output_item.added" && event.contains("item")) {
     const Json& item = event.at("item");
-    const std::string kind = take_text(item, "type");
+    const std::string kind = text_of(item, "type");
     const std::string& first = kind == "reasoning" ? told_.reasoning_id : told_.message_id;
     const bool opens_anew = (kind == "message" || kind == "reasoning") && !first.empty();
-    if (opens_anew) learn(take_text(item, "id"), first);
+    if (opens_anew) learn(text_of(item, "id"), first);
     if (opens_anew) return false;
   } else if (type == "response.content_part.added" && std::exchange(told_.block_open, false)) {
     return false;
