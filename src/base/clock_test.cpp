@@ -22,5 +22,13 @@ TEST(SystemClock, NeverGoesBack) {
   EXPECT_GE(clock.now_us(), first_us);
 }
 
+TEST(SystemClock, WhatItSaidRecentlyIsNotAheadOfIt) {
+  const SystemClock clock;
+  const Instant before = clock.recent();
+  EXPECT_LE(before, clock.now());
+  EXPECT_GE(clock.recent(), before);
+  EXPECT_GT(before, Instant{}) << "it counts from the same point";
+}
+
 }  // namespace
 }  // namespace rbee

@@ -1,6 +1,8 @@
 // Chance, seeded once in main and passed on, so that a run can be repeated.
 #pragma once
 
+#include "base/brief_mutex.h"
+
 #include <cstdint>
 #include <mutex>
 #include <random>
@@ -19,7 +21,7 @@ class Random {
   [[nodiscard]] std::string id(std::size_t length = 12);
 
  private:
-  std::mutex mutex_;
+  BriefMutex mutex_;
   std::mt19937_64 engine_;
 };
 

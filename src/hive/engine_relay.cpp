@@ -6,7 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -19,7 +18,6 @@ constexpr Milliseconds connect_within{5'000};
 constexpr Milliseconds longest_silence{60 * 60'000};
 constexpr std::string_view prefix = "/engines/";
 constexpr std::array<net::FieldName, 3> of_the_connection = {"connection", "keep-alive", "host"};
-constexpr std::array<net::FieldName, 2> of_the_framing = {"transfer-encoding", "content-length"};
 
 // Shared with the callback of the asker's departure, which may come at any time.
 struct Ride {
@@ -30,8 +28,8 @@ struct Ride {
 net::Headers passed(const net::Headers& headers, bool raw) {
   net::Headers kept;
   for (const auto& [name, value] : headers) {
-    const bool framing = std::ranges::find(of_the_framing, name) != of_the_framing.end();
-    const bool own = std::ranges::find(of_the_connection, name) != of_the_connection.end();
+    const bool framing = net::is_one_of(name, net::fields_of_the_framing);
+    const bool own = net::is_one_of(name, of_the_connection);
     if (framing ? raw : !own) kept.add(name, value);
   }
   return kept;

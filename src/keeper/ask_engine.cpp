@@ -80,7 +80,7 @@ RelayJob job_for(Passage& passage, const net::ClientExchange& engine, const std:
   };
   // A body that is not streamed comes whole, at its end: that says nothing of when its prompt was read.
   job.on_event = [at] {
-    if (!at->take_up) at->core->metrics.first_token(at->record.model, at->seconds());
+    if (!at->take_up) at->series->first_token(at->seconds());
     if (at->ride->ticket != nullptr) at->ride->ticket->answered();
   };
   return job;
@@ -173,15 +173,9 @@ net::ClientRequest request_of(const Passage& passage) {
   return engine_request(passage, attempts.empty() ? std::string_view{} : attempts.back().span_id);
 }
 
-// False: nobody took it.
-net::Task<bool> begin(Passage& passage, const FleetEngine& chosen, net::ClientExchange& engine, bool& kept) {
-  net::ClientRequest request = request_of(passage);
-  net::Task<Result<net::ClientExchange>> beginning = begin_at_engine(
-      passage.core, passage.exchange.loop(), chosen, std::move(request), engine_connects_within, kept);
-  Result<net::ClientExchange> begun = co_await beginning;
-  if (!begun) co_return false;
-  engine = std::move(*begun);
-  co_return true;
+net::Task<Result<net::ClientExchange>> begin(Passage& passage, const FleetEngine& chosen, bool& kept) {
+  return begin_at_engine(passage.core, passage.exchange.loop(), chosen, request_of(passage),
+                         engine_connects_within, kept);
 }
 
 // Whether the head of an answer is there. A kept connection may be at its end without anybody knowing: then
@@ -196,9 +190,10 @@ net::Task<bool> wait_for_head(Passage& passage, const FleetEngine& chosen, net::
   Result<void> head = co_await reading;
   if (!head && kept && !attempt.by && !gone && head.error().code == ErrorCode::unreachable) {
     kept = false;
-    net::Task<bool> beginning = begin(passage, chosen, engine, kept);
-    const bool begun = co_await beginning;
+    net::Task<Result<net::ClientExchange>> beginning = begin(passage, chosen, kept);
+    Result<net::ClientExchange> begun = co_await beginning;
     if (!begun || gone) co_return false;
+    engine = std::move(*begun);
     reading = engine.read_head(longest_engine_silence);
     head = co_await reading;
   }
@@ -209,16 +204,17 @@ net::Task<bool> wait_for_head(Passage& passage, const FleetEngine& chosen, net::
 
 net::Task<void> ask_engine(Passage& passage, const FleetEngine& chosen, Attempt& attempt) {
   bool kept = true;
-  net::ClientExchange engine;
   attempt = Attempt{.step = Step::lost};
-  net::Task<bool> waiting = begin(passage, chosen, engine, kept);
-  const bool begun = co_await waiting;
+  net::Task<Result<net::ClientExchange>> beginning = begin(passage, chosen, kept);
+  Result<net::ClientExchange> begun = co_await beginning;
   if (!begun) co_return;
+  beginning = {};  // a finished one would keep its frame while the answer passes
+  net::ClientExchange& engine = *begun;
   const std::shared_ptr<HiveConnections>& hives = passage.core->hives;
   net::Loop& loop = passage.exchange.loop();
   const Pointed<net::ClientExchange> pointed(passage.ride->engine, &engine);
   auto flight = HiveConnections::flight_to(hives, loop, chosen.hive, engine);
-  waiting = wait_for_head(passage, chosen, engine, kept, attempt);
+  net::Task<bool> waiting = wait_for_head(passage, chosen, engine, kept, attempt);
   const bool there = co_await waiting;
   waiting = {};  // a finished one would keep its frame while the answer passes
   const std::shared_ptr<const FleetEngine> other = attempt.by;

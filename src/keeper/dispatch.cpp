@@ -36,17 +36,15 @@ std::uint64_t tokens_used(const Passage& passage, const Relayed& relayed) {
 }
 
 // Of an answer that comes whole, its first token came when the engine says that it began to write.
-void count_tokens(Passage& passage, const Usage& usage, const std::string& worker) {
-  Metrics& metrics = passage.core->metrics;
+void count_tokens(Passage& passage, const Usage& usage) {
   passage.record.tokens = {.prompt = usage.prompt_tokens,
                            .cached = usage.cached_tokens,
                            .made = usage.tokens,
                            .prompt_s = usage.prompt_ms / 1e3,
                            .made_s = usage.tokens_ms / 1e3};
-  metrics.tokens(passage.record.model, worker, passage.record.tokens);
+  passage.series->tokens(passage.record.tokens);
   const double first_s = passage.seconds() - passage.record.tokens.made_s;
-  if (!passage.call.stream && usage.tokens > 0 && first_s > 0)
-    metrics.first_token(passage.record.model, first_s);
+  if (!passage.call.stream && usage.tokens > 0 && first_s > 0) passage.series->first_token(first_s);
 }
 
 void account(Passage& passage, const Attempt& attempt, const std::string& worker) {
@@ -62,7 +60,7 @@ void account(Passage& passage, const Attempt& attempt, const std::string& worker
   const Usage& usage = attempt.relayed.usage;
   if (attempt.outcome != Outcome::engine_error)
     core.gate->spend(passage.call.visitor, tokens_used(passage, attempt.relayed));
-  count_tokens(passage, usage, worker);
+  count_tokens(passage, usage);
   core.state->count({lower(passage.call.model), 1, usage.prompt_tokens, usage.tokens});
 }
 
@@ -249,7 +247,7 @@ net::Task<void> judge(Passage& passage, const FleetEngine& engine, Attempt& atte
 // pays for no frame that has nothing to do.
 
 net::Task<void> ask(Passage& passage, const FleetEngine& chosen, Attempt& attempt) {
-  passage.core->care.used(chosen.id, passage.core->clock.now(), passage.call.keep_alive);
+  passage.core->care.used(chosen.id, passage.core->clock.recent(), passage.call.keep_alive);
   return passage.take_up ? go_on(passage, chosen, attempt) : ask_engine(passage, chosen, attempt);
 }
 
@@ -272,7 +270,7 @@ net::Task<void> try_engine(Passage& passage, const FleetEngine& chosen, Attempt&
 // What came of it is noted, where that is all there is to do. False: it has to be judged.
 bool note(Passage& passage, const FleetEngine& engine, const Attempt& attempt) {
   if (attempt.step == Step::grows) return true;
-  passage.core->care.used(engine.id, passage.core->clock.now(), passage.call.keep_alive);
+  passage.core->care.used(engine.id, passage.core->clock.recent(), passage.call.keep_alive);
   if (leaves_a_question(attempt.step)) return false;
   account(passage, attempt, engine.worker);
   return true;
@@ -310,8 +308,10 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
   const Clock& clock = passage.core->clock;
   while (true) {
     const std::int64_t asked_us = clock.now_us();
+    std::int64_t placed_us = asked_us;
     passage.record.own.waits(asked_us);
-    if (!ticket.is_decided()) {
+    const bool waited = !ticket.is_decided();
+    if (waited) {
       SignsOfWaiting signs(passage);
       net::Task<void> waiting = ticket.until_decided();
       co_await waiting;
@@ -319,7 +319,7 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       co_await ending;
     }
     std::unique_ptr<Decision> decision = ticket.take();
-    const std::int64_t placed_us = clock.now_us();
+    if (waited) placed_us = clock.now_us();
     passage.record.own.goes_on(placed_us);
     if (!decision) break;
     if (auto* no = std::get_if<routing::Refuse>(decision.get())) {
@@ -332,12 +332,13 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
     const std::shared_ptr<const FleetEngine> chosen = send.engine;
     ended.predicted_s = send.predicted.own();
     passage.record.model = lower(passage.call.model);
-    passage.core->metrics.placed(passage.record.model, chosen->worker, send.waited_s);
+    passage.series = &passage.core->metrics.of(passage.record.model, chosen->worker);
+    passage.series->placed(send.waited_s);
     begin_attempt(passage, chosen, asked_us, placed_us);
     passage.late_after = Milliseconds{std::lround(send.late_after_s * 1000)};
     decision.reset();  // nothing of it is needed while the answer passes
     passage.record.own.waits(clock.now_us());
-    const Metrics::Running running = passage.core->metrics.running(passage.record.model);
+    const Metrics::Running running = passage.series->running();
     Attempt attempt;
     net::Task<void> trying = try_engine(passage, *chosen, attempt);
     co_await trying;
@@ -368,7 +369,7 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
 }  // namespace
 
 net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Call& call) {
-  const std::shared_ptr<Ride> ride = std::make_shared<Ride>();
+  const auto ride = std::allocate_shared<Ride>(net::RoomAllocator<Ride>());
   RequestRecord& record = *call.record;
   const std::int64_t begun_us = core->clock.now_us();
   if (record.begun_us == 0) record.own.begin(begun_us);
@@ -391,7 +392,7 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   }
   if (ride->gone) {
     record.outcome = Outcome::client_gone;
-    core->metrics.request_ended(passage.record.model, "", record.outcome, passage.seconds());
+    core->metrics.of(passage.record.model, "").ended(record.outcome, passage.seconds());
     exchange.abort();
     co_return;
   }
@@ -401,7 +402,9 @@ net::Task<void> dispatch(std::shared_ptr<Core> core, net::Exchange& exchange, Ca
   if (ended.outcome == Outcome::client_gone) exchange.abort();
   record.outcome = ended.outcome;
   const double seconds = passage.seconds();
-  core->metrics.request_ended(passage.record.model, record.worker(), ended.outcome, seconds);
+  // Nobody served it: what is told of a model that nobody has is told under no name.
+  if (passage.series == nullptr) passage.series = &core->metrics.of(passage.record.model, "");
+  passage.series->ended(ended.outcome, seconds);
   // Only answers in words: nobody predicts how long an embedding's text takes by tokens that it makes.
   if (ended.outcome == Outcome::ok && ended.tokens > 0) core->metrics.predicted(ended.predicted_s, seconds);
 }

@@ -69,7 +69,7 @@ void Gate::set_origins(std::vector<std::string> origins) {
 
 // With the mutex held.
 void Gate::look_again() {
-  looked_ = clock_.now();
+  looked_ = clock_.recent();
   const Mark now = look();
   if (now == seen_) return;
   if (const Result<void> taken = read(now); !taken)
@@ -88,7 +88,7 @@ std::shared_ptr<const ApiKey> Gate::recognize(std::string_view presented) {
   const std::size_t hash = std::hash<std::string_view>{}(presented);
   {
     const std::scoped_lock lock(mutex_);
-    if (clock_.now() - looked_ >= looks_apart) look_again();
+    if (clock_.recent() - looked_ >= looks_apart) look_again();
     const auto known = recognized_.find(hash);
     if (known != recognized_.end() && net::equal_secrets(known->second.secret, presented))
       return known->second.key;
@@ -139,7 +139,7 @@ std::optional<Gate::TooMany> Gate::take_request(const Visitor& visitor) {
   if (!visitor.key) return std::nullopt;
   const ApiKey& key = *visitor.key;
   const std::scoped_lock lock(mutex_);
-  const std::optional<KeyLimits::Wait> wait = limits_.take_request(key, clock_.now());
+  const std::optional<KeyLimits::Wait> wait = limits_.take_request(key, clock_.recent());
   if (!wait) return std::nullopt;
   const bool tokens = wait->of == KeyLimits::Of::tokens;
   return TooMany{
@@ -154,7 +154,7 @@ std::optional<Gate::TooMany> Gate::take_request(const Visitor& visitor) {
 void Gate::spend(const Visitor& visitor, std::uint64_t tokens) {
   if (!visitor.key) return;
   const std::scoped_lock lock(mutex_);
-  limits_.spend_tokens(*visitor.key, tokens, clock_.now());
+  limits_.spend_tokens(*visitor.key, tokens, clock_.recent());
 }
 
 }  // namespace rbee::keeper

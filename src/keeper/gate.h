@@ -7,6 +7,7 @@
 // thread.
 #pragma once
 
+#include "base/brief_mutex.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "keeper/host_check.h"
@@ -80,7 +81,7 @@ class Gate {
   const Clock& clock_;
   std::shared_ptr<Log> log_;
   std::filesystem::path file_;
-  mutable std::mutex mutex_;
+  mutable BriefMutex mutex_;
   Mark seen_;
   Instant looked_ = {};
   // By a hash of the secret that only finds it; it is compared whole, in a time that tells nothing.

@@ -33,7 +33,7 @@ net::Task<void> respond_json(net::Exchange& exchange, Json json) {
 }
 
 Result<RequestHead> head_of(Core& core, const net::RequestHead& head, std::string_view body) {
-  if (head.method != "GET") return core.requests.read(body, core.clock.now());
+  if (head.method != "GET") return core.requests.read(body, core.clock.recent());
   std::optional<std::string> model = net::query_value(head.query, "model");
   if (model && !model->empty() && model->size() <= longest_model_name)
     return RequestHead{.model = std::move(*model)};
@@ -58,7 +58,7 @@ bool wants_trace(const net::RequestHead& head) {
 }
 
 // What a client asks of an engine. What no engine would understand is put into its words.
-struct Asked {
+struct Asked : net::InRoom {
   RequestHead head = {};
   std::string target = {};
   std::string_view body = {};  // the client's own, or that of one of these
@@ -220,7 +220,7 @@ net::Task<void> refuse_asked(std::shared_ptr<Core> core, net::Exchange& exchange
   net::Headers headers{{"x-rbee-request-id", record.id}};
   net::Task<void> refusing = refuse(exchange, api, std::move(error), later, std::move(headers));
   co_await refusing;
-  core->metrics.request_ended("", "", Outcome::refused, 0);
+  core->metrics.of("", "").ended(Outcome::refused, 0);
 }
 
 std::unique_ptr<const CallNames> names_of(const net::RequestHead& head, std::string_view user) {
@@ -262,16 +262,16 @@ std::unique_ptr<AnswerForm> form_of(const Core& core, std::string_view path, con
   return may_tell ? CompletionAnswer::for_request(asked.body) : nullptr;
 }
 
+net::Task<bool> refuse_and_end(std::shared_ptr<Core> core, net::Exchange& exchange, Error error, int later,
+                               RequestRecord& record) {
+  net::Task<void> refusing = refuse_asked(core, exchange, std::move(error), later, record);
+  co_await refusing;
+  co_return false;
+}
+
 // False: it was refused.
-net::Task<bool> take_asked(std::shared_ptr<Core> core, net::Exchange& exchange, const Visitor& visitor,
-                           RequestRecord& record, Asked& asked) {
-  const std::optional<std::string_view> at_hand = exchange.body_at_hand();
-  Result<std::string_view> body = at_hand.value_or(std::string_view{});
-  if (!at_hand) {
-    record.own.waits(core->clock.now_us());
-    body = co_await exchange.read_body();
-    record.own.goes_on(core->clock.now_us());
-  }
+net::Task<bool> take_body(const std::shared_ptr<Core>& core, net::Exchange& exchange, const Visitor& visitor,
+                          RequestRecord& record, Asked& asked, const Result<std::string_view>& body) {
   if (body) record.bytes_in = body->size();
   Result<void> read = body ? read_asked(*core, asked, exchange.head(), *body) : body.error();
   int later = 0;
@@ -284,11 +284,26 @@ net::Task<bool> take_asked(std::shared_ptr<Core> core, net::Exchange& exchange, 
       read = check_media(*core, asked);
     }
   }
-  if (read) co_return true;
-  Error error = read.error();
-  net::Task<void> refusing = refuse_asked(core, exchange, std::move(error), later, record);
-  co_await refusing;
-  co_return false;
+  if (read) return net::Task<bool>::done(true);
+  return refuse_and_end(core, exchange, read.error(), later, record);
+}
+
+net::Task<bool> wait_for_body(std::shared_ptr<Core> core, net::Exchange& exchange, const Visitor& visitor,
+                              RequestRecord& record, Asked& asked) {
+  record.own.waits(core->clock.now_us());
+  const Result<std::string_view> body = co_await exchange.read_body();
+  record.own.goes_on(core->clock.now_us());
+  net::Task<bool> taking = take_body(core, exchange, visitor, record, asked, body);
+  const bool taken = co_await taking;
+  co_return taken;
+}
+
+// The same of what is still to come. A short body came with its head: then this is no coroutine.
+net::Task<bool> take_asked(const std::shared_ptr<Core>& core, net::Exchange& exchange, const Visitor& visitor,
+                           RequestRecord& record, Asked& asked) {
+  const std::optional<std::string_view> at_hand = exchange.body_at_hand();
+  return at_hand ? take_body(core, exchange, visitor, record, asked, *at_hand)
+                 : wait_for_body(core, exchange, visitor, record, asked);
 }
 
 }  // namespace

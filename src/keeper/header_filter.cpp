@@ -2,7 +2,6 @@
 
 #include "base/text.h"
 
-#include <algorithm>
 #include <array>
 
 namespace rbee::keeper {
@@ -27,8 +26,8 @@ net::Headers to_client(const net::Headers& from_engine) {
   net::Headers kept;
   kept.reserve(from_engine.size() + added_fields, added_bytes);
   for (const auto& [name, value] : from_engine) {
-    const bool dropped = std::ranges::find(of_the_connection, name) != of_the_connection.end() ||
-                         begins_with(name, "access-control-") || begins_with(name, "x-rbee-");
+    const bool dropped = net::is_one_of(name, of_the_connection) || begins_with(name, "access-control-") ||
+                         begins_with(name, "x-rbee-");
     if (!dropped) kept.add(name, value);
   }
   return kept;

@@ -77,7 +77,7 @@ std::shared_ptr<Second> begin_second(Passage& passage, const FleetEngine& chosen
   second->record = {
       .engine = engine, .span_id = new_span_id(core.random), .asked_us = now_us, .begun_us = now_us};
   core.metrics.hedged();
-  core.metrics.placed(passage.record.model, engine->worker, 0);
+  core.metrics.of(passage.record.model, engine->worker).placed(0);
   core.care.used(engine->id, core.clock.now(), passage.call.keep_alive);
   core.log->info(cat("Request ", passage.record.id, " begins late on worker '", chosen.worker, "': worker '",
                      engine->worker, "' is asked as well."));
@@ -96,6 +96,7 @@ void change_over(Passage& passage, net::ClientExchange& engine, Second& second) 
   before.outcome = Outcome::client_gone;  // as that engine sees it
   before.placed_again = true;
   record.attempts.push_back(std::move(second.record));
+  passage.series = &passage.core->metrics.of(record.model, second.engine->worker);
   passage.core->metrics.hedge_won();
 }
 

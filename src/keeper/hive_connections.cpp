@@ -132,17 +132,11 @@ HiveConnections::Pool& HiveConnections::pool_of(net::Loop& loop) {
 }
 
 net::Task<Result<net::Stream>> HiveConnections::open(std::shared_ptr<HiveConnections> self, net::Loop& loop,
-                                                     std::string hive, Milliseconds within) {
-  net::Stream kept = self->pool_of(loop).idle.take(hive, loop.clock().now());
-  if (kept.is_open()) co_return std::move(kept);
-  const HiveWay way = self->way(hive);
-  if (!way.is_known) co_return no_way(hive);
-  net::Endpoint to = way.endpoint;
-  const bool to_unix = to.is_unix();
-  net::Secure secure = way.secure;
+                                                     std::string hive, HiveWay way, Milliseconds within) {
+  const bool to_unix = way.endpoint.is_unix();
   net::Task<Result<net::Stream>> opening =
       way.lent ? borrow(self, loop, hive, std::min(within, lent_within))
-               : net::connect_secure(loop, std::move(to), std::move(secure), within);
+               : net::connect_secure(loop, std::move(way.endpoint), std::move(way.secure), within);
   Result<net::Stream> stream = co_await opening;
   if (stream && !to_unix) stream->lose_after(lost_after);
   co_return std::move(stream);
@@ -168,22 +162,33 @@ net::Task<Result<net::Stream>> HiveConnections::borrow(std::shared_ptr<HiveConne
   co_return net::Stream::attach(loop, std::move(*waiter.stream));
 }
 
+// No coroutine: on a kept connection there is nothing to wait for.
 net::Task<Result<net::ClientExchange>> HiveConnections::begin(std::shared_ptr<HiveConnections> self,
                                                               net::Loop& loop, std::string hive,
                                                               net::ClientRequest request,
                                                               Milliseconds within) {
-  net::Task<Result<net::Stream>> opening = open(self, loop, hive, within);
+  net::Stream kept = self->pool_of(loop).idle.take(hive, loop.clock().recent());
+  HiveWay way = self->way(hive);
+  if (kept.is_open())
+    return net::ClientExchange::begin_on(std::move(kept), std::move(way.endpoint), std::move(request), within,
+                                         std::move(way.life));
+  if (!way.is_known) return net::Task<Result<net::ClientExchange>>::done(no_way(hive));
+  return begin_anew(self, loop, std::move(hive), std::move(way), std::move(request), within);
+}
+
+net::Task<Result<net::ClientExchange>> HiveConnections::begin_anew(std::shared_ptr<HiveConnections> self,
+                                                                   net::Loop& loop, std::string hive,
+                                                                   HiveWay way, net::ClientRequest request,
+                                                                   Milliseconds within) {
+  net::Task<Result<net::Stream>> opening = open(self, loop, hive, way, within);
   Result<net::Stream> stream = co_await opening;
   if (!stream) {
     if (stream.error().code == ErrorCode::unreachable) self->on_refused(hive);
     co_return stream.error();
   }
-  const HiveWay way = self->way(hive);
-  net::Endpoint to = way.endpoint;
-  net::Task<Result<net::ClientExchange>> beginning =
-      net::ClientExchange::begin_on(std::move(*stream), std::move(to), std::move(request), within);
+  net::Task<Result<net::ClientExchange>> beginning = net::ClientExchange::begin_on(
+      std::move(*stream), std::move(way.endpoint), std::move(request), within, std::move(way.life));
   Result<net::ClientExchange> exchange = co_await beginning;
-  if (exchange && way.life) exchange->tell(way.life);
   co_return std::move(exchange);
 }
 
@@ -225,7 +230,7 @@ net::Task<Result<net::ClientResponse>> HiveConnections::fetch(std::shared_ptr<Hi
 void HiveConnections::give_back(net::Loop& loop, const std::string& hive, net::ClientExchange& exchange) {
   std::optional<net::Stream> stream = exchange.give_back();
   if (!stream || !way(hive).is_known) return;
-  pool_of(loop).idle.keep(hive, std::move(*stream), loop.clock().now());
+  pool_of(loop).idle.keep(hive, std::move(*stream), loop.clock().recent());
 }
 
 void HiveConnections::lend(const std::string& hive, net::Stream stream) {

@@ -6,6 +6,7 @@
 // thread; the tasks run on the loop that they are given.
 #pragma once
 
+#include "base/brief_mutex.h"
 #include "base/clock.h"
 #include "net/client.h"
 #include "net/loop.h"
@@ -109,7 +110,10 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   struct Pool;  // of one loop, touched on it only
   struct Lent;  // of the first loop, touched on it only
   static net::Task<Result<net::Stream>> open(std::shared_ptr<HiveConnections> self, net::Loop& loop,
-                                             std::string hive, Milliseconds within);
+                                             std::string hive, HiveWay way, Milliseconds within);
+  static net::Task<Result<net::ClientExchange>> begin_anew(std::shared_ptr<HiveConnections> self,
+                                                           net::Loop& loop, std::string hive, HiveWay way,
+                                                           net::ClientRequest request, Milliseconds within);
   static net::Task<Result<net::Stream>> borrow(std::shared_ptr<HiveConnections> self, net::Loop& loop,
                                                std::string hive, Milliseconds within);
   [[nodiscard]] Pool& pool_of(net::Loop& loop);
@@ -118,7 +122,7 @@ class HiveConnections : public std::enable_shared_from_this<HiveConnections> {
   std::vector<net::Loop*> loops_;
   std::vector<std::unique_ptr<Pool>> pools_;  // by loop
   std::shared_ptr<Lent> lent_;
-  mutable std::mutex mutex_;
+  mutable BriefMutex mutex_;
   std::map<std::string, HiveWay> ways_;
 };
 

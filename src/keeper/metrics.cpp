@@ -9,9 +9,12 @@
 #include <prometheus/registry.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <map>
 #include <mutex>
-#include <tuple>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace rbee::keeper {
@@ -59,9 +62,15 @@ auto& make(Builder builder, const char* name, const char* help, prometheus::Regi
   return builder.Name(name).Help(help).Register(registry);
 }
 
-// A name whose series are those of models and workers that were seen.
-template <class Metric>
-using Seen = std::map<std::pair<std::string, std::string>, Metric*>;
+// Model and worker, found without copies of their names.
+using Names = std::pair<std::string, std::string>;
+struct ByNames {
+  using is_transparent = void;
+  bool operator()(const auto& a, const auto& b) const {
+    const int first = std::string_view(a.first).compare(b.first);
+    return first != 0 ? first < 0 : std::string_view(a.second) < std::string_view(b.second);
+  }
+};
 
 // Of one model: what is not asked for by worker.
 struct OfModel {
@@ -78,8 +87,9 @@ struct OfModel {
   Counter& made_tokens;
 };
 
-// Of one model on one worker: what its engine did.
+// Of one model on one worker: what went to its engine, and what that did.
 struct OfEngine {
+  Counter& placements;
   Counter& prompt_tokens;
   Counter& prompt_seconds;
   Counter& tokens;
@@ -106,6 +116,29 @@ std::string_view outcome_name(Outcome outcome) {
   }
   return "";
 }
+
+struct Metrics::Series::Impl {
+  Impl(const OfModel& of_model, std::optional<OfEngine> of_engine, prometheus::Family<Counter>& family,
+       prometheus::Labels names)
+      : model(of_model), engine(of_engine), requests(family), labels(std::move(names)) {}
+  OfModel model;
+  std::optional<OfEngine> engine;  // where there is a worker
+  prometheus::Family<Counter>& requests;
+  prometheus::Labels labels;
+  // By outcome, from the first one on.
+  std::array<std::atomic<Counter*>, outcomes> ended = {};
+
+  [[nodiscard]] Counter& ended_with(Outcome outcome) {
+    std::atomic<Counter*>& known = ended[static_cast<std::size_t>(outcome)];
+    if (Counter* counter = known.load(std::memory_order_relaxed); counter != nullptr) return *counter;
+    prometheus::Labels all = labels;
+    all.emplace("outcome", outcome_name(outcome));
+    // Whoever comes at the same time gets the same one.
+    Counter& added = requests.Add(all);
+    known.store(&added, std::memory_order_relaxed);
+    return added;
+  }
+};
 
 struct Metrics::Impl {
   using Family = prometheus::Family<Counter>;
@@ -179,41 +212,35 @@ struct Metrics::Impl {
       counter("rbee_spans_dropped_total", "Spans that the collector did not take, or not fast enough.");
 
   BriefMutex mutex;
-  std::map<std::tuple<std::string, std::string, Outcome>, Counter*> series;
-  Seen<Counter> placed_series;
+  std::map<Names, Series, ByNames> series;
+  std::optional<Series> others;  // all those beyond the limit
   std::map<std::string, OfModel> model_series;
-  std::map<std::pair<std::string, std::string>, OfEngine> engine_series;
   std::map<std::string, Gauge*> queued_series;
 
-  Counter& ended(const std::string& model, const std::string& worker, Outcome outcome) {
+  Series& of(std::string_view model, std::string_view worker) {
     const std::scoped_lock lock(mutex);
-    const auto known = series.find({model, worker, outcome});
-    if (known != series.end()) return *known->second;
-    const bool full = series.size() >= most_series;
-    const std::string shown_model = full ? "" : model;
-    const std::string shown_worker = full ? "" : worker;
-    Counter& added = requests.Add(
-        {{"model", shown_model}, {"worker", shown_worker}, {"outcome", std::string(outcome_name(outcome))}});
-    if (!full) series.emplace(std::tuple{model, worker, outcome}, &added);
-    return added;
+    const auto known = series.find(std::pair(model, worker));
+    if (known != series.end()) return known->second;
+    if (series.size() >= most_series) {
+      if (!others) others.emplace(add("", "", true));
+      return *others;
+    }
+    const Names names{model, worker};
+    return series.try_emplace(names, add(names.first, names.second, !worker.empty())).first->second;
   }
-  Counter& placed(const std::string& model, const std::string& worker) {
-    const std::scoped_lock lock(mutex);
-    const auto known = placed_series.find({model, worker});
-    if (known != placed_series.end()) return *known->second;
-    const bool full = placed_series.size() >= most_series;
-    Counter& added = placements.Add({{"model", full ? "" : model}, {"worker", full ? "" : worker}});
-    if (!full) placed_series.emplace(std::pair{model, worker}, &added);
-    return added;
+  std::unique_ptr<Series::Impl> add(const std::string& model, const std::string& worker, bool served) {
+    const prometheus::Labels labels{{"model", model}, {"worker", worker}};
+    std::optional<OfEngine> engine;
+    if (served) engine.emplace(add_engine(labels));
+    return std::make_unique<Series::Impl>(of_model(model), engine, requests, labels);
   }
   // What it points to is never taken away.
   const OfModel& of_model(const std::string& model) {
-    const std::scoped_lock lock(mutex);
     const auto known = model_series.find(model);
     if (known != model_series.end()) return known->second;
     if (model_series.size() >= most_models) {
-      const auto others = model_series.find("");
-      return others != model_series.end() ? others->second : add_model("");
+      const auto shared = model_series.find("");
+      return shared != model_series.end() ? shared->second : add_model("");
     }
     return add_model(model);
   }
@@ -237,20 +264,12 @@ struct Metrics::Impl {
                         .made_tokens = made_tokens.Add(labels)};
     return model_series.emplace(model, added).first->second;
   }
-  const OfEngine& of_engine(const std::string& model, const std::string& worker) {
-    const std::scoped_lock lock(mutex);
-    const bool full = engine_series.size() >= most_series;
-    auto known = engine_series.find({model, worker});
-    if (known == engine_series.end() && full) known = engine_series.find({"", ""});
-    if (known != engine_series.end()) return known->second;
-    const std::pair<std::string, std::string> key =
-        full ? std::pair<std::string, std::string>{} : std::pair{model, worker};
-    const prometheus::Labels labels{{"model", key.first}, {"worker", key.second}};
-    const OfEngine added{.prompt_tokens = engine_prompt_tokens.Add(labels),
-                         .prompt_seconds = engine_prompt_seconds.Add(labels),
-                         .tokens = engine_tokens.Add(labels),
-                         .token_seconds = engine_token_seconds.Add(labels)};
-    return engine_series.emplace(key, added).first->second;
+  OfEngine add_engine(const prometheus::Labels& labels) {
+    return {.placements = placements.Add(labels),
+            .prompt_tokens = engine_prompt_tokens.Add(labels),
+            .prompt_seconds = engine_prompt_seconds.Add(labels),
+            .tokens = engine_tokens.Add(labels),
+            .token_seconds = engine_token_seconds.Add(labels)};
   }
   void show_queues(const Gauges& now) {
     const std::scoped_lock lock(mutex);
@@ -281,21 +300,50 @@ struct Metrics::Impl {
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
 Metrics::~Metrics() = default;
 
-void Metrics::request_ended(const std::string& model, const std::string& worker, Outcome outcome,
-                            double seconds) {
-  impl_->ended(model, worker, outcome).Increment();
-  impl_->of_model(model).seconds.Observe(seconds);
+Metrics::Series& Metrics::of(std::string_view model, std::string_view worker) {
+  return impl_->of(model, worker);
 }
 
-void Metrics::placed(const std::string& model, const std::string& worker, double waited_s) {
-  impl_->placed(model, worker).Increment();
-  impl_->of_model(model).queue_seconds.Observe(waited_s);
+Metrics::Series::Series(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Metrics::Series::~Series() = default;
+
+void Metrics::Series::ended(Outcome outcome, double seconds) {
+  impl_->ended_with(outcome).Increment();
+  impl_->model.seconds.Observe(seconds);
+}
+
+void Metrics::Series::placed(double waited_s) {
+  impl_->engine->placements.Increment();
+  impl_->model.queue_seconds.Observe(waited_s);
 }
 
 Metrics::Running::Running(Gauge& gauge) : gauge_(gauge) { gauge_.Increment(); }
 Metrics::Running::~Running() { gauge_.Decrement(); }
-Metrics::Running Metrics::running(const std::string& model) {
-  return Running(impl_->of_model(model).running);
+Metrics::Running Metrics::Series::running() { return Running(impl_->model.running); }
+
+void Metrics::Series::first_token(double seconds) { impl_->model.ttft.Observe(seconds); }
+
+void Metrics::Series::tokens(const Tokens& tokens) {
+  if (tokens.prompt == 0 && tokens.made == 0) return;
+  const OfModel& model = impl_->model;
+  const auto prompt = static_cast<double>(tokens.prompt);
+  const auto cached = static_cast<double>(tokens.cached);
+  const auto made = static_cast<double>(tokens.made);
+  model.prompt_tokens.Increment(prompt);
+  model.cached_tokens.Increment(cached);
+  model.made_tokens.Increment(made);
+  model.prompt_size.Observe(prompt);
+  model.answer_size.Observe(made);
+  if (tokens.made > 1 && tokens.made_s > 0) {
+    const double gaps = made - 1;
+    model.per_token.Observe(tokens.made_s / gaps);
+    observe_gaps(model.inter_token, token_buckets(), tokens.made_s / gaps, gaps);
+  }
+  const OfEngine& engine = *impl_->engine;
+  engine.prompt_tokens.Increment(std::max(prompt - cached, 0.0));
+  engine.prompt_seconds.Increment(std::max(tokens.prompt_s, 0.0));
+  engine.tokens.Increment(made);
+  engine.token_seconds.Increment(std::max(tokens.made_s, 0.0));
 }
 
 void Metrics::predicted(double predicted_s, double actual_s) {
@@ -305,33 +353,7 @@ void Metrics::predicted(double predicted_s, double actual_s) {
   impl_->predicted_ratio.Observe(predicted_s / actual_s);
 }
 
-void Metrics::tokens(const std::string& model, const std::string& worker, const Tokens& tokens) {
-  if (tokens.prompt == 0 && tokens.made == 0) return;
-  const OfModel& of_model = impl_->of_model(model);
-  const auto prompt = static_cast<double>(tokens.prompt);
-  const auto cached = static_cast<double>(tokens.cached);
-  const auto made = static_cast<double>(tokens.made);
-  of_model.prompt_tokens.Increment(prompt);
-  of_model.cached_tokens.Increment(cached);
-  of_model.made_tokens.Increment(made);
-  of_model.prompt_size.Observe(prompt);
-  of_model.answer_size.Observe(made);
-  if (tokens.made > 1 && tokens.made_s > 0) {
-    const double gaps = made - 1;
-    of_model.per_token.Observe(tokens.made_s / gaps);
-    observe_gaps(of_model.inter_token, token_buckets(), tokens.made_s / gaps, gaps);
-  }
-  const OfEngine& of_engine = impl_->of_engine(model, worker);
-  of_engine.prompt_tokens.Increment(std::max(prompt - cached, 0.0));
-  of_engine.prompt_seconds.Increment(std::max(tokens.prompt_s, 0.0));
-  of_engine.tokens.Increment(made);
-  of_engine.token_seconds.Increment(std::max(tokens.made_s, 0.0));
-}
-
 void Metrics::placed_again() { impl_->again.Increment(); }
-void Metrics::first_token(const std::string& model, double seconds) {
-  impl_->of_model(model).ttft.Observe(seconds);
-}
 void Metrics::overhead(double seconds) { impl_->overhead.Observe(seconds); }
 void Metrics::script_failed() { impl_->script_failures.Increment(); }
 void Metrics::engine_lost() { impl_->lost.Increment(); }

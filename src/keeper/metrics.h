@@ -4,6 +4,7 @@
 // generative AI, for what all of them count (metric_names.h), so that dashboards made for those work here.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -19,6 +20,7 @@ namespace rbee::keeper {
 
 // Of a request: how it ended. The names are a label's values.
 enum class Outcome { ok, refused, engine_error, engine_lost, client_gone };
+inline constexpr std::size_t outcomes = 5;
 [[nodiscard]] std::string_view outcome_name(Outcome outcome);
 
 // What one answer read and wrote, by the engine's own words.
@@ -51,15 +53,12 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  // Series of one name. Clients choose model names, so a caller gives "" for one that nobody has; beyond this
-  // many (model, worker, outcome) all others count as "" too.
+  // Clients choose model names, so a caller gives "" for one that nobody has; beyond this many (model,
+  // worker) all others count as "" too. Each has a series for each outcome.
   static constexpr std::size_t most_series = 1000;
   // Models with times of their own: each has some 200 lines. Beyond, they share those of "".
   static constexpr std::size_t most_models = 50;
 
-  void request_ended(const std::string& model, const std::string& worker, Outcome outcome, double seconds);
-  // It was sent to that worker after so long in the queue.
-  void placed(const std::string& model, const std::string& worker, double waited_s);
   // An engine works on it while this lives.
   class Running {
    public:
@@ -71,14 +70,30 @@ class Metrics {
    private:
     prometheus::Gauge& gauge_;
   };
-  [[nodiscard]] Running running(const std::string& model);
+  // The series of one model on one worker, which are looked up once for a request.
+  class Series {
+   public:
+    // It was sent to that worker after so long in the queue. Only where there is a worker, as tokens().
+    void placed(double waited_s);
+    [[nodiscard]] Running running();
+    // Seconds from the request's last byte to the answer's first.
+    void first_token(double seconds);
+    void tokens(const Tokens& tokens);
+    void ended(Outcome outcome, double seconds);
+
+    struct Impl;  // of metrics.cpp only
+    explicit Series(std::unique_ptr<Impl> impl);
+    ~Series();
+
+   private:
+    std::unique_ptr<Impl> impl_;
+  };
+  // Valid as long as this is. `worker` is empty for requests that nobody served.
+  [[nodiscard]] Series& of(std::string_view model, std::string_view worker);
   // It came back before its first byte, and is placed again.
   void placed_again();
   // Of an answer that came whole: from the request's arrival to its end.
   void predicted(double predicted_s, double actual_s);
-  void tokens(const std::string& model, const std::string& worker, const Tokens& tokens);
-  // Seconds from the request's last byte to the answer's first.
-  void first_token(const std::string& model, double seconds);
   // The keeper's own time until an answer's head is out.
   void overhead(double seconds);
   void engine_lost();

@@ -28,8 +28,9 @@ std::vector<ModelFile> models_for(const Core& core, const Visitor& visitor) {
 }
 
 bool may_ask(const Core& core, const Visitor& visitor, const std::string& asked) {
+  if (visitor.may_use(asked)) return true;
   const std::string name = core.models->resolve(asked);
-  if (visitor.may_use(asked) || visitor.may_use(name)) return true;
+  if (visitor.may_use(name)) return true;
   const Aliases aliases = core.models->aliases();
   bool found = false;
   for (const ModelFile& file : core.placing->models()) {

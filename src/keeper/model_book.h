@@ -1,6 +1,7 @@
 // ModelBook: what the user's configuration says of models, for every thread; taken up anew while running.
 #pragma once
 
+#include "base/brief_mutex.h"
 #include "domain/model_settings.h"
 #include "domain/report.h"
 
@@ -33,7 +34,7 @@ class ModelBook {
     std::map<std::string, std::string, std::less<>> aliases;  // in lower case
   };
   [[nodiscard]] std::shared_ptr<const Page> page() const;
-  mutable std::mutex mutex_;
+  mutable BriefMutex mutex_;
   std::shared_ptr<const Page> page_;
 };
 

@@ -2,6 +2,7 @@
 // before anybody asks come. Pure but for a mutex: the time and the fleet go in, what is to be done comes out.
 #pragma once
 
+#include "base/brief_mutex.h"
 #include "domain/fleet.h"
 #include "keeper/model_book.h"
 #include "routing/scheduler.h"
@@ -53,7 +54,7 @@ class ModelCare {
                       ToDo& todo);
   [[nodiscard]] bool wants_preload(Instant now, const std::string& name, const Fleet& fleet);
 
-  mutable std::mutex mutex_;
+  mutable BriefMutex mutex_;
   std::unordered_map<std::string, Engine> engines_;
   std::map<std::string, Preload, std::less<>> preloads_;
 };

@@ -77,6 +77,7 @@ struct Passage {
   std::shared_ptr<Ride> ride;
   std::int64_t begun_us = 0;
   RequestRecord& record;                   // its `model` is empty until somebody is known to have it
+  Metrics::Series* series = nullptr;       // of its model and of the worker that was asked last
   bool woke = false;                       // a machine was woken for it: once is enough
   bool grown = false;                      // an engine was asked to start anew for it: once is enough
   std::optional<StreamSoFar> so_far = {};  // where its stream can be taken up
@@ -86,8 +87,9 @@ struct Passage {
 
   // Nothing is waited for any more, or for the last time before the answer's head goes out.
   void own_time_ends() {
-    record.own.goes_on(core->clock.now_us());
-    record.overhead_us = record.own.own_us(core->clock.now_us());
+    const std::int64_t now_us = core->clock.now_us();
+    record.own.goes_on(now_us);
+    record.overhead_us = record.own.own_us(now_us);
   }
   [[nodiscard]] double seconds() const { return static_cast<double>(core->clock.now_us() - begun_us) / 1e6; }
 };

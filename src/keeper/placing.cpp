@@ -2,6 +2,8 @@
 
 #include "domain/model_name.h"
 
+#include <boost/container/small_vector.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <string_view>
@@ -22,15 +24,15 @@ constexpr std::size_t names_kept = 1000;
 }  // namespace
 
 struct Placing::Mailbox {
-  explicit Mailbox(net::Loop& on) : loop(on), signal(on) {}
+  explicit Mailbox(net::Loop& on) : loop(on) {}
   net::Loop& loop;
-  net::Signal signal;
+  std::optional<net::Signal> signal = {};  // of who waits: most are decided before anybody does
   std::unique_ptr<Decision> decision = {};
   bool left = false;
 
   void put(Decision what) {
     decision = std::make_unique<Decision>(std::move(what));
-    signal.notify();
+    if (signal) signal->notify();
   }
 };
 
@@ -59,7 +61,8 @@ Fleet Placing::fleet_now() const {
 template <class Event>
 void Placing::tell(const Mailbox* own, Event event) {
   routing::Actions actions;
-  std::vector<std::pair<std::shared_ptr<Mailbox>, Decision>> mail;
+  // As a rule the one who asked has an answer, and nobody else.
+  boost::container::small_vector<std::pair<std::shared_ptr<Mailbox>, Decision>, 1> mail;
   {
     const std::scoped_lock lock(mutex_);
     actions = event(*scheduler_, clock_.now());
@@ -199,6 +202,7 @@ void Placing::on_settings(routing::RouterSettings settings) {
 void Placing::set_script(std::shared_ptr<const routing::ScriptPolicy> script) {
   const std::scoped_lock lock(mutex_);
   script_ = std::move(script);
+  has_script_ = script_ != nullptr;
   keep_fleet();
 }
 
@@ -207,6 +211,7 @@ void Placing::keep_fleet() {
 }
 
 ScriptWord Placing::ask_script(const Request& request) {
+  if (!has_script_.load(std::memory_order_relaxed)) return {};
   std::shared_ptr<const routing::ScriptPolicy> script;
   std::shared_ptr<const Fleet> fleet;
   std::vector<routing::EngineNow> engines;
@@ -334,17 +339,12 @@ void Placing::stop() {
   stopped_ = true;
 }
 
+// With the mutex held.
 std::uint64_t Placing::open(const std::shared_ptr<Mailbox>& mailbox, const std::string& name) {
-  const std::scoped_lock lock(mutex_);
   if (names_.size() >= names_kept) names_.pop_front();
   names_.emplace_back(name, last_id_ + 1);
   mailboxes_.emplace(++last_id_, mailbox);
   return last_id_;
-}
-
-void Placing::close(std::uint64_t id) {
-  const std::scoped_lock lock(mutex_);
-  mailboxes_.erase(id);
 }
 
 Placing::Second::Second(std::shared_ptr<Placing> placing, routing::Send send)
@@ -358,26 +358,27 @@ Placing::Second::~Second() {
 }
 
 Placing::Ticket::Ticket(std::shared_ptr<Placing> placing, net::Loop& loop)
-    : placing_(std::move(placing)), mailbox_(std::make_shared<Mailbox>(loop)) {}
+    : placing_(std::move(placing)),
+      mailbox_(std::allocate_shared<Mailbox>(net::RoomAllocator<Mailbox>(), loop)) {}
 
 Placing::Ticket::~Ticket() {
-  if (!ended_) {
-    placing_->tell(nullptr, [id = id_](routing::Scheduler& scheduler, Instant now) {
-      return scheduler.on_cancel(now, id);
-    });
-  }
-  placing_->close(id_);
+  if (!open_) return;
+  placing_->tell(nullptr, [this](routing::Scheduler& scheduler, Instant now) {
+    placing_->mailboxes_.erase(id_);
+    return ended_ ? routing::Actions{} : scheduler.on_cancel(now, id_);
+  });
 }
 
 void Placing::Ticket::ask(Request request, const std::string& name) {
-  if (id_ != 0) placing_->close(id_);
-  id_ = placing_->open(mailbox_, name);
   asked_us_ = placing_->clock_.now_us();
-  ended_ = false;
-  request.id = id_;
   request.script = placing_->ask_script(request);
   const bool live = request.key != benchmark_key;
   placing_->tell(mailbox_.get(), [&](routing::Scheduler& scheduler, Instant now) {
+    if (open_) placing_->mailboxes_.erase(id_);
+    id_ = placing_->open(mailbox_, name);
+    open_ = true;
+    ended_ = false;
+    request.id = id_;
     return scheduler.on_request(now, std::move(request));
   });
   if (live) placing_->live_came();
@@ -388,7 +389,8 @@ bool Placing::Ticket::is_decided() const { return mailbox_->decision != nullptr 
 net::Task<void> Placing::Ticket::until_decided() {
   const std::shared_ptr<Mailbox> mailbox = mailbox_;
   while (!mailbox->decision && !mailbox->left) {
-    const bool announced = co_await mailbox->signal.wait(longest_wait);
+    if (!mailbox->signal) mailbox->signal.emplace(mailbox->loop);
+    const bool announced = co_await mailbox->signal->wait(longest_wait);
     static_cast<void>(announced);
   }
 }
@@ -424,8 +426,10 @@ void Placing::Ticket::answered() {
 void Placing::Ticket::done(routing::Spent spent) {
   if (std::exchange(ended_, true)) return;
   spent.seconds = seconds();
-  placing_->tell(nullptr, [id = id_, &spent](routing::Scheduler& scheduler, Instant now) {
-    return scheduler.on_done(now, id, spent);
+  open_ = false;
+  placing_->tell(nullptr, [this, &spent](routing::Scheduler& scheduler, Instant now) {
+    placing_->mailboxes_.erase(id_);
+    return scheduler.on_done(now, id_, spent);
   });
 }
 
@@ -454,7 +458,7 @@ double Placing::Ticket::seconds() const {
 
 void Placing::Ticket::leave() {
   mailbox_->left = true;
-  mailbox_->signal.notify();
+  if (mailbox_->signal) mailbox_->signal->notify();
 }
 
 }  // namespace rbee::keeper

@@ -104,7 +104,6 @@ class Placing {
  private:
   struct Mailbox;
   [[nodiscard]] std::uint64_t open(const std::shared_ptr<Mailbox>& mailbox, const std::string& name);
-  void close(std::uint64_t id);
   [[nodiscard]] Fleet fleet_now() const;
   [[nodiscard]] ScriptWord ask_script(const Request& request);
   void keep_fleet();
@@ -122,6 +121,7 @@ class Placing {
   FleetView view_;
   std::map<std::uint64_t, std::weak_ptr<Mailbox>> mailboxes_;
   std::shared_ptr<const routing::ScriptPolicy> script_;
+  std::atomic<bool> has_script_ = false;     // read by each request
   std::shared_ptr<const Fleet> told_fleet_;  // for the script, which is asked without the mutex
   Instant fleet_due_ = {};                   // no copy before
   bool fleet_stale_ = false;                 // something changed since the last one
@@ -187,6 +187,7 @@ class Placing::Ticket {
   std::uint64_t id_ = 0;
   std::int64_t asked_us_ = 0;
   bool ended_ = true;  // nothing is held
+  bool open_ = false;  // mail is addressed to it
 };
 
 }  // namespace rbee::keeper

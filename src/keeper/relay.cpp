@@ -24,9 +24,7 @@ net::Headers answer_headers(const net::ClientExchange& from, const net::Headers&
   if (!raw) {
     const net::Headers passed = std::exchange(headers, {});
     for (const auto& [name, value] : passed) {
-      const bool framing =
-          equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Transfer-Encoding");
-      if (!framing) headers.add(name, value);
+      if (!net::is_one_of(name, net::fields_of_the_framing)) headers.add(name, value);
     }
   }
   headers.add_all(added);

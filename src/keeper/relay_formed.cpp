@@ -15,9 +15,7 @@ net::Headers formed_headers(const net::ClientExchange& from, const RelayJob& job
   net::Headers headers;
   const net::Headers passed = to_client(from.head().headers);
   for (const auto& [name, value] : passed) {
-    const bool replaced = equal_ignoring_case(name, "Content-Length") ||
-                          equal_ignoring_case(name, "Transfer-Encoding") ||
-                          equal_ignoring_case(name, "Content-Type");
+    const bool replaced = net::is_one_of(name, net::fields_of_the_framing) || name == "Content-Type";
     if (!replaced) headers.add(name, value);
   }
   headers.add("Content-Type", std::string(type));

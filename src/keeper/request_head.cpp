@@ -1,5 +1,6 @@
 #include "keeper/request_head.h"
 
+#include "base/brief_mutex.h"
 #include "base/text.h"
 #include "keeper/request_limits.h"
 #include "net/read_buffer.h"
@@ -37,9 +38,8 @@ void print_prompt(const simdjson::dom::element& value, PromptPrinter& printer, i
   } else if (!value.get(list)) {
     for (const simdjson::dom::element one : list) print_prompt(one, printer, depth + 1);
   } else if (!value.get(fields)) {
-    const bool holds_picture = is_base64(fields);
     for (const auto& field : fields) {
-      if (holds_picture && field.key == "data" && !field.value.get(text))
+      if (field.key == "data" && !field.value.get(text) && is_base64(fields))
         printer.add_picture(text);
       else
         print_prompt(field.value, printer, depth + 1);
@@ -59,13 +59,15 @@ void find_media(RequestHead& head, const simdjson::dom::element& value, int dept
     return;
   }
   if (value.get(fields)) return;
-  std::string_view type;
-  if (!fields["type"].get(type)) {
-    head.has_images = head.has_images || type == "image_url" || type == "input_image" || type == "image";
-    head.has_sound = head.has_sound || type == "input_audio";
+  for (const auto& [key, field] : fields) {
+    std::string_view type;
+    if (key == "content") {
+      find_media(head, field, depth + 1);
+    } else if (key == "type" && !field.get(type)) {
+      head.has_images = head.has_images || type == "image_url" || type == "input_image" || type == "image";
+      head.has_sound = head.has_sound || type == "input_audio";
+    }
   }
-  const auto content = fields["content"];
-  if (content.error() == simdjson::SUCCESS) find_media(head, content.value_unsafe(), depth + 1);
 }
 
 // Far more than any model was trained with.
@@ -228,7 +230,7 @@ struct RequestReader::Impl {
     simdjson::dom::parser parser;
     Instant used;
   };
-  std::mutex mutex;
+  BriefMutex mutex;
   std::vector<std::unique_ptr<Kept>> kept;  // the last one used is the last
 
   std::unique_ptr<Kept> take() {

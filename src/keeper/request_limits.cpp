@@ -117,16 +117,11 @@ Result<void> check_url(const Element& value) {
 
 // {"type": "image_url", "image_url": {"url": ...}}, the same with a plain text, and Anthropic's
 // {"type": "image", "source": {"type": "url", "url": ...}}.
-Result<void> check_part(const Object& part) {
-  for (const std::string_view key : {"image_url", "source", "video_url", "audio_url", "file"}) {
-    Element place;
-    if (part[key].get(place)) continue;
-    Object within;
-    Element url = place;
-    if (!place.get(within) && within["url"].get(url)) continue;
-    if (Result<void> checked = check_url(url); !checked) return checked;
-  }
-  return {};
+Result<void> check_place(const Element& place) {
+  Object within;
+  Element url = place;
+  if (!place.get(within) && within["url"].get(url)) return {};
+  return check_url(url);
 }
 
 Result<void> check_content(const Element& value, int depth) {
@@ -142,11 +137,14 @@ Result<void> check_content(const Element& value, int depth) {
   if (depth > deepest_content) {
     return Error{ErrorCode::bad_request, "The parts of a message are nested too deep.", {}, {}};
   }
-  if (Result<void> checked = check_part(fields); !checked) return checked;
-  for (const std::string_view key : {"content", "output"}) {
-    Element content;
-    if (fields[key].get(content)) continue;
-    if (Result<void> checked = check_content(content, depth + 1); !checked) return checked;
+  // One walk over what is there: each name that is looked for by itself would be one.
+  for (const auto& [key, field] : fields) {
+    Result<void> checked;
+    if (is_one_of(key, {"content", "output"}))
+      checked = check_content(field, depth + 1);
+    else if (is_one_of(key, {"image_url", "source", "video_url", "audio_url", "file"}))
+      checked = check_place(field);
+    if (!checked) return checked;
   }
   return {};
 }

@@ -62,7 +62,7 @@ std::vector<Sleeper> sleepers_with(const Snapshot& snapshot, std::string_view mo
   return sleepers;
 }
 
-bool may_lack_reports(const Core& core) { return core.clock.now() - core.started < first_reports_within; }
+bool may_lack_reports(const Core& core) { return core.clock.recent() - core.started < first_reports_within; }
 
 net::Task<void> wait_for_first_reports(std::shared_ptr<Core> core, net::Loop& loop, std::string model) {
   while (may_lack_reports(*core)) {

@@ -1,5 +1,6 @@
 #include "keeper/state.h"
 
+#include "base/brief_mutex.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "keeper/speed_rows.h"
@@ -222,7 +223,7 @@ struct State::Impl {
   std::vector<routing::KnownSpeed> speeds_at_start;
   std::vector<KeptBenchmark> benchmarks_at_start;
 
-  std::mutex mutex;
+  BriefMutex mutex;
   std::map<std::string, KnownHive> seen;  // as last written or queued
   std::map<std::string, KnownHive> queued_hives;
   std::map<std::string, ModelCount> queued_counts;

@@ -292,18 +292,19 @@ TEST(Readiness, WaitsForTheHiveAndTheModelThatAreExpected) {
 
 TEST(Metrics, AreWrittenWithTheirLabels) {
   Metrics metrics;
-  metrics.request_ended("a", "w", Outcome::ok, 0.5);
-  metrics.request_ended("a", "w", Outcome::ok, 0.5);
-  metrics.first_token("a", 0.002);
+  Metrics::Series& series = metrics.of("a", "w");
+  series.ended(Outcome::ok, 0.5);
+  series.ended(Outcome::ok, 0.5);
+  series.first_token(0.002);
   metrics.engine_lost();
   metrics.relayed(100, 3);
-  metrics.placed("a", "w", 0.2);
+  series.placed(0.2);
   metrics.placed_again();
   metrics.refused("queue_full");
   metrics.predicted(2, 4);
-  metrics.tokens("a", "w", {.prompt = 10, .cached = 4, .made = 6, .prompt_s = 0.5, .made_s = 0.2});
+  series.tokens({.prompt = 10, .cached = 4, .made = 6, .prompt_s = 0.5, .made_s = 0.2});
   metrics.overhead(0.0002);
-  const Metrics::Running running = metrics.running("a");
+  const Metrics::Running running = series.running();
   const std::vector<std::pair<std::string, std::size_t>> queues{{"a", 5}, {"b", 0}};
   const std::string text =
       metrics.text({.running = 4, .waiting = 5, .waiting_by_model = queues, .connections = 7});
@@ -342,9 +343,22 @@ TEST(Metrics, AreWrittenWithTheirLabels) {
   }
 }
 
+TEST(Metrics, WhatNobodyServedIsOfNoWorker) {
+  Metrics metrics;
+  Metrics::Series& series = metrics.of("a", "");
+  EXPECT_EQ(&series, &metrics.of("a", "")) << "they are looked up once";
+  series.ended(Outcome::client_gone, 0.5);
+  const std::string text = metrics.text({});
+  EXPECT_NE(text.find(R"(rbee_requests_total{model="a",outcome="client_gone",worker=""} 1)"),
+            std::string::npos);
+  EXPECT_EQ(text.find("rbee_placements_total{"), std::string::npos);
+  static_cast<void>(metrics.of("a", "w"));
+  EXPECT_NE(metrics.text({}).find(R"(rbee_placements_total{model="a",worker="w"} 0)"), std::string::npos);
+}
+
 TEST(Metrics, ModelsBeyondTheLimitShareTheirTimes) {
   Metrics metrics;
-  for (std::size_t i = 0; i < Metrics::most_models + 7; ++i) metrics.first_token(cat("m", i), 1);
+  for (std::size_t i = 0; i < Metrics::most_models + 7; ++i) metrics.of(cat("m", i), "").first_token(1);
   const std::string text = metrics.text({});
   EXPECT_NE(text.find(R"(rbee_ttft_seconds_count{model=""} 7)"), std::string::npos);
   EXPECT_NE(text.find(cat("rbee_ttft_seconds_count{model=\"m", Metrics::most_models - 1, "\"} 1")),
@@ -387,7 +401,7 @@ TEST(TraceHeader, IsOneLineOfAsciiAndHasAnEnd) {
 TEST(Metrics, SeriesHaveAnEnd) {
   Metrics metrics;
   for (std::size_t i = 0; i < Metrics::most_series + 50; ++i)
-    metrics.request_ended(cat("m", i), "w", Outcome::ok, 0);
+    metrics.of(cat("m", i), "w").ended(Outcome::ok, 0);
   const std::string text = metrics.text({});
   EXPECT_NE(text.find(R"(rbee_requests_total{model="",outcome="ok",worker=""} 50)"), std::string::npos);
 }

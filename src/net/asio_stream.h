@@ -65,12 +65,14 @@ struct Stream::Impl final : std::enable_shared_from_this<Stream::Impl>, Deadline
   [[nodiscard]] Error failure(const error_code& result) const;
 };
 
-// The socket's own bytes, whatever they mean. 0: the other end has finished.
-Task<Result<std::size_t>> read_socket(std::shared_ptr<Stream::Impl> impl, char* buffer, std::size_t size);
+// The socket's own bytes, whatever they mean.
 Task<Result<void>> write_socket(std::shared_ptr<Stream::Impl> impl, std::string_view first,
                                 std::string_view second);
 // What of both the socket takes now is cut off. False: not all of it.
 [[nodiscard]] Result<bool> write_now(Stream::Impl& impl, std::string_view& first, std::string_view& second);
+// The same of what is encrypted on the way; some may wait in the session. Nothing else is being sent.
+[[nodiscard]] Result<bool> write_secure_now(Stream::Impl& impl, std::string_view& first,
+                                            std::string_view& second);
 Task<Result<std::size_t>> read_secure(std::shared_ptr<Stream::Impl> impl, char* buffer, std::size_t size);
 Task<Result<void>> write_secure(std::shared_ptr<Stream::Impl> impl, std::string_view first,
                                 std::string_view second);

@@ -36,7 +36,7 @@ std::string head_of(const ClientRequest& request, const Endpoint& to, bool keep)
 
 }  // namespace
 
-struct ClientExchange::Impl {
+struct ClientExchange::Impl : InRoom {
   Stream stream;
   Endpoint to;
   ResponseHead head;
@@ -44,6 +44,7 @@ struct ClientExchange::Impl {
   ChunkedReader chunks;
   std::uint64_t left = 0;  // of a body with a length
   ReadBuffer buffer;
+  std::string sent_head;  // until the answer's
   std::size_t read_bytes = first_read_bytes;
   std::size_t scanned = 0;  // read_raw: of what is unread, seen by `chunks`
   bool ended = false;
@@ -53,18 +54,23 @@ struct ClientExchange::Impl {
   std::shared_ptr<SignOfLife> life;
   Instant last_byte{};
 
-  Task<void> send(ClientRequest request, Milliseconds within);
+  void form_head(const ClientRequest& request, Milliseconds within);
   [[nodiscard]] std::string_view unread() const { return buffer.unread(); }
   // Room for what is read next, and what came into it: between them it is read. False: the end.
   [[nodiscard]] Stream::Reading fill();
   [[nodiscard]] Result<bool> filled(const Result<std::size_t>& got);
-  Task<Result<void>> read_head();
-  Task<Result<std::string_view>> read_some(Milliseconds silence);
-  Task<Result<Raw>> read_some_raw(Milliseconds silence);
-  Task<Result<Raw>> read_chunks(Milliseconds silence);
+  // What of the answer's head has come: whether that is all of it.
+  [[nodiscard]] Result<bool> take_head();
+  [[nodiscard]] Result<void> begin_body();
+  Task<Result<std::string_view>> read_more();
+  Task<Result<Raw>> read_more_raw();
+  Task<Result<Raw>> read_more_chunks();
   [[nodiscard]] std::string_view take(std::size_t bytes);
-  Result<std::string_view> decode();
-  Result<std::size_t> scan_chunks();
+  // What of the body lies in the buffer: nothing where more has to be read first.
+  [[nodiscard]] std::optional<Result<std::string_view>> decoded();
+  [[nodiscard]] Result<std::string_view> decode();
+  [[nodiscard]] std::optional<Result<Raw>> chunks_at_hand();
+  [[nodiscard]] Result<std::size_t> scan_chunks();
 };
 
 ClientExchange::ClientExchange() = default;
@@ -104,43 +110,46 @@ Result<bool> ClientExchange::Impl::filled(const Result<std::size_t>& got) {
   return *got > 0;
 }
 
-Task<Result<void>> ClientExchange::Impl::read_head() {
+Result<bool> ClientExchange::Impl::take_head() {
   while (true) {
     const std::size_t end = unread().find("\r\n\r\n");
-    if (end != std::string_view::npos) {
-      Result<ResponseHead> parsed = parse_response_head(unread().substr(0, end + 4));
-      if (!parsed) co_return parsed.error();
-      buffer.consume(end + 4);
-      const bool is_interim = parsed->status < 200 && parsed->status != 101;
-      if (is_interim) continue;  // 100 Continue and its like come before the answer
-      head = std::move(*parsed);
-      // What follows is like what came behind the head, not like both together.
-      if (!unread().empty()) read_bytes = room_after(unread().size());
-      co_return Result<void>{};
-    }
-    if (unread().size() > largest_head_bytes) {
-      co_return Error{
-          ErrorCode::bad_request, cat("The head of the answer of ", to.text(), " has no end."), {}, {}};
-    }
-    const Result<std::size_t> got = co_await fill();
-    const Result<bool> more = filled(got);
-    if (!more) co_return more.error();
-    if (!*more) co_return lost(to, "before it answered");
+    if (end == std::string_view::npos) break;
+    Result<ResponseHead> parsed = parse_response_head(unread().substr(0, end + 4));
+    if (!parsed) return parsed.error();
+    buffer.consume(end + 4);
+    const bool is_interim = parsed->status < 200 && parsed->status != 101;
+    if (is_interim) continue;  // 100 Continue and its like come before the answer
+    head = std::move(*parsed);
+    std::string().swap(sent_head);
+    // What follows is like what came behind the head, not like both together.
+    if (!unread().empty()) read_bytes = room_after(unread().size());
+    return true;
   }
+  if (unread().size() > largest_head_bytes)
+    return Error{
+        ErrorCode::bad_request, cat("The head of the answer of ", to.text(), " has no end."), {}, {}};
+  return false;
+}
+
+Result<void> ClientExchange::Impl::begin_body() {
+  const Result<BodyFraming> of_body = response_framing(head, answers_head_request);
+  if (!of_body) return of_body.error();
+  framing = *of_body;
+  left = framing.length;
+  is_kept_there = keeps_alive(head.minor_version, head.headers);
+  return {};
 }
 
 void ClientExchange::say_goodbye() {
   if (impl_) impl_->stream.shut_down_sending();
 }
 
-Task<void> ClientExchange::Impl::send(ClientRequest request, Milliseconds within) {
+// A peer that answers before it has read all (413) also makes the write that follows fail: its answer is
+// still there, and where it is not, reading the head says that the connection is lost.
+void ClientExchange::Impl::form_head(const ClientRequest& request, Milliseconds within) {
   stream.expire_after(within);
   answers_head_request = request.method == "HEAD";
-  const std::string first = head_of(request, to, keep);
-  // A peer that answers before it has read all (413) also makes the write fail: its answer is still there,
-  // and where it is not, reading the head says that the connection is lost.
-  const Result<void> written = co_await stream.write(first, request.body);
-  static_cast<void>(written);
+  sent_head = head_of(request, to, keep);
 }
 
 Task<Result<ClientExchange>> ClientExchange::begin(Loop& loop, Endpoint to, ClientRequest request,
@@ -153,21 +162,35 @@ Task<Result<ClientExchange>> ClientExchange::begin(Loop& loop, Endpoint to, Clie
   Result<Stream> connected = co_await connecting;
   if (!connected) co_return connected.error();
   impl.stream = std::move(*connected);
-  Task<void> sending = impl.send(std::move(request), within);
-  co_await sending;
+  impl.form_head(request, within);
+  const Result<void> ignored = co_await impl.stream.write(impl.sent_head, request.body);
+  static_cast<void>(ignored);
   co_return std::move(exchange);
 }
 
+// As a rule all of it fits into the socket, and this is no coroutine.
 Task<Result<ClientExchange>> ClientExchange::begin_on(Stream stream, Endpoint to, ClientRequest request,
-                                                      Milliseconds within) {
+                                                      Milliseconds within, std::shared_ptr<SignOfLife> life) {
   ClientExchange exchange;
   exchange.impl_ = std::make_unique<Impl>();
   Impl& impl = *exchange.impl_;
   impl.to = std::move(to);
   impl.stream = std::move(stream);
   impl.keep = true;
-  Task<void> sending = impl.send(std::move(request), within);
-  co_await sending;
+  if (life) exchange.tell(std::move(life));
+  impl.form_head(request, within);
+  std::string_view first = impl.sent_head;
+  std::string_view second = request.body;
+  const Result<bool> whole = impl.stream.write_at_once(first, second);
+  if (!whole || *whole) return Task<Result<ClientExchange>>::done(std::move(exchange));
+  return send_rest(std::move(exchange), first, second);
+}
+
+// What lies in the exchange and in the body, which both outlive it.
+Task<Result<ClientExchange>> ClientExchange::send_rest(ClientExchange exchange, std::string_view first,
+                                                       std::string_view second) {
+  const Result<void> ignored = co_await exchange.impl_->stream.write(first, second);
+  static_cast<void>(ignored);
   co_return std::move(exchange);
 }
 
@@ -225,14 +248,16 @@ Task<Result<Stream>> connect_secure(Loop& loop, Endpoint to, Secure secure, Mill
 Task<Result<void>> ClientExchange::read_head(Milliseconds within) {
   Impl& impl = *impl_;
   impl.stream.expire_after(within);
-  const Result<void> read = co_await impl.read_head();
-  if (!read) co_return read.error();
-  const Result<BodyFraming> framing = response_framing(impl.head, impl.answers_head_request);
-  if (!framing) co_return framing.error();
-  impl.framing = *framing;
-  impl.left = framing->length;
-  impl.is_kept_there = keeps_alive(impl.head.minor_version, impl.head.headers);
-  co_return Result<void>{};
+  while (true) {
+    const Result<bool> whole = impl.take_head();
+    if (!whole) co_return whole.error();
+    if (*whole) break;
+    const Result<std::size_t> got = co_await impl.fill();
+    const Result<bool> more = impl.filled(got);
+    if (!more) co_return more.error();
+    if (!*more) co_return lost(impl.to, "before it answered");
+  }
+  co_return impl.begin_body();
 }
 
 Task<Result<ClientExchange>> ClientExchange::send(Loop& loop, Endpoint to, ClientRequest request,
@@ -251,7 +276,7 @@ std::string_view ClientExchange::Impl::take(std::size_t bytes) {
   return taken;
 }
 
-// What of the body lies in the buffer: empty where more has to be read first, or at the end.
+// Empty where more has to be read first, or at the end.
 Result<std::string_view> ClientExchange::Impl::decode() {
   if (framing.kind == Framing::until_close) return take(unread().size());
   if (framing.kind != Framing::chunked) {
@@ -270,21 +295,28 @@ Result<std::string_view> ClientExchange::Impl::decode() {
   return std::string_view{};
 }
 
-Task<Result<std::string_view>> ClientExchange::read_some(Milliseconds silence) {
-  return impl_->read_some(silence);
+std::optional<Result<std::string_view>> ClientExchange::Impl::decoded() {
+  Result<std::string_view> data = decode();
+  if (data && data->empty() && !ended) return std::nullopt;
+  return data;
 }
 
-Task<Result<std::string_view>> ClientExchange::Impl::read_some(Milliseconds silence) {
-  stream.expire_after(silence);
+Task<Result<std::string_view>> ClientExchange::read_some(Milliseconds silence) {
+  impl_->stream.expire_after(silence);
+  if (std::optional<Result<std::string_view>> data = impl_->decoded())
+    return Task<Result<std::string_view>>::done(std::move(*data));
+  return impl_->read_more();
+}
+
+Task<Result<std::string_view>> ClientExchange::Impl::read_more() {
   while (true) {
-    const Result<std::string_view> data = decode();
-    if (!data || !data->empty() || ended) co_return data;
     const Result<std::size_t> got = co_await fill();
     const Result<bool> more = filled(got);
     if (!more) co_return more.error();
-    if (*more) continue;
-    if (framing.kind != Framing::until_close) co_return lost(to, "in the middle of its answer");
-    ended = true;
+    if (!*more && framing.kind != Framing::until_close) co_return lost(to, "in the middle of its answer");
+    if (!*more) ended = true;
+    const std::optional<Result<std::string_view>> data = decoded();
+    if (data) co_return *data;
   }
 }
 
@@ -301,34 +333,47 @@ Result<std::size_t> ClientExchange::Impl::scan_chunks() {
   return whole;
 }
 
-// No coroutine: a stream that waits here holds the frame of one way and not of both.
-Task<Result<ClientExchange::Raw>> ClientExchange::read_raw(Milliseconds silence) {
-  return impl_->framing.kind == Framing::chunked ? impl_->read_chunks(silence)
-                                                 : impl_->read_some_raw(silence);
+std::optional<Result<ClientExchange::Raw>> ClientExchange::Impl::chunks_at_hand() {
+  if (ended) return Raw{{}, true};
+  const Result<std::size_t> whole = scan_chunks();
+  if (!whole) return whole.error();
+  if (*whole == 0) return std::nullopt;
+  ended = chunks.done();
+  scanned -= *whole;
+  return Raw{take(*whole), ended};
 }
 
-Task<Result<ClientExchange::Raw>> ClientExchange::Impl::read_some_raw(Milliseconds silence) {
-  const Result<std::string_view> data = co_await read_some(silence);
+// No coroutine: what is there already is not waited for, and a stream that waits holds the frame of one way
+// and not of both.
+Task<Result<ClientExchange::Raw>> ClientExchange::read_raw(Milliseconds silence) {
+  Impl& impl = *impl_;
+  impl.stream.expire_after(silence);
+  if (impl.framing.kind == Framing::chunked) {
+    if (std::optional<Result<Raw>> raw = impl.chunks_at_hand())
+      return Task<Result<Raw>>::done(std::move(*raw));
+    return impl.read_more_chunks();
+  }
+  const std::optional<Result<std::string_view>> data = impl.decoded();
+  if (!data) return impl.read_more_raw();
+  if (!*data) return Task<Result<Raw>>::done(data->error());
+  return Task<Result<Raw>>::done(Raw{**data, impl.ended});
+}
+
+Task<Result<ClientExchange::Raw>> ClientExchange::Impl::read_more_raw() {
+  const Result<std::string_view> data = co_await read_more();
   if (!data) co_return data.error();
   co_return Raw{*data, ended};
 }
 
-Task<Result<ClientExchange::Raw>> ClientExchange::Impl::read_chunks(Milliseconds silence) {
-  stream.expire_after(silence);
-  while (!ended) {
-    const Result<std::size_t> whole = scan_chunks();
-    if (!whole) co_return whole.error();
-    if (*whole > 0) {
-      ended = chunks.done();
-      scanned -= *whole;
-      co_return Raw{take(*whole), ended};
-    }
+Task<Result<ClientExchange::Raw>> ClientExchange::Impl::read_more_chunks() {
+  while (true) {
     const Result<std::size_t> got = co_await fill();
     const Result<bool> more = filled(got);
     if (!more) co_return more.error();
     if (!*more) co_return lost(to, "in the middle of its answer");
+    const std::optional<Result<Raw>> raw = chunks_at_hand();
+    if (raw) co_return *raw;
   }
-  co_return Raw{{}, true};
 }
 
 Task<Result<std::string>> ClientExchange::read_all(std::size_t limit_bytes, Milliseconds silence) {

@@ -45,9 +45,9 @@ class ClientExchange {
   // sends (each within `within`) ...
   static Task<Result<ClientExchange>> begin(Loop& loop, Endpoint to, ClientRequest request,
                                             Milliseconds within);
-  // The first half on a connection that is there, which stays open after the answer.
+  // The first half on a connection that is there, which stays open after the answer. `life`: as tell().
   static Task<Result<ClientExchange>> begin_on(Stream stream, Endpoint to, ClientRequest request,
-                                               Milliseconds within);
+                                               Milliseconds within, std::shared_ptr<SignOfLife> life = {});
   // ... and waits for the head. Then head() and framing() may be asked.
   Task<Result<void>> read_head(Milliseconds within);
 
@@ -92,6 +92,8 @@ class ClientExchange {
 
  private:
   struct Impl;
+  static Task<Result<ClientExchange>> send_rest(ClientExchange exchange, std::string_view first,
+                                                std::string_view second);
   std::unique_ptr<Impl> impl_;
 };
 

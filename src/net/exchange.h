@@ -55,6 +55,7 @@ struct Exchange::Impl {
   Task<Result<void>> read_whole_body();
   // Makes the connection ready for the next request; false when it must be closed.
   Task<bool> finish_request();
+  Task<bool> discard_body();
   void reset();
   // The head of an answer, for its first piece.
   void hold_head(int with_status, Headers headers);

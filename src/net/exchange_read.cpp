@@ -79,7 +79,7 @@ Task<bool> Exchange::Impl::prepare() {
 Task<bool> Exchange::Impl::read_head() {
   std::size_t end = unread().find("\r\n\r\n");
   bool begun = !unread().empty();
-  Instant deadline = loop.clock().now() + options.head_within;
+  Instant deadline = loop.clock().recent() + options.head_within;
   while (end == std::string_view::npos) {
     if (unread().size() > largest_head_bytes) {
       Error error{ErrorCode::bad_request,
@@ -90,8 +90,8 @@ Task<bool> Exchange::Impl::read_head() {
       co_await refusing;
       co_return false;
     }
-    const Milliseconds left = deadline - loop.clock().now();
-    stream.expire_after(std::max(begun ? left : options.idle_keep_alive, Milliseconds{1}));
+    const Milliseconds left = begun ? deadline - loop.clock().recent() : options.idle_keep_alive;
+    stream.expire_after(std::max(left, Milliseconds{1}));
     waits = !begun;
     const Result<std::size_t> got = co_await fill();
     const Result<bool> more = filled(got);
@@ -106,7 +106,7 @@ Task<bool> Exchange::Impl::read_head() {
       co_return false;
     }
     if (!more || !*more) co_return false;
-    if (!begun) deadline = loop.clock().now() + options.head_within;
+    if (!begun) deadline = loop.clock().recent() + options.head_within;
     begun = true;
     // Who wants TLS where there is none waits for an answer that HTTP cannot give: the end is clearer.
     if (unread().front() == handshake_record) co_return false;
@@ -217,15 +217,21 @@ Task<Result<void>> Exchange::Impl::read_whole_body() {
   co_return read;
 }
 
+// As a rule the body was read, and this is no coroutine.
 Task<bool> Exchange::Impl::finish_request() {
-  if (aborted || !answer_done || !stream.is_open() || stream.write_failed() || !keep_alive) co_return false;
-  if (!body_done) {
-    // A handler that did not want the body: only a small one is worth reading.
-    if (framing.kind != Framing::length || framing.length > most_discarded_bytes || expects_continue)
-      co_return false;
-    const Result<void> rest = co_await read_whole_body();
-    if (!rest) co_return false;
-  }
+  const bool goes_on = !aborted && answer_done && stream.is_open() && !stream.write_failed() && keep_alive;
+  if (!goes_on) return Task<bool>::done(false);
+  if (!body_done) return discard_body();
+  reset();
+  return Task<bool>::done(true);
+}
+
+// Of a handler that did not want it: only a small one is worth reading.
+Task<bool> Exchange::Impl::discard_body() {
+  if (framing.kind != Framing::length || framing.length > most_discarded_bytes || expects_continue)
+    co_return false;
+  const Result<void> rest = co_await read_whole_body();
+  if (!rest) co_return false;
   reset();
   co_return true;
 }

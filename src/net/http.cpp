@@ -35,15 +35,17 @@ bool is_token(std::string_view text) {
   return !text.empty();
 }
 
-// The mark of a field's name, made while it is checked; nothing for what cannot be one.
-std::optional<std::uint32_t> name_mark(std::string_view name) {
+// A field's name at the beginning of a line, and its mark, which is made while it is looked for.
+struct Named {
+  std::size_t bytes = 0;
   std::uint32_t mark = 0;
-  for (const char c : name) {
-    if (!letters_of_tokens[static_cast<unsigned char>(c)]) return std::nullopt;
-    mark = FieldName::mark_on(mark, c);
-  }
-  if (name.empty()) return std::nullopt;
-  return mark;
+};
+
+Named name_of(std::string_view line) {
+  Named name;
+  while (name.bytes < line.size() && letters_of_tokens[static_cast<unsigned char>(line[name.bytes])])
+    name.mark = FieldName::mark_on(name.mark, line[name.bytes++]);
+  return name;
 }
 
 bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
@@ -61,14 +63,22 @@ bool may_have_control(std::span<const char, sizeof(std::uint64_t)> eight) {
   return ((below_space | is_delete) & tops) != 0;
 }
 
-bool has_control(std::string_view text) {
-  while (text.size() >= sizeof(std::uint64_t)) {
-    const auto eight = std::span(text).first<sizeof(std::uint64_t)>();
-    if (may_have_control(eight) && std::ranges::any_of(eight, is_control)) return true;
-    text.remove_prefix(eight.size());
+// How much of it stands before the first control character.
+std::size_t bytes_to_control(std::string_view text) {
+  std::size_t at = 0;
+  while (text.size() - at >= sizeof(std::uint64_t)) {
+    const auto eight = std::span(text).subspan(at).first<sizeof(std::uint64_t)>();
+    if (may_have_control(eight)) {
+      const auto found = std::ranges::find_if(eight, is_control);
+      if (found != eight.end()) return at + static_cast<std::size_t>(found - eight.begin());
+    }
+    at += eight.size();
   }
-  return std::ranges::any_of(text, is_control);
+  while (at < text.size() && !is_control(text[at])) ++at;
+  return at;
 }
+
+bool has_control(std::string_view text) { return bytes_to_control(text) < text.size(); }
 
 // Takes the next line, which ends with CRLF (a bare LF or CR is how requests get smuggled).
 std::optional<std::string_view> take_line(std::string_view& rest) {
@@ -106,16 +116,18 @@ Result<void> split_target(RequestHead& head) {
   }
   if (!target.starts_with('/')) return bad("The request's target is no path.");
   const std::size_t question = target.find('?');
-  const std::optional<std::string> path = percent_decode(target.substr(0, question), false);
+  std::optional<std::string> path = percent_decode(target.substr(0, question), false);
   if (!path || has_control(*path) || has_dot_segment(*path)) return bad("The request's path is not valid.");
-  head.path = *path;
+  head.path = std::move(*path);
   if (question != std::string_view::npos) head.query = target.substr(question + 1);
   return {};
 }
 
 // Fields whose doubles change where a message ends or who it is for.
 Result<std::optional<std::string_view>> single(const Headers& headers, FieldName name) {
-  std::optional<std::string_view> found;
+  std::optional<std::string_view> found = headers.find(name);
+  if (!found) return found;
+  found.reset();
   for (const auto& [other, value] : headers) {
     if (other != name) continue;
     if (found) return bad(cat("The head has two fields ", name.text(), "."));
@@ -143,6 +155,10 @@ Result<BodyFraming> framing_of(const Headers& headers) {
 
 }  // namespace
 
+bool is_one_of(const FieldName& name, std::span<const FieldName> names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
 void Headers::add(FieldName name, std::string_view value) {
   if (places_.capacity() == 0) reserve(usual_added_fields, usual_added_bytes);
   const std::string_view text = name;
@@ -152,13 +168,12 @@ void Headers::add(FieldName name, std::string_view value) {
                      .name_bytes = static_cast<std::uint32_t>(text.size()),
                      .value_bytes = static_cast<std::uint32_t>(value.size()),
                      .mark = name.mark()});
+  marks_ |= bit_of(name.mark());
   text_.append(text).append(": ").append(value).append("\r\n");
 }
 
 Headers Headers::only(std::span<const FieldName> names) const {
-  const auto stays = [&](const Place& place) {
-    return std::ranges::find(names, name_at(place)) != names.end();
-  };
+  const auto stays = [&](const Place& place) { return is_one_of(name_at(place), names); };
   std::size_t fields = 0;
   std::size_t bytes = 0;
   for (const Place& place : places_) {
@@ -175,14 +190,16 @@ Headers Headers::only(std::span<const FieldName> names) const {
 }
 
 void Headers::let_go() {
-  std::string().swap(text_);
-  std::vector<Place>().swap(places_);
+  Text().swap(text_);
+  Places().swap(places_);
+  marks_ = 0;
 }
 
 void Headers::add_all(const Headers& more) {
   const auto shift = static_cast<std::uint32_t>(text_.size());
   reserve(more.size(), more.text_.size());
   text_.append(more.text_);
+  marks_ |= more.marks_;
   for (Place place : more.places_) {
     place.name += shift;
     place.value += shift;
@@ -195,34 +212,37 @@ void Headers::reserve(std::size_t fields, std::size_t bytes) {
   text_.reserve(text_.size() + bytes);
 }
 
+// Each byte is looked at once: the letters of a name up to what cannot be one, and a value up to the control
+// character that ends it, which must be that of a CRLF.
 Result<Headers> Headers::parse(std::string_view lines) {
   Headers headers;
   headers.places_.reserve(usual_fields);
   headers.text_.assign(lines);
-  std::string_view rest = headers.text_;
-  while (!rest.empty()) {
-    const std::optional<std::string_view> line = take_line(rest);
-    if (!line) return bad("The head of the message is cut.");
+  const std::string_view text = headers.text_;
+  std::size_t at = 0;
+  while (at < text.size()) {
     if (headers.size() == most_fields) return bad(cat("The head has more than ", most_fields, " fields."));
-    const std::size_t colon = line->find(':');
-    if (colon == std::string_view::npos) return bad("A header field has no valid name.");
-    const std::optional<std::uint32_t> mark = name_mark(line->substr(0, colon));
-    if (!mark) return bad("A header field has no valid name.");
-    const std::string_view value = trim(line->substr(colon + 1));
-    if (has_control(value)) return bad("A header field has a control character.");
-    const auto place_of = [&](const char* at) {
-      return static_cast<std::uint32_t>(at - headers.text_.data());
-    };
-    headers.places_.push_back({.name = place_of(line->data()),
-                               .value = place_of(value.data()),
-                               .name_bytes = static_cast<std::uint32_t>(colon),
+    const Named name = name_of(text.substr(at));
+    const std::size_t colon = at + name.bytes;
+    if (name.bytes == 0 || !text.substr(colon).starts_with(':'))
+      return bad("A header field has no valid name.");
+    const std::size_t end = colon + 1 + bytes_to_control(text.substr(colon + 1));
+    if (end == text.size()) return bad("The head of the message is cut.");
+    if (!text.substr(end).starts_with("\r\n")) return bad("A header field has a control character.");
+    const std::string_view value = trim(text.substr(colon + 1, end - (colon + 1)));
+    headers.places_.push_back({.name = static_cast<std::uint32_t>(at),
+                               .value = static_cast<std::uint32_t>(value.data() - text.data()),
+                               .name_bytes = static_cast<std::uint32_t>(name.bytes),
                                .value_bytes = static_cast<std::uint32_t>(value.size()),
-                               .mark = *mark});
+                               .mark = name.mark});
+    headers.marks_ |= bit_of(name.mark);
+    at = end + 2;
   }
   return headers;
 }
 
 std::optional<std::string_view> Headers::find(FieldName name) const {
+  if (!may_have(name)) return std::nullopt;
   for (const Place& place : places_) {
     if (name_at(place) == name) return value_at(place);
   }

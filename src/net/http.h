@@ -5,7 +5,9 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "net/room_store.h"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -51,6 +53,10 @@ class FieldName {
   std::string_view text_;
   std::uint32_t mark_;
 };
+
+[[nodiscard]] bool is_one_of(const FieldName& name, std::span<const FieldName> names);
+// Those that say where a body ends: of one hop, where that writes the body anew.
+inline constexpr std::array<FieldName, 2> fields_of_the_framing = {"Content-Length", "Transfer-Encoding"};
 
 // A message's fields in their order. They lie in one string, as they are sent: a head is read, copied and
 // changed by each hop, and a string for each of them would be most of what a small request costs.
@@ -108,6 +114,8 @@ class Headers {
     std::uint32_t value_bytes;
     std::uint32_t mark;
   };
+  [[nodiscard]] static std::uint64_t bit_of(std::uint32_t mark) { return std::uint64_t{1} << (mark % 64); }
+  [[nodiscard]] bool may_have(FieldName name) const { return (marks_ & bit_of(name.mark())) != 0; }
   [[nodiscard]] FieldName name_at(const Place& place) const {
     return {{text_.data() + place.name, place.name_bytes}, place.mark};
   }
@@ -118,8 +126,12 @@ class Headers {
     const Place& place = places_[index];
     return {name_at(place), value_at(place)};
   }
-  std::string text_;
-  std::vector<Place> places_;
+  using Text = std::basic_string<char, std::char_traits<char>, RoomAllocator<char>>;
+  using Places = std::vector<Place, RoomAllocator<Place>>;
+  Text text_;
+  Places places_;
+  // Of each field's mark a bit: most names that are looked for are not there.
+  std::uint64_t marks_ = 0;
 };
 
 struct RequestHead {

@@ -19,7 +19,7 @@ Stream KeptConnections::take(const std::string& name, Instant now) {
 }
 
 // With a new name those go of which nothing is open any more: engines that ended, hives that left.
-std::list<KeptConnections::Idle>& KeptConnections::place_of(const std::string& name) {
+KeptConnections::Idles& KeptConnections::place_of(const std::string& name) {
   const auto found = kept_.find(name);
   if (found != kept_.end()) return found->second;
   std::erase_if(kept_, [](const auto& one) {
@@ -30,7 +30,7 @@ std::list<KeptConnections::Idle>& KeptConnections::place_of(const std::string& n
 
 void KeptConnections::keep(const std::string& name, Stream stream, Instant now) {
   if (!stream.is_open()) return;
-  std::list<Idle>& idle = place_of(name);
+  Idles& idle = place_of(name);
   if (idle.size() >= most_of_each_)
     std::erase_if(idle, [](const Idle& one) { return !one.stream.is_open(); });
   if (idle.size() >= most_of_each_) idle.pop_front();
@@ -51,29 +51,36 @@ KeptConnections& EngineConnections::of(Loop& loop) {
   return *kept_.at(static_cast<std::size_t>(at - loops_.begin()));
 }
 
-Task<Result<ClientExchange>> EngineConnections::begin(std::shared_ptr<EngineConnections> self, Loop& loop,
-                                                      std::string socket, ClientRequest request,
-                                                      Milliseconds within, bool& kept) {
-  Stream stream;
-  if (kept) stream = self->of(loop).take(socket, loop.clock().now());
-  Endpoint to{.unix_path = std::move(socket)};
-  kept = stream.is_open();
-  if (!kept) {
-    Task<Result<Stream>> connecting = Stream::connect(loop, to, within);
-    Result<Stream> connected = co_await connecting;
-    if (!connected) co_return connected.error();
-    stream = std::move(*connected);
-  }
+namespace {
+
+Task<Result<ClientExchange>> begin_anew(Loop& loop, Endpoint to, ClientRequest request, Milliseconds within) {
+  Task<Result<Stream>> connecting = Stream::connect(loop, to, within);
+  Result<Stream> connected = co_await connecting;
+  if (!connected) co_return connected.error();
   Task<Result<ClientExchange>> beginning =
-      ClientExchange::begin_on(std::move(stream), std::move(to), std::move(request), within);
+      ClientExchange::begin_on(std::move(*connected), std::move(to), std::move(request), within);
   Result<ClientExchange> exchange = co_await beginning;
   co_return std::move(exchange);
+}
+
+}  // namespace
+
+// No coroutine: on a kept connection there is nothing to wait for.
+Task<Result<ClientExchange>> EngineConnections::begin(std::shared_ptr<EngineConnections> self, Loop& loop,
+                                                      const std::string& socket, ClientRequest request,
+                                                      Milliseconds within, bool& kept) {
+  Stream stream;
+  if (kept) stream = self->of(loop).take(socket, loop.clock().recent());
+  Endpoint to{.unix_path = socket};
+  kept = stream.is_open();
+  return kept ? ClientExchange::begin_on(std::move(stream), std::move(to), std::move(request), within)
+              : begin_anew(loop, std::move(to), std::move(request), within);
 }
 
 void EngineConnections::give_back(Loop& loop, const std::string& socket, ClientExchange& exchange) {
   if (exchange.framing().kind != Framing::length) return;
   std::optional<Stream> stream = exchange.give_back();
-  if (stream) of(loop).keep(socket, std::move(*stream), loop.clock().now());
+  if (stream) of(loop).keep(socket, std::move(*stream), loop.clock().recent());
 }
 
 void EngineConnections::close() {

@@ -32,11 +32,12 @@ class KeptConnections {
     Stream stream;
     Instant since;
   };
-  [[nodiscard]] std::list<Idle>& place_of(const std::string& name);
+  using Idles = std::list<Idle, RoomAllocator<Idle>>;
+  [[nodiscard]] Idles& place_of(const std::string& name);
 
   std::size_t most_of_each_;
   Milliseconds kept_for_;
-  std::map<std::string, std::list<Idle>> kept_;
+  std::map<std::string, Idles> kept_;
 };
 
 class EngineConnections : public std::enable_shared_from_this<EngineConnections> {
@@ -53,8 +54,8 @@ class EngineConnections : public std::enable_shared_from_this<EngineConnections>
   // sends. A kept one may be at its end without anybody knowing yet: who gets no byte of an answer asks once
   // more, on a new one. Fails as ClientExchange::begin().
   static Task<Result<ClientExchange>> begin(std::shared_ptr<EngineConnections> self, Loop& loop,
-                                            std::string socket, ClientRequest request, Milliseconds within,
-                                            bool& kept);
+                                            const std::string& socket, ClientRequest request,
+                                            Milliseconds within, bool& kept);
   // After an answer that came whole: behind a streamed one an engine closes, whatever its head says. On the
   // loop that began it.
   void give_back(Loop& loop, const std::string& socket, ClientExchange& exchange);

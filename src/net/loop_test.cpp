@@ -26,6 +26,27 @@ TEST(Loop, TasksHandTheirValuesOn) {
   EXPECT_EQ(loop.block_on(add_three(loop)), 6) << "a loop can be run again";
 }
 
+Task<std::string> text_now(std::string text) { return Task<std::string>::done(std::move(text)); }
+Task<void> nothing_now() { return Task<void>::done(); }
+
+Task<std::string> wait_for_what_is_there() {
+  Task<std::string> kept = text_now("one ");
+  Task<std::string> moved = std::move(kept);
+  std::string text = co_await moved;
+  moved = text_now(std::string(1000, 'x'));
+  const std::string more = co_await moved;
+  co_await nothing_now();
+  co_return text + more;
+}
+
+TEST(Loop, WhatIsDoneAlreadyIsNotWaitedFor) {
+  const SystemClock clock;
+  Loop loop(clock);
+  EXPECT_EQ(loop.block_on(wait_for_what_is_there()), "one " + std::string(1000, 'x'));
+  EXPECT_EQ(loop.block_on(text_now("two")), "two");
+  loop.block_on(nothing_now());
+}
+
 TEST(Loop, APatientOneDoesAllThatCameWhileItRested) {
   const SystemClock clock;
   Runtime runtime(clock, 1);

@@ -1,4 +1,5 @@
-// RoomStore: room of coroutine frames and read buffers that ended, for the next ones of the same size.
+// RoomStore: room of coroutine frames, read buffers, heads and the like that ended, for the next ones of the
+// same size.
 //
 // A request takes some forty frames of a dozen sizes, one after the other; an allocator for everything takes
 // ten times as long over each. A loop has one, and it is used by what runs on that loop's thread: all room
@@ -84,6 +85,28 @@ class RoomStore {
   }
 
   std::array<Size, largest_kept_bytes / step_bytes + 1> sizes_ = {};
+};
+
+// For containers and shared objects that come and go with each request.
+template <class T>
+struct RoomAllocator {
+  using value_type = T;
+  RoomAllocator() = default;
+  template <class U>
+  RoomAllocator(const RoomAllocator<U>&) noexcept {}  // NOLINT(google-explicit-constructor): as allocators do
+  [[nodiscard]] T* allocate(std::size_t count) {
+    return static_cast<T*>(RoomStore::take_here(count * sizeof(T)));
+  }
+  void deallocate(T* room, std::size_t count) noexcept { RoomStore::give_here(room, count * sizeof(T)); }
+  [[nodiscard]] bool operator==(const RoomAllocator&) const = default;
+};
+
+// Base of a class whose objects do.
+struct InRoom {
+  static void* operator new(std::size_t bytes) { return RoomStore::take_here(bytes); }
+  static void operator delete(void* object, std::size_t bytes) noexcept {
+    RoomStore::give_here(object, bytes);
+  }
 };
 
 }  // namespace rbee::net

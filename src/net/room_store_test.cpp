@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
+#include <memory>
 #include <set>
 #include <thread>
 #include <vector>
@@ -42,6 +44,27 @@ TEST(RoomStore, WhatIsLargeIsNotKept) {
   void* const room = store.take(RoomStore::largest_kept_bytes + 1);
   std::memset(room, 1, RoomStore::largest_kept_bytes + 1);
   store.give(room, RoomStore::largest_kept_bytes + 1);
+}
+
+TEST(RoomStore, ContainersAndObjectsTakeTheirRoomFromIt) {
+  RoomStore store;
+  const RoomStore::Use use(store);
+  const auto first = std::make_unique<std::vector<int, RoomAllocator<int>>>(100);
+  void* const room = first->data();
+  std::vector<int, RoomAllocator<int>>().swap(*first);
+  EXPECT_EQ((std::vector<int, RoomAllocator<int>>(100).data()), room);
+  struct Object : InRoom {
+    std::array<char, 240> bytes;
+  };
+  Object* const object = new Object;
+  delete object;
+  EXPECT_EQ(std::make_unique<Object>().get(), object);
+}
+
+TEST(RoomStore, WithoutOneRoomIsTheSystems) {
+  const auto text = std::allocate_shared<std::array<char, 100>>(RoomAllocator<char>());
+  text->fill('x');
+  EXPECT_EQ(text->back(), 'x');
 }
 
 Task<int> one() { co_return 1; }

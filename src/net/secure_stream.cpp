@@ -5,6 +5,8 @@
 #include <boost/asio/buffer.hpp>
 
 #include <algorithm>
+#include <optional>
+#include <span>
 
 namespace rbee::net {
 namespace {
@@ -47,25 +49,23 @@ Task<Result<void>> send_pending(std::shared_ptr<Stream::Impl> impl) {
   co_return Result<void>{};
 }
 
-// More encrypted bytes for the session. False: the other end closed without a word.
-Task<Result<bool>> feed_more(std::shared_ptr<Stream::Impl> impl) {
-  if (!impl->encrypted) {
-    impl->awaited_bytes = std::clamp(2 * impl->awaited_bytes, least_awaited_bytes, most_awaited_bytes);
-    impl->encrypted = std::make_unique_for_overwrite<char[]>(impl->awaited_bytes);
+// Where the next encrypted bytes come to: between them they are read, with Reading::Plain.
+std::span<char> room_for_more(Stream::Impl& impl) {
+  if (!impl.encrypted) {
+    impl.awaited_bytes = std::clamp(2 * impl.awaited_bytes, least_awaited_bytes, most_awaited_bytes);
+    impl.encrypted = std::make_unique_for_overwrite<char[]>(impl.awaited_bytes);
   }
-  const std::size_t awaited = impl->awaited_bytes;
-  Task<Result<std::size_t>> reading = read_socket(impl, impl->encrypted.get(), awaited);
-  const Result<std::size_t> got = co_await reading;
-  if (!got) co_return got.error();
-  impl->tls->feed({impl->encrypted.get(), *got});
+  return {impl.encrypted.get(), impl.awaited_bytes};
+}
+
+void feed(Stream::Impl& impl, std::size_t got) {
+  impl.tls->feed({impl.encrypted.get(), got});
   // Once: a sender that is faster than who reads must not grow what is kept. An end or a failure here is met
   // again by the next read.
-  if (*got == awaited) {
-    error_code ignored;
-    impl->feed_what_is_there(ignored);
-    if (awaited < most_awaited_bytes) impl->encrypted.reset();
-  }
-  co_return *got > 0;
+  if (got < impl.awaited_bytes) return;
+  error_code ignored;
+  impl.feed_what_is_there(ignored);
+  if (impl.awaited_bytes < most_awaited_bytes) impl.encrypted.reset();
 }
 
 Task<Result<void>> shake_hands(std::shared_ptr<Stream::Impl> impl) {
@@ -77,10 +77,12 @@ Task<Result<void>> shake_hands(std::shared_ptr<Stream::Impl> impl) {
     if (outcome == TlsSession::Outcome::failed) co_return broken(*impl->tls);
     if (!sent) co_return sent;
     if (outcome == TlsSession::Outcome::done) co_return Result<void>{};
-    Task<Result<bool>> feeding = feed_more(impl);
-    const Result<bool> more = co_await feeding;
-    if (!more) co_return more.error();
-    if (!*more)
+    const std::span<char> room = room_for_more(*impl);
+    const Result<std::size_t> got =
+        co_await Stream::Reading(impl.get(), room.data(), room.size(), Stream::Reading::Plain{});
+    if (!got) co_return got.error();
+    feed(*impl, *got);
+    if (*got == 0)
       co_return Error{ErrorCode::unreachable, "The other end left in the middle of the handshake.", {}, {}};
   }
 }
@@ -144,44 +146,70 @@ bool Stream::is_certified() const { return impl_ && impl_->tls && impl_->tls->is
 
 bool Stream::is_secure() const { return impl_ && impl_->tls; }
 
+namespace {
+
+// What the session has of the other end's words; nothing: it wants more.
+std::optional<Result<std::size_t>> read_session(Stream::Impl& impl, char* buffer, std::size_t size) {
+  const TlsSession::Read got = impl.tls->read(buffer, size);
+  impl.push_pending();  // answers of the protocol itself
+  switch (got.outcome) {
+    case TlsSession::Outcome::done: return got.bytes;
+    case TlsSession::Outcome::ended: return std::size_t{0};
+    case TlsSession::Outcome::failed: return broken(*impl.tls);
+    case TlsSession::Outcome::wants_input: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Task<Result<std::size_t>> read_secure(std::shared_ptr<Stream::Impl> impl, char* buffer, std::size_t size) {
   while (true) {
     if (impl->closed) co_return impl->failure({});
-    const TlsSession::Read got = impl->tls->read(buffer, size);
-    impl->push_pending();  // answers of the protocol itself
-    if (got.outcome == TlsSession::Outcome::done) co_return got.bytes;
-    if (got.outcome == TlsSession::Outcome::ended) co_return std::size_t{0};
-    if (got.outcome == TlsSession::Outcome::failed) co_return broken(*impl->tls);
-    Task<Result<bool>> feeding = feed_more(impl);
-    const Result<bool> more = co_await feeding;
-    if (!more) co_return more.error();
+    const std::optional<Result<std::size_t>> read = read_session(*impl, buffer, size);
+    if (read) co_return *read;
+    const std::span<char> room = room_for_more(*impl);
+    const Result<std::size_t> got =
+        co_await Stream::Reading(impl.get(), room.data(), room.size(), Stream::Reading::Plain{});
+    if (!got) co_return got.error();
+    feed(*impl, *got);
     // Without the session's own end anybody on the way could have cut it: what follows is not "the end".
-    if (!*more) co_return Error{ErrorCode::unreachable, "The connection was cut.", {}, {}};
+    if (*got == 0) co_return Error{ErrorCode::unreachable, "The connection was cut.", {}, {}};
   }
 }
 
-Task<Result<void>> write_secure(std::shared_ptr<Stream::Impl> impl, std::string_view first,
-                                std::string_view second) {
+Result<bool> write_secure_now(Stream::Impl& impl, std::string_view& first, std::string_view& second) {
   std::string joined;
   if (!first.empty() && !second.empty() && first.size() + second.size() <= longest_record_bytes) {
     joined.reserve(first.size() + second.size());
     joined.append(first).append(second);
-    first = joined;
-    second = {};
+    if (impl.closed) return impl.failure({});
+    if (!impl.tls->write(joined)) return broken(*impl.tls);
+    first = second = {};
+    impl.push_pending();
   }
-  while (!first.empty() || !second.empty()) {
-    if (impl->closed) co_return impl->failure({});
+  while (impl.tls->pending().empty()) {
     if (first.empty()) std::swap(first, second);
+    if (first.empty()) return true;
+    if (impl.closed) return impl.failure({});
     const std::string_view piece = first.substr(0, most_pending_bytes);
     first.remove_prefix(piece.size());
-    if (!impl->tls->write(piece)) co_return broken(*impl->tls);
-    impl->push_pending();
-    if (impl->tls->pending().empty()) continue;
+    if (!impl.tls->write(piece)) return broken(*impl.tls);
+    impl.push_pending();
+  }
+  return false;
+}
+
+Task<Result<void>> write_secure(std::shared_ptr<Stream::Impl> impl, std::string_view first,
+                                std::string_view second) {
+  while (true) {
     Task<Result<void>> sending = send_pending(impl);
     const Result<void> sent = co_await sending;
     if (!sent) co_return sent;
+    const Result<bool> whole = write_secure_now(*impl, first, second);
+    if (!whole) co_return whole.error();
+    if (*whole) co_return Result<void>{};
   }
-  co_return Result<void>{};
 }
 
 }  // namespace rbee::net

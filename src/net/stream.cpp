@@ -81,7 +81,7 @@ void Stream::Impl::prepare() {
 void Stream::Impl::renew() {
   expired = false;
   if (idle.count() == 0) return;
-  deadline = loop.clock().now() + idle;
+  deadline = loop.clock().recent() + idle;
   if (!is_set() && !closed) loop.impl().watch_over(loop).set(*this, deadline);
 }
 
@@ -213,13 +213,6 @@ Task<Result<Stream>> Stream::connect(Loop& loop, Endpoint to, Milliseconds timeo
   co_return Stream(impl);
 }
 
-Task<Result<std::size_t>> read_socket(std::shared_ptr<Stream::Impl> impl, char* buffer, std::size_t size) {
-  if (impl->closed) co_return impl->failure({});
-  const Result<std::size_t> got =
-      co_await Stream::Reading(impl.get(), buffer, size, Stream::Reading::Plain{});
-  co_return got;
-}
-
 Result<bool> write_now(Stream::Impl& impl, std::string_view& first, std::string_view& second) {
   while (!first.empty() || !second.empty()) {
     if (impl.closed) return impl.failure({});
@@ -266,6 +259,14 @@ Stream::Reading Stream::read_some(char* buffer, std::size_t size) { return {impl
 
 Stream::Writing Stream::write(std::string_view first, std::string_view second) {
   return {impl_.get(), first, second};
+}
+
+Result<bool> Stream::write_at_once(std::string_view& first, std::string_view& second) {
+  if (!impl_) return no_connection();
+  Result<bool> whole =
+      impl_->tls ? write_secure_now(*impl_, first, second) : write_now(*impl_, first, second);
+  if (!whole) impl_->write_failed = true;
+  return whole;
 }
 
 Stream::Reading::~Reading() {
@@ -319,8 +320,9 @@ Result<std::size_t> Stream::Reading::await_resume() {
 }
 
 bool Stream::Writing::await_ready() {
-  if (impl_ == nullptr || impl_->tls) return impl_ == nullptr;
-  const Result<bool> whole = write_now(*impl_, first_, second_);
+  if (impl_ == nullptr) return true;
+  const Result<bool> whole =
+      impl_->tls ? write_secure_now(*impl_, first_, second_) : write_now(*impl_, first_, second_);
   if (!whole) written_ = whole.error();
   return !whole || *whole;
 }
@@ -342,7 +344,7 @@ Result<void> Stream::Writing::await_resume() {
 void Stream::expire_after(Milliseconds idle) {
   if (!impl_) return;
   // A shorter limit than the one it is set for has to be looked at earlier.
-  if (idle.count() != 0 && impl_->is_set() && impl_->loop.clock().now() + idle < impl_->time())
+  if (idle.count() != 0 && impl_->is_set() && impl_->loop.clock().recent() + idle < impl_->time())
     impl_->cancel();
   impl_->idle = idle;
 }

@@ -69,6 +69,9 @@ class Stream {
   [[nodiscard]] Reading read_some(char* buffer, std::size_t size);
   // All of both parts, in one system call where the kernel takes it. Errors as read_some.
   [[nodiscard]] Writing write(std::string_view first, std::string_view second = {});
+  // As much of both as the socket takes now; that is cut off. False: not all of it, and write() is to go on
+  // with the rest. Errors as write.
+  [[nodiscard]] Result<bool> write_at_once(std::string_view& first, std::string_view& second);
 
   // What reads and writes may last from now on, each call renewing it: a store, no system call. Zero: no
   // limit.
@@ -160,7 +163,7 @@ class Stream::Writing {
   std::string_view first_;
   std::string_view second_;
   Result<void> written_ = {};
-  Task<Result<void>> rest_ = {};  // what did not fit, and all over TLS
+  Task<Result<void>> rest_ = {};  // what did not fit
 };
 
 }  // namespace rbee::net

@@ -37,6 +37,18 @@ class StreamTest : public ::testing::Test {
   void send(std::string_view bytes) const {
     EXPECT_EQ(::write(other_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   }
+  // So many bytes that are there.
+  [[nodiscard]] std::string receive(std::size_t bytes) const {
+    std::string room(bytes, '?');
+    std::size_t got = 0;
+    while (got < bytes) {
+      const ssize_t more = ::read(other_, room.data() + got, bytes - got);
+      if (more <= 0) break;
+      got += static_cast<std::size_t>(more);
+    }
+    room.resize(got);
+    return room;
+  }
   void leave() {
     if (other_ >= 0) ::close(std::exchange(other_, -1));
   }
@@ -68,6 +80,36 @@ class StreamTest : public ::testing::Test {
   int other_ = -1;
   int left_ = 0;  // how often it was told
 };
+
+TEST_F(StreamTest, WhatTheSocketTakesAtOnceIsCutOffAndTheRestIsWritten) {
+  std::string_view first = "one ";
+  std::string_view second = "two";
+  const Result<bool> whole = stream_.write_at_once(first, second);
+  ASSERT_TRUE(whole);
+  EXPECT_TRUE(*whole);
+  EXPECT_TRUE(first.empty() && second.empty());
+  EXPECT_EQ(receive(7), "one two");
+
+  const std::string much(16u << 20, 'x');
+  first = "y";
+  second = much;
+  const Result<bool> part = stream_.write_at_once(first, second);
+  ASSERT_TRUE(part);
+  EXPECT_FALSE(*part) << "nobody reads";
+  const std::size_t left = first.size() + second.size();
+  EXPECT_LT(left, much.size());
+  EXPECT_EQ(receive(much.size() + 1 - left).size(), much.size() + 1 - left);
+  EXPECT_TRUE(*stream_.write_at_once(second, first) || second.size() < left) << "there is room again";
+}
+
+TEST_F(StreamTest, WhatCannotBeWrittenIsToldAtOnce) {
+  leave();
+  std::string_view first = "one";
+  std::string_view second;
+  EXPECT_FALSE(stream_.write_at_once(first, second));
+  EXPECT_TRUE(stream_.write_failed());
+  EXPECT_FALSE(Stream().write_at_once(first, second));
+}
 
 class WatchedStream : public StreamTest, public ::testing::WithParamInterface<Stream::Watch> {};
 

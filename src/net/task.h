@@ -4,6 +4,9 @@
 // owns its frame; destroying one that waits destroys all it waits for. Exceptions are bugs: one that
 // leaves a task ends the process.
 //
+// A function that has its value at hand gives done(): that is no coroutine, and costs no frame. Of what a
+// request does on its way, most is done at once.
+//
 // GCC 12 miscompiles some shapes, so in this project: await into a named variable first (no co_await inside
 // a condition, a loop head, or beside braced temporaries in its arguments), and pass named values to a
 // coroutine. A lambda that is a coroutine takes what it needs as parameters, never by capture.
@@ -14,6 +17,7 @@
 #include <coroutine>
 #include <exception>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace rbee::net {
@@ -32,10 +36,8 @@ struct FinalAwaiter {
   void await_resume() const noexcept {}
 };
 
-struct PromiseBase {
+struct PromiseBase : InRoom {
   std::coroutine_handle<> continuation = {};
-  static void* operator new(std::size_t bytes) { return RoomStore::take_here(bytes); }
-  static void operator delete(void* frame, std::size_t bytes) noexcept { RoomStore::give_here(frame, bytes); }
   [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
   [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
   [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
@@ -61,17 +63,28 @@ struct Promise<void> : PromiseBase {
 
 template <class T = void>
 class [[nodiscard]] Task {
+  // Of a task that was done() before it was awaited; nothing can be at hand of void but that it is done.
+  struct Nothing {};
+  using AtHand = std::conditional_t<std::is_void_v<T>, Nothing, std::optional<T>>;
+
  public:
   using promise_type = detail::Promise<T>;
   using Handle = std::coroutine_handle<promise_type>;
 
   Task() = default;
   explicit Task(Handle handle) : handle_(handle) {}
-  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
+  [[nodiscard]] static Task done(auto&&... value) {
+    Task task;
+    if constexpr (!std::is_void_v<T>) task.at_hand_.emplace(std::forward<decltype(value)>(value)...);
+    return task;
+  }
+  Task(Task&& other) noexcept
+      : handle_(std::exchange(other.handle_, {})), at_hand_(std::exchange(other.at_hand_, {})) {}
   Task& operator=(Task&& other) noexcept {
     if (this != &other) {
       if (handle_) handle_.destroy();
       handle_ = std::exchange(other.handle_, {});
+      at_hand_ = std::exchange(other.at_hand_, {});
     }
     return *this;
   }
@@ -80,17 +93,18 @@ class [[nodiscard]] Task {
   }
 
   [[nodiscard]] explicit operator bool() const { return static_cast<bool>(handle_); }
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  [[nodiscard]] bool await_ready() const noexcept { return !handle_; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
     handle_.promise().continuation = awaiting;
     return handle_;
   }
   T await_resume() {
-    if constexpr (!std::is_void_v<T>) return std::move(*handle_.promise().value);
+    if constexpr (!std::is_void_v<T>) return std::move(handle_ ? *handle_.promise().value : *at_hand_);
   }
 
  private:
   Handle handle_ = {};
+  [[no_unique_address]] AtHand at_hand_ = {};
 };
 
 template <class T>

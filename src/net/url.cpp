@@ -14,7 +14,8 @@ int hex_value(char c) {
 }  // namespace
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus) {
-  if (text.find_first_of(plus ? "%+" : "%") == std::string_view::npos) return std::string(text);
+  const bool has_plus = plus && text.find('+') != std::string_view::npos;
+  if (!has_plus && text.find('%') == std::string_view::npos) return std::string(text);
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '+' && plus) {

@@ -186,11 +186,6 @@ EngineLoad::Ended EngineLoad::end(double now_s, std::uint64_t request, double ou
   return ended;
 }
 
-double EngineLoad::remaining(const Job& job) const {
-  const double made = job.reading ? 0 : made_ - job.made_before;
-  return std::max(job.output - made, job.output / 4);
-}
-
 double EngineLoad::answer_s(double tokens) const {
   std::array<double, most_looked_at> ends{};
   const std::size_t count = std::min(jobs_.size(), most_looked_at);

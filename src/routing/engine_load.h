@@ -13,6 +13,7 @@
 #include "routing/engine_speed.h"
 #include "routing/learned_speed.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -75,7 +76,10 @@ class EngineLoad {
   // A prompt that came now would be read in one batch with another.
   [[nodiscard]] bool joins_batch() const;
   // What is expected to be left of a job's answer: when it made more than expected, a share of that.
-  [[nodiscard]] double remaining(const Job& job) const;
+  [[nodiscard]] double remaining(const Job& job) const {
+    const double made = job.reading ? 0 : made_ - job.made_before;
+    return std::max(job.output - made, job.output / 4);
+  }
   // What an answer of so many tokens takes from when its prompt is read, as those who are there end before.
   [[nodiscard]] double answer_s(double tokens) const;
   // Who gets a slot before: so many, with so many tokens of their prompts to be read.
