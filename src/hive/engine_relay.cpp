@@ -103,8 +103,8 @@ net::Task<Result<net::ClientExchange>> ask(std::shared_ptr<net::EngineConnection
   bool kept = true;
   while (true) {
     net::ClientRequest request = request_of(exchange, target, body);
-    net::Task<Result<net::ClientExchange>> beginning = net::EngineConnections::begin(
-        engines, exchange.loop(), socket, std::move(request), connect_within, kept);
+    net::Task<Result<net::ClientExchange>> beginning =
+        engines->begin(exchange.loop(), socket, std::move(request), connect_within, kept);
     Result<net::ClientExchange> engine = co_await beginning;
     if (!engine || ride->gone) co_return std::move(engine);
     ride->engine = &*engine;

@@ -8,8 +8,7 @@ net::Task<Result<net::ClientExchange>> begin_at_engine(std::shared_ptr<Core> cor
                                                        const FleetEngine& engine, net::ClientRequest request,
                                                        Milliseconds within, bool& kept) {
   if (core->hives->is_own(engine.hive))
-    return net::EngineConnections::begin(core->engines, loop, engine.socket, std::move(request), within,
-                                         kept);
+    return core->engines->begin(loop, engine.socket, std::move(request), within, kept);
   kept = false;
   request.target = cat("/engines/", net::percent_encode(engine.id), request.target);
   return HiveConnections::begin(core->hives, loop, engine.hive, std::move(request), within);

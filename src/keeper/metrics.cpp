@@ -1,6 +1,7 @@
 #include "keeper/metrics.h"
 
 #include "base/brief_mutex.h"
+#include "base/by_names.h"
 #include "keeper/metric_names.h"
 
 #include <prometheus/counter.h>
@@ -62,15 +63,8 @@ auto& make(Builder builder, const char* name, const char* help, prometheus::Regi
   return builder.Name(name).Help(help).Register(registry);
 }
 
-// Model and worker, found without copies of their names.
+// Model and worker.
 using Names = std::pair<std::string, std::string>;
-struct ByNames {
-  using is_transparent = void;
-  bool operator()(const auto& a, const auto& b) const {
-    const int first = std::string_view(a.first).compare(b.first);
-    return first != 0 ? first < 0 : std::string_view(a.second) < std::string_view(b.second);
-  }
-};
 
 // Of one model: what is not asked for by worker.
 struct OfModel {

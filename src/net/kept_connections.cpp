@@ -66,11 +66,11 @@ Task<Result<ClientExchange>> begin_anew(Loop& loop, Endpoint to, ClientRequest r
 }  // namespace
 
 // No coroutine: on a kept connection there is nothing to wait for.
-Task<Result<ClientExchange>> EngineConnections::begin(std::shared_ptr<EngineConnections> self, Loop& loop,
-                                                      const std::string& socket, ClientRequest request,
-                                                      Milliseconds within, bool& kept) {
+Task<Result<ClientExchange>> EngineConnections::begin(Loop& loop, const std::string& socket,
+                                                      ClientRequest request, Milliseconds within,
+                                                      bool& kept) {
   Stream stream;
-  if (kept) stream = self->of(loop).take(socket, loop.clock().recent());
+  if (kept) stream = of(loop).take(socket, loop.clock().recent());
   Endpoint to{.unix_path = socket};
   kept = stream.is_open();
   return kept ? ClientExchange::begin_on(std::move(stream), std::move(to), std::move(request), within)

@@ -53,9 +53,8 @@ class EngineConnections : public std::enable_shared_from_this<EngineConnections>
   // Connects, or takes a kept connection where `kept` allows it and says afterwards whether it did, and
   // sends. A kept one may be at its end without anybody knowing yet: who gets no byte of an answer asks once
   // more, on a new one. Fails as ClientExchange::begin().
-  static Task<Result<ClientExchange>> begin(std::shared_ptr<EngineConnections> self, Loop& loop,
-                                            const std::string& socket, ClientRequest request,
-                                            Milliseconds within, bool& kept);
+  Task<Result<ClientExchange>> begin(Loop& loop, const std::string& socket, ClientRequest request,
+                                     Milliseconds within, bool& kept);
   // After an answer that came whole: behind a streamed one an engine closes, whatever its head says. On the
   // loop that began it.
   void give_back(Loop& loop, const std::string& socket, ClientExchange& exchange);

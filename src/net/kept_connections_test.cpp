@@ -44,7 +44,7 @@ class EngineConnectionsTest : public ::testing::Test {
   static Task<std::string> ask_on(std::shared_ptr<EngineConnections> connections, Loop& loop,
                                   std::string socket, ClientRequest request, bool kept) {
     Task<Result<ClientExchange>> beginning =
-        EngineConnections::begin(connections, loop, socket, std::move(request), a_minute, kept);
+        connections->begin(loop, socket, std::move(request), a_minute, kept);
     Result<ClientExchange> exchange = co_await beginning;
     const std::string how = kept ? "kept " : "new ";
     if (!exchange) co_return how + std::string(info(exchange.error().code).name);

@@ -140,7 +140,8 @@ std::size_t ReadAhead::take(char* buffer, std::size_t size) {
   return taken;
 }
 
-// No system call: asio queues a read behind one that took all there was.
+// Asio tries a read at once, as a rule in vain, and then waits without a system call; a wait for readability
+// would change what epoll watches for.
 void Stream::Impl::read_ahead() {
   ahead->reading = true;
   socket.async_read_some(asio::buffer(ahead->room),

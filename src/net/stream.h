@@ -91,8 +91,9 @@ class Stream {
   void shut_down_sending();
   // Calls `gone` once when the other end closes or resets while nobody reads; what it sent meanwhile is
   // kept for the next read. unwatch() before reading again.
-  // `waits` costs a system call; `reads_ahead` costs none, but `ahead_bytes` of room for as long as the
-  // connection lives: for what is read again soon. (TLS waits in any case.)
+  // `waits` costs a system call beside that of the next read; `reads_ahead` is that read, and costs
+  // `ahead_bytes` of room for as long as the connection lives: for what is read again soon. (TLS waits in any
+  // case.)
   enum class Watch { waits, reads_ahead };
   static constexpr std::size_t ahead_bytes = 4096;
   void watch(std::function<void()> gone, Watch how = Watch::waits);

@@ -79,12 +79,12 @@ class [[nodiscard]] Task {
     return task;
   }
   Task(Task&& other) noexcept
-      : handle_(std::exchange(other.handle_, {})), at_hand_(std::exchange(other.at_hand_, {})) {}
+      : handle_(std::exchange(other.handle_, {})), at_hand_(std::move(other.at_hand_)) {}
   Task& operator=(Task&& other) noexcept {
     if (this != &other) {
       if (handle_) handle_.destroy();
       handle_ = std::exchange(other.handle_, {});
-      at_hand_ = std::exchange(other.at_hand_, {});
+      at_hand_ = std::move(other.at_hand_);
     }
     return *this;
   }

@@ -9,6 +9,7 @@
 // The same events with the same times give the same actions. One thread at a time.
 #pragma once
 
+#include "base/by_names.h"
 #include "routing/believed_speed.h"
 #include "routing/block_cache.h"
 #include "routing/cost.h"
@@ -63,14 +64,6 @@ class Router final : public Scheduler {
   using Index = std::uint32_t;
   static constexpr Index nowhere = 0xffff'ffff;
   using WorkerModel = std::pair<std::string, std::string>;  // worker, model_id
-  // Found by views of names, too.
-  struct ByNames {
-    using is_transparent = void;
-    bool operator()(const auto& a, const auto& b) const {
-      const int first = std::string_view(a.first).compare(b.first);
-      return first != 0 ? first < 0 : std::string_view(a.second) < std::string_view(b.second);
-    }
-  };
   struct Engine;
   struct Lane;
   struct Line;
