@@ -84,8 +84,8 @@ void EngineConnections::give_back(Loop& loop, const std::string& socket, ClientE
 }
 
 void EngineConnections::close() {
-  for (std::size_t i = 0; i < loops_.size(); ++i) {
-    loops_[i]->post([self = shared_from_this(), at = kept_[i].get()]() mutable {
+  for (Loop* loop : loops_) {
+    loop->post([self = shared_from_this(), at = &of(*loop)]() mutable {
       at->clear();
       self.reset();
     });

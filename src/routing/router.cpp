@@ -206,8 +206,9 @@ Actions Router::on_returned(Instant now, std::uint64_t request, Returned why) {
   }
   if (entry.attempts >= settings_.limits.most_attempts) {
     Error error{ErrorCode::worker_lost,
-                cat(entry.attempts, " engines of '", entry.request.model,
-                    "' were lost with this request, the last on worker '", last_worker, "'.")};
+                cat(entry.attempts, " engines of '", entry.request.model, "' were lost with this request",
+                    // It may have left the fleet before its loss was told.
+                    last_worker.empty() ? "" : cat(", the last on worker '", last_worker, "'"), ".")};
     refuse(entry, std::move(error), 0, actions);
   } else {
     deadlines_.emplace(entry.deadline, request);
