@@ -240,7 +240,7 @@ Actions Router::on_fleet(Instant now, Fleet fleet) {
     unbound_.insert(id);
   }
   queued_.clear();
-  std::vector<Engine> before = std::move(engines_);
+  std::vector<Engine> before = std::exchange(engines_, {});
   fleet_ = std::move(fleet);
   index_fleet(now, std::move(before));
   std::erase_if(refusals_, [&](const auto& entry) {
