@@ -192,8 +192,10 @@ net::Task<bool> wait_for_head(Passage& passage, const FleetEngine& chosen, net::
     kept = false;
     net::Task<Result<net::ClientExchange>> beginning = begin(passage, chosen, kept);
     Result<net::ClientExchange> begun = co_await beginning;
-    if (!begun || gone) co_return false;
+    if (!begun) co_return false;
+    // Also where nobody waits any more: the caller takes leave of what was asked last.
     engine = std::move(*begun);
+    if (gone) co_return false;
     reading = engine.read_head(longest_engine_silence);
     head = co_await reading;
   }

@@ -77,6 +77,7 @@ Json spread_of(const std::vector<double>& values) {
 }
 
 double number(const Json& json, std::string_view key) { return get_number(json, key).value_or(0); }
+
 const Json& part(const Json& json, std::string_view key) {
   static const Json nothing = Json::object();
   const auto at = json.find(key);

@@ -125,9 +125,8 @@ Result<void> split_target(RequestHead& head) {
 
 // Fields whose doubles change where a message ends or who it is for.
 Result<std::optional<std::string_view>> single(const Headers& headers, FieldName name) {
-  std::optional<std::string_view> found = headers.find(name);
-  if (!found) return found;
-  found.reset();
+  std::optional<std::string_view> found;
+  if (!headers.find(name)) return found;
   for (const auto& [other, value] : headers) {
     if (other != name) continue;
     if (found) return bad(cat("The head has two fields ", name.text(), "."));

@@ -254,6 +254,12 @@ namespace {
 
 Error no_connection() { return Error{ErrorCode::cancelled, "There is no connection.", {}, {}}; }
 
+Result<bool> write_what_fits(Stream::Impl& impl, std::string_view& first, std::string_view& second) {
+  Result<bool> whole = impl.tls ? write_secure_now(impl, first, second) : write_now(impl, first, second);
+  if (!whole) impl.write_failed = true;
+  return whole;
+}
+
 }  // namespace
 
 Stream::Reading Stream::read_some(char* buffer, std::size_t size) { return {impl_.get(), buffer, size}; }
@@ -264,10 +270,7 @@ Stream::Writing Stream::write(std::string_view first, std::string_view second) {
 
 Result<bool> Stream::write_at_once(std::string_view& first, std::string_view& second) {
   if (!impl_) return no_connection();
-  Result<bool> whole =
-      impl_->tls ? write_secure_now(*impl_, first, second) : write_now(*impl_, first, second);
-  if (!whole) impl_->write_failed = true;
-  return whole;
+  return write_what_fits(*impl_, first, second);
 }
 
 Stream::Reading::~Reading() {
@@ -322,8 +325,7 @@ Result<std::size_t> Stream::Reading::await_resume() {
 
 bool Stream::Writing::await_ready() {
   if (impl_ == nullptr) return true;
-  const Result<bool> whole =
-      impl_->tls ? write_secure_now(*impl_, first_, second_) : write_now(*impl_, first_, second_);
+  const Result<bool> whole = write_what_fits(*impl_, first_, second_);
   if (!whole) written_ = whole.error();
   return !whole || *whole;
 }

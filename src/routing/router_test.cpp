@@ -289,6 +289,23 @@ TEST(Router, ThreeLostEnginesAreEnough) {
   EXPECT_EQ(play.lost(1), "refuse 1 worker_lost");
 }
 
+TEST(Router, ALastLossNamesItsWorkerWhereTheFleetStillHasItsEngine) {
+  for (const bool gone : {false, true}) {
+    Play play(one_ready);
+    EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
+    EXPECT_EQ(play.lost(1), "");
+    EXPECT_EQ(play.fleet("worker w1 holds=a\nengine e1 on w1 of a ready inc=2"), "send 1 to e1");
+    EXPECT_EQ(play.lost(1), "");
+    EXPECT_EQ(play.fleet("worker w1 holds=a\nengine e1 on w1 of a ready inc=3"), "send 1 to e1");
+    if (gone) {
+      EXPECT_EQ(play.fleet("worker w1 holds=a"), "");
+    }
+    EXPECT_EQ(play.lost(1), "refuse 1 worker_lost");
+    EXPECT_EQ(play.refused->error.message, cat("3 engines of 'a' were lost with this request",
+                                               gone ? "" : ", the last on worker 'w1'", "."));
+  }
+}
+
 TEST(Router, AnEngineThatLostARequestGetsNoOtherForAMoment) {
   Play play(one_ready);
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
