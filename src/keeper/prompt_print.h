@@ -29,20 +29,12 @@ class PromptPrinter {
   [[nodiscard]] PromptPrint take();
 
  private:
-  // Words of a block go into these in turn: a multiplication waits for the one before it, and eight do not
-  // wait for each other.
-  using Lanes = std::array<std::uint64_t, 8>;
-  [[nodiscard]] static Lanes lanes_of(std::uint64_t chain);
-  static void mix(std::uint64_t& lane, std::uint64_t word);
-  void add_word(std::uint64_t word);
-  void end_block();
   void hash(std::string_view bytes);
+  void end_block(const char* block);
   PromptPrint print_;
-  std::uint64_t chain_ = 0xcbf29ce484222325u;  // of all blocks before this one
-  Lanes lanes_ = lanes_of(chain_);
-  std::size_t in_block_ = 0;  // words that are mixed into lanes_
-  std::uint64_t word_ = 0;    // the next ones
-  std::size_t in_word_ = 0;
+  std::uint64_t chain_ = 0;                     // of all blocks before this one
+  std::array<char, prompt_block_bytes> begun_;  // the next block, of which in_block_ bytes are there
+  std::size_t in_block_ = 0;
 };
 
 }  // namespace rbee::keeper

@@ -1,5 +1,7 @@
 #include "routing/block_cache.h"
 
+#include <algorithm>
+
 namespace rbee::routing {
 namespace {
 
@@ -92,8 +94,7 @@ void BlockCache::add(std::uint64_t block) {
 }
 
 void BlockCache::insert(std::span<const std::uint64_t> blocks) {
-  if (capacity_ == 0) return;
-  for (const std::uint64_t block : blocks) {
+  for (const std::uint64_t block : blocks.first(std::min(blocks.size(), capacity_))) {
     const std::uint32_t known = find(block);
     if (known == none) {
       add(block);

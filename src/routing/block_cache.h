@@ -17,7 +17,8 @@ class BlockCache {
 
   // How many of the first blocks are there, up to the first that is not.
   [[nodiscard]] std::size_t leading(std::span<const std::uint64_t> blocks) const;
-  // All of them become the most recent ones, the first of them first.
+  // All of them become the most recent ones, the first of them first. Of more than there is room for the
+  // first are taken: with them the next prompt that begins like this one has something in common.
   void insert(std::span<const std::uint64_t> blocks);
   void clear();
   [[nodiscard]] std::size_t size() const { return size_; }
