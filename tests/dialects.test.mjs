@@ -160,6 +160,13 @@ describe('OpenAI chats', () => {
     const deltas = await streamed({ messages: [{ role: 'user', content }] });
     assert.equal(oneText(deltas.map((chunk) => chunk.choices[0].delta.content)), answer);
   });
+
+  test('are told that a model that sees hears nothing, before an engine is asked', async () => {
+    const sound = { data: Buffer.from('RIFF').toString('base64'), format: 'wav' };
+    const content = [{ type: 'input_audio', input_audio: sound }, { type: 'text', text: question }];
+    const right = (error) => error.status === 501 && /hears no sound.*no encoder/.test(error.message);
+    await assert.rejects(ask({ messages: [{ role: 'user', content }] }), right);
+  });
 });
 
 describe('OpenAI completions', () => {

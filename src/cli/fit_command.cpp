@@ -333,11 +333,11 @@ Result<void> run_model_info(const Context& context, AdminClient& client) {
     Json json = header_json(*header);
     Table table = header_table(*header);
     const std::string projector = projector_of(context, asked);
-    const Result<std::uint64_t> bytes = projector.empty() ? 0 : model::projector_size(projector);
     json["projector"] = nullptr;
-    if (!projector.empty() && bytes) {
-      json["projector"] = {{"file", projector}, {"bytes", *bytes}};
-      table.rows.push_back({"projector", cat(projector, ", ", bytes_text(*bytes))});
+    const auto read = projector.empty() ? model::Projector{} : model::read_projector(projector);
+    if (!projector.empty() && read) {
+      json["projector"] = {{"file", projector}, {"bytes", read->bytes}};
+      table.rows.push_back({"projector", cat(projector, ", ", bytes_text(read->bytes))});
     }
     context.out.document(Json{{"model", std::move(json)}});
     context.out.table(table);

@@ -24,13 +24,17 @@ struct ModelFile {
   std::string architecture;
   std::uint32_t context_train = 0;
   std::string sha256;  // empty while it is not known
-  // The file beside a vision model that turns images into what it reads; empty where it has none.
+  // The file beside a model that turns images, or sound, into what it reads; empty where it has none.
   std::string projector = {};
   std::uint64_t projector_bytes = 0;
   std::uint32_t layers = 0;       // 0: not known
   std::uint64_t token_bytes = 0;  // of weights that a token reads: of experts those in use; 0: not known
   std::vector<std::string> abilities = {};  // "completion", "tools" ...; none: not known
 };
+// Whether a picture, or sound, may be put to it. A projector of which its hive does not tell what it is for
+// (as a hive told until 0.1) may be for both.
+[[nodiscard]] bool sees(const ModelFile& file);
+[[nodiscard]] bool hears(const ModelFile& file);
 
 // A model on its way to a hive.
 struct DownloadReport {

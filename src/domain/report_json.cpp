@@ -1,6 +1,8 @@
 #include "domain/fields.h"
 #include "domain/report.h"
 
+#include <algorithm>
+
 namespace rbee {
 namespace {
 
@@ -58,7 +60,21 @@ Result<DownloadReport> download_from_json(const Json& json) {
   return download;
 }
 
+bool has_ability(const ModelFile& file, std::string_view ability) {
+  return std::ranges::find(file.abilities, ability) != file.abilities.end();
+}
+
+bool projects(const ModelFile& file, std::string_view ability) {
+  if (file.projector.empty()) return false;
+  const bool told = has_ability(file, "vision") || has_ability(file, "audio");
+  return !told || has_ability(file, ability);
+}
+
 }  // namespace
+
+bool sees(const ModelFile& file) { return projects(file, "vision"); }
+
+bool hears(const ModelFile& file) { return projects(file, "audio"); }
 
 std::string_view engine_state_name(EngineState state) {
   switch (state) {

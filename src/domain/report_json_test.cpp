@@ -51,6 +51,18 @@ HiveReport busy_hive() {
   return report;
 }
 
+TEST(ModelFile, SeesAndHearsWhatItsProjectorIsFor) {
+  ModelFile file;
+  file.abilities = {"completion"};
+  EXPECT_FALSE(sees(file) || hears(file));
+  file.projector = "/m/mmproj.gguf";
+  EXPECT_TRUE(sees(file) && hears(file)) << "what it is for is not told";
+  file.abilities = {"completion", "vision"};
+  EXPECT_TRUE(sees(file) && !hears(file));
+  file.abilities = {"completion", "audio"};
+  EXPECT_TRUE(!sees(file) && hears(file));
+}
+
 TEST(ReportJson, GoesThereAndBack) {
   const Json json = to_json(busy_hive());
   const Result<HiveReport> back = report_from_json(json);

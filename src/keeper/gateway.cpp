@@ -149,23 +149,31 @@ bool is_loaded(const Core& core, const std::string& model) {
   });
 }
 
-// A picture or a sound for a model that has words only: no engine is loaded to say so.
+Error no_media(const std::string& name, std::string_view lacks, bool has_projector) {
+  const std::string_view why = has_projector ? ": its projector (mmproj) has no encoder for it."
+                                             : ": no projector (mmproj) lies beside its file.";
+  return Error{ErrorCode::unsupported,
+               cat("The model '", name, "' ", lacks, why),
+               "`rbee model list --catalog` names vision models, which are downloaded with theirs.",
+               {}};
+}
+
+// A picture or a sound for a model that has words only, or no ear: no engine is loaded to say so.
 Result<void> check_media(const Core& core, const Asked& asked) {
   if (!asked.head.has_images && !asked.head.has_sound) return {};
   const std::string name = core.models->resolve(asked.head.model);
   const std::vector<ModelFile> models = core.placing->models();
-  bool known = false;
+  bool known = false, has_projector = false, one_sees = false;
   for (const ModelFile& file : models) {
     if (!answers_to(file, name)) continue;
     known = true;
-    if (!file.projector.empty()) return {};
+    if ((!asked.head.has_images || sees(file)) && (!asked.head.has_sound || hears(file))) return {};
+    has_projector = has_projector || !file.projector.empty();
+    one_sees = one_sees || sees(file);
   }
   if (!known) return {};
-  const std::string_view lacks = asked.head.has_images ? "sees no images" : "hears no sound";
-  return Error{ErrorCode::unsupported,
-               cat("The model '", name, "' ", lacks, ": no projector (mmproj) lies beside its file."),
-               "`rbee model list --catalog` names vision models, which are downloaded with theirs.",
-               {}};
+  const bool blind = asked.head.has_images && !one_sees;
+  return no_media(name, blind ? "sees no images" : "hears no sound", has_projector);
 }
 
 // A request that its key does not allow, or not now.

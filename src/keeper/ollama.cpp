@@ -136,7 +136,9 @@ Result<Json> show_json(const Core& core, const Visitor& visitor, const Result<Js
              {"general.parameter_count", file->params},
              {cat(family, ".context_length"), file->context_train}};
   Json capabilities = file->abilities.empty() ? Json::array({"completion"}) : Json(file->abilities);
-  if (!file->projector.empty()) capabilities.push_back("vision");
+  // Its hive told it of no projector until 0.1.
+  const bool told = std::ranges::find(file->abilities, "vision") != file->abilities.end();
+  if (!told && sees(*file)) capabilities.push_back("vision");
   return Json{{"modelfile", ""},
               {"parameters", ""},
               {"template", ""},

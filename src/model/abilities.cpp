@@ -25,4 +25,13 @@ std::vector<std::string> abilities_of(const GgufHeader& header) {
   return abilities;
 }
 
+std::vector<std::string> abilities_of_projector(const GgufHeader& header) {
+  const bool hears = header.integer("clip.has_audio_encoder").value_or(0) != 0;
+  const bool sees = header.integer("clip.has_vision_encoder").value_or(hears ? 0 : 1) != 0;
+  std::vector<std::string> abilities;
+  if (sees) abilities.emplace_back("vision");
+  if (hears) abilities.emplace_back("audio");
+  return abilities;
+}
+
 }  // namespace rbee::model

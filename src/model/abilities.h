@@ -10,7 +10,10 @@
 namespace rbee::model {
 
 // "completion", with "tools" and "thinking" where the chat template has a place for them; or "embedding";
-// or "rerank". What it sees depends on the file beside it (ModelFile::projector).
+// or "rerank". What it sees and hears depends on the file beside it (ModelFile::projector).
 [[nodiscard]] std::vector<std::string> abilities_of(const GgufHeader& header);
+// What the projector with this header adds: "vision", "audio", or both. One that says neither, as the first
+// ones did not, is for pictures.
+[[nodiscard]] std::vector<std::string> abilities_of_projector(const GgufHeader& header);
 
 }  // namespace rbee::model

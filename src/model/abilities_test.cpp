@@ -33,5 +33,19 @@ TEST(Abilities, OfAModelForVectorsAreThose) {
   EXPECT_THAT(abilities_of(header), ElementsAre("rerank"));
 }
 
+TEST(Abilities, OfAProjectorAreWhatItHasEncodersFor) {
+  GgufHeader header;
+  header.architecture = "clip";
+  EXPECT_THAT(abilities_of_projector(header), ElementsAre("vision"));
+  header.metadata["clip.has_vision_encoder"] = true;
+  EXPECT_THAT(abilities_of_projector(header), ElementsAre("vision"));
+  header.metadata["clip.has_audio_encoder"] = true;
+  EXPECT_THAT(abilities_of_projector(header), ElementsAre("vision", "audio"));
+  header.metadata["clip.has_vision_encoder"] = false;
+  EXPECT_THAT(abilities_of_projector(header), ElementsAre("audio"));
+  header.metadata.erase("clip.has_vision_encoder");
+  EXPECT_THAT(abilities_of_projector(header), ElementsAre("audio"));
+}
+
 }  // namespace
 }  // namespace rbee::model

@@ -1,6 +1,7 @@
 #include "model/model_parts.h"
 
 #include "base/text.h"
+#include "model/abilities.h"
 #include "model/source.h"
 
 #include <algorithm>
@@ -123,11 +124,13 @@ Result<std::uint64_t> bytes_on_disk(const std::filesystem::path& path) {
   return bytes;
 }
 
-Result<std::uint64_t> projector_size(const std::filesystem::path& path) {
+Result<Projector> read_projector(const std::filesystem::path& path) {
   const Result<GgufHeader> header = read_header(path);
   if (!header) return header.error();
   if (header->architecture != "clip") return bad_file(path, "is no projector for images or sound");
-  return bytes_on_disk(path);
+  const Result<std::uint64_t> bytes = bytes_on_disk(path);
+  if (!bytes) return bytes.error();
+  return Projector{*bytes, abilities_of_projector(*header)};
 }
 
 bool is_projector_name(std::string_view file_name) {

@@ -28,9 +28,13 @@ struct ModelParts {
 
 // `path` may be any part. Fails with bad_model_file, naming the first part that is missing, or io_failed.
 [[nodiscard]] Result<ModelParts> read_model(const std::filesystem::path& path);
-// The size of a projector, which is what makes images into tokens of a vision model. Fails with
-// bad_model_file where the file is none.
-[[nodiscard]] Result<std::uint64_t> projector_size(const std::filesystem::path& path);
+// A projector, which is what makes images, or sound, into tokens of a model.
+struct Projector {
+  std::uint64_t bytes = 0;
+  std::vector<std::string> abilities;  // that it adds to its model's
+};
+// Fails with bad_model_file where the file is none.
+[[nodiscard]] Result<Projector> read_projector(const std::filesystem::path& path);
 // "mmproj-model-f16.gguf", as everybody names them.
 [[nodiscard]] bool is_projector_name(std::string_view file_name);
 // Of several: precision matters little and size less, so a half one where there is one. Empty of none.

@@ -107,10 +107,11 @@ Result<ModelFile> ModelStore::put(std::string_view name, const std::filesystem::
                  .token_bytes = static_cast<std::uint64_t>(needs.host.bytes),
                  .abilities = abilities_of(model->header)};
   if (!projector.empty()) {
-    const Result<std::uint64_t> bytes = projector_size(projector);
-    if (!bytes) return bytes.error();
+    const Result<Projector> added = read_projector(projector);
+    if (!added) return added.error();
     file.projector = std::filesystem::weakly_canonical(projector, failure).string();
-    file.projector_bytes = *bytes;
+    file.projector_bytes = added->bytes;
+    file.abilities.insert(file.abilities.end(), added->abilities.begin(), added->abilities.end());
   }
   return enter(std::move(file));
 }
