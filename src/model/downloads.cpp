@@ -242,7 +242,7 @@ std::vector<Downloads::Way> Downloads::ways_to(const Entry& entry, const WantedF
 Result<WantedModel> Downloads::find_wanted(Entry& entry) const {
   if (entry.request.from) return files_of(*entry.request.from);
   Result<WantedModel> wanted = find_files(entry.source, web_of(entry), [&] { return keep_on(entry); });
-  const bool unreachable = !wanted && wanted.error().code == ErrorCode::unreachable;
+  const bool unreachable = !wanted && wanted.error().code == ErrorCode::source_unreachable;
   if (unreachable && !entry.request.peers.empty()) return files_of(entry.request.peers.front());
   return wanted;
 }

@@ -17,6 +17,11 @@
 namespace rbee::routing {
 
 enum class Strategy { capability_aware, fastest, least_loaded, round_robin, script };
+// In seconds: who finds no slot free waits at an engine. By the others he waits for any. A script that names
+// workers has its own order.
+[[nodiscard]] constexpr bool chooses_by_cost(Strategy strategy) {
+  return strategy != Strategy::least_loaded && strategy != Strategy::round_robin;
+}
 [[nodiscard]] std::string_view strategy_name(Strategy strategy);
 // Fails with bad_config and the nearest known.
 [[nodiscard]] Result<Strategy> parse_strategy(std::string_view name);

@@ -48,7 +48,7 @@ Actions Router::on_request(Instant now, Request request) {
   Entry& entry = entries_[id];
   entry.request = std::move(request);
   entry.line = &line;
-  entry.rule = matching_rule(settings_.policy, entry.request.model, line.parameters, entry.request.user);
+  match_rule(entry);
   Line::Expected& expected = line.expected[entry.request.key];
   entry.output = expected.output;
   if (is_amount(entry.request.max_tokens)) entry.output = std::min(entry.output, entry.request.max_tokens);
@@ -62,13 +62,6 @@ Actions Router::on_request(Instant now, Request request) {
   entry.loading_before = line.loading_total;
   entry.arrived_s = seconds(now);
   count_arrival(line, entry.arrived_s);
-  if (fair_.size() >= most_keys) {
-    std::erase_if(fair_, [&](const auto& key) { return key.second < entry.arrived_s; });
-  }
-  double& fair = fair_[entry.request.key];
-  fair = std::max(fair, entry.arrived_s);
-  entry.fair_s = fair;
-  fair += service_s(entry);
   ++waiting_;
   line.one_more_waits(entry.arrived_s);
   if (std::optional<Refuse> full = refused_full(entry)) {
@@ -77,11 +70,33 @@ Actions Router::on_request(Instant now, Request request) {
     actions.emplace_back(std::move(*full));
     return actions;
   }
+  charge(entry);
   deadlines_.emplace(entry.deadline, id);
-  if (!place(now, entry, actions)) unbound_.insert(id);
+  // By these strategies all wait for any engine: those who came before have the first word.
+  const bool in_turn = !chooses_by_cost(settings_.policy.strategy) && line.waiting > 1 && is_ordinary(entry);
+  if (in_turn || !place(now, entry, actions)) unbound_.insert(id);
   if (!unbound_.empty()) settle(now, actions);
   wake_when_due(now, actions);
   return actions;
+}
+
+// The rules, and what is known of the model's size, may have changed since it came.
+void Router::match_rule(Entry& entry) {
+  refresh(*entry.line);
+  entry.rule =
+      matching_rule(settings_.policy, entry.request.model, entry.line->parameters, entry.request.user);
+}
+
+// Of who is neither refused nor gone before an engine was asked (forget()).
+void Router::charge(Entry& entry) {
+  if (fair_.size() >= most_keys) {
+    std::erase_if(fair_, [&](const auto& key) { return key.second < entry.arrived_s; });
+  }
+  double& fair = fair_[entry.request.key];
+  fair = std::max(fair, entry.arrived_s);
+  entry.fair_s = fair;
+  entry.charged_s = service_s(entry);
+  fair += entry.charged_s;
 }
 
 // Its place is free again, in counts and in what is believed of its engine.
@@ -196,6 +211,7 @@ Actions Router::on_returned(Instant now, std::uint64_t request, Returned why) {
   }
   entry.running = false;
   entry.engine = nowhere;
+  match_rule(entry);
   ++waiting_;
   entry.line->one_more_waits(seconds(now));
   if (lost) {
@@ -243,6 +259,7 @@ Actions Router::on_fleet(Instant now, Fleet fleet) {
   std::vector<Engine> before = std::exchange(engines_, {});
   fleet_ = std::move(fleet);
   index_fleet(now, std::move(before));
+  for (const std::uint64_t id : unbound_) match_rule(entries_.at(id));
   std::erase_if(refusals_, [&](const auto& entry) {
     const std::string& evicting = entry.second.evicting;
     return !evicting.empty() && std::ranges::none_of(fleet_.engines, [&](const FleetEngine& engine) {
@@ -287,11 +304,8 @@ Actions Router::on_timer(Instant now) {
 
 Actions Router::on_settings(Instant now, RouterSettings settings) {
   settings_ = std::move(settings);
-  for (auto& [id, entry] : entries_) {
-    if (entry.running) continue;
-    const double parameters = entry.line->parameters;
-    entry.rule = matching_rule(settings_.policy, entry.request.model, parameters, entry.request.user);
-  }
+  // Those that run as well: one that comes back is placed by its rule, and so is a second asking.
+  for (auto& [id, entry] : entries_) match_rule(entry);
   return on_fleet(now, Fleet(fleet_));
 }
 
@@ -335,6 +349,8 @@ std::vector<KnownSpeed> Router::known_speeds() const {
 void Router::forget(Entry& entry) {
   const std::uint64_t id = entry.request.id;
   dequeue(entry);
+  if (const auto fair = fair_.find(entry.request.key); entry.attempts == 0 && fair != fair_.end())
+    fair->second -= entry.charged_s;
   --waiting_;
   --entry.line->waiting;
   unbound_.erase(id);

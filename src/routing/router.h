@@ -148,10 +148,13 @@ class Router final : public Scheduler {
   [[nodiscard]] Pass look_at(Line& line) const;
   [[nodiscard]] bool may_be_served_by(const Entry& entry, std::size_t worker, bool fallback) const;
   [[nodiscard]] bool will_be_served(Instant now, Entry& entry, Pass& pass, Actions& actions);
+  [[nodiscard]] static bool is_ordinary(const Entry& entry);
+  [[nodiscard]] bool has_engine_or_waits_for(const Entry& entry, const Pass& pass) const;
   [[nodiscard]] std::optional<Place> place_to_load(const Entry& entry, const Pass& pass) const;
   void ask_load(Instant now, const Place& place, Actions& actions);
   void share_work(Instant now, Entry& entry, Actions& actions);
   void make_room(Instant now, const WorkerModel& load, Refusal& refusal);
+  [[nodiscard]] bool is_told_to_end(const WorkerModel& load, const Refusal& refusal) const;
   void let_stay(const WorkerModel& load, const Refusal& refusal);
   void press_evictions(Instant now, Actions& actions);
   [[nodiscard]] bool is_needed(const WorkerModel& load);
@@ -170,6 +173,8 @@ class Router final : public Scheduler {
   [[nodiscard]] Error overdue(const Entry& entry) const;
 
   // router.cpp
+  void match_rule(Entry& entry);
+  void charge(Entry& entry);
   void refuse(Entry& entry, Error error, int retry_after_s, Actions& actions);
   void forget(Entry& entry);
   void drop_late(Instant now, Actions& actions);

@@ -304,9 +304,8 @@ bool Router::place(Instant now, Entry& entry, Actions& actions) {
   const double now_s = seconds(now);
   const Strategy strategy = settings_.policy.strategy;
   const bool by_script = strategy == Strategy::script && entry.request.script.says == ScriptWord::Says::these;
-  const bool by_cost = strategy == Strategy::capability_aware || strategy == Strategy::fastest ||
-                       (strategy == Strategy::script && !by_script);
-  const Rated at = by_cost ? choose(entry, now_s) : choose_simply(entry, now_s);
+  const Rated at =
+      chooses_by_cost(strategy) && !by_script ? choose(entry, now_s) : choose_simply(entry, now_s);
   if (at.engine == nowhere) return false;
   if (Seen* seen = seen_.at(entry.seen_at, entry.request.id)) {
     seen->placed = true;

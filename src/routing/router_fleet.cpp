@@ -318,6 +318,7 @@ void Router::build_lane(Lane& lane, const Line& line, const Request& request, in
 }
 
 Router::Lane& Router::lane_of(Line& line, const Request& request, int rule) {
+  refresh(line);
   const bool narrowed =
       !request.worker.empty() || request.needs_vision || request.script.says != ScriptWord::Says::nothing;
   if (!narrowed) {

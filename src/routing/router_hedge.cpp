@@ -54,6 +54,7 @@ std::optional<Send> Router::hedge(Instant now, std::uint64_t request, std::uint6
   second.running = false;
   second.expected_wait = 0;
   second.is_second = true;
+  second.charged_s = 0;
   second.seen_at = SIZE_MAX;
   second.arrived_s = now_s;
   // send() takes it from among those who wait.

@@ -5,21 +5,22 @@
 namespace rbee::routing {
 namespace {
 
-// Of those who wait for no engine in particular, so many are looked at with one event: more can be served by
-// none, and each goes when its time is up in any case.
+// Of those who wait for one model and no engine in particular, so many are looked at with one event: more can
+// be served by none, and each goes when its time is up in any case.
 constexpr std::size_t most_looked_at = 256;
 
 }  // namespace
 
 Router::Pass Router::look_at(Line& line) const {
   Pass pass{.line = &line};
-  for (const Index index : line.engines) pass.taken.push_back(engines_[index].worker);
+  pass.taken.assign(fleet_.workers.size(), false);
+  for (const Index index : line.engines) pass.taken[engines_[index].worker] = true;
   for (const std::size_t index : line.others) {
     const FleetEngine& engine = fleet_.engines[index];
     const auto on = workers_.find(engine.worker);
     // One that is on its way out does not keep a new one from coming: its hive knows when there is room.
     if (on == workers_.end() || engine.state == EngineState::stopping) continue;
-    pass.taken.push_back(on->second);
+    pass.taken[on->second] = true;
     const bool serves = fleet_.workers[on->second].report.state == WorkerState::ready;
     if (serves && engine.state == EngineState::starting) {
       pass.coming.push_back({on->second, engine.slots > 0 ? engine.slots : usual_slots});
@@ -28,7 +29,8 @@ Router::Pass Router::look_at(Line& line) const {
   for (const auto& [w, f] : line.files) {
     const WorkerReport& report = fleet_.workers[w].report;
     if (report.state != WorkerState::ready) continue;
-    if (!asked_.contains({report.name, fleet_.workers[w].models[f].id})) continue;
+    if (asked_.empty() || !asked_.contains({report.name, fleet_.workers[w].models[f].id})) continue;
+    pass.taken[w] = true;
     pass.coming.push_back({w, report.slots > 0 ? report.slots : usual_slots});
   }
   return pass;
@@ -44,9 +46,8 @@ std::optional<Router::Place> Router::place_to_load(const Entry& entry, const Pas
   for (const auto& [w, f] : line.files) {
     const FleetWorker& holder = fleet_.workers[w];
     if (holder.report.state != WorkerState::ready) continue;
-    if (std::ranges::find(pass.taken, w) != pass.taken.end()) continue;
-    if (std::ranges::find(pass.coming, w, &Pass::Coming::worker) != pass.coming.end()) continue;
-    if (refusals_.contains({holder.report.name, holder.models[f].id})) continue;
+    if (pass.taken[w]) continue;
+    if (!refusals_.empty() && refusals_.contains({holder.report.name, holder.models[f].id})) continue;
     const double weight = allowed(line, entry.request, entry.rule, w, f, fallback, nullptr);
     if (!(weight > 0)) continue;
     const Place place{w, f, cost_cold(speed_of(w, f), {entry.request.prompt_tokens, entry.output}), weight};
@@ -96,23 +97,42 @@ bool Router::may_be_served_by(const Entry& entry, std::size_t worker, bool fallb
   });
 }
 
+// Nothing in it tells it from others of its line but its length and its slots.
+bool Router::is_ordinary(const Entry& entry) {
+  const Request& request = entry.request;
+  return request.worker.empty() && request.lost.empty() && request.user.empty() && !request.needs_vision &&
+         request.script.says == ScriptWord::Says::nothing;
+}
+
 // Whether waiting on makes sense, after asking for a load where that helps.
 bool Router::will_be_served(Instant now, Entry& entry, Pass& pass, Actions& actions) {
+  const bool ordinary = is_ordinary(entry);
+  if (ordinary && pass.waits_on) return *pass.waits_on;
   const Request& request = entry.request;
-  Line& line = *entry.line;
-  const bool fallback = needs_fallback(line, request, entry.rule);
-  const auto may_serve = [&](std::size_t w) { return may_be_served_by(entry, w, fallback); };
+  const bool fallback = needs_fallback(*entry.line, request, entry.rule);
   for (Pass::Coming& coming : pass.coming) {
-    if (coming.slots < 1 || !may_serve(coming.worker)) continue;
+    if (coming.slots < 1 || !may_be_served_by(entry, coming.worker, fallback)) continue;
     coming.slots -= request.slots;
     return true;
   }
   if (const std::optional<Place> place = place_to_load(entry, pass)) {
     const int slots = fleet_.workers[place->worker].report.slots;
+    pass.taken[place->worker] = true;
     pass.coming.push_back({place->worker, (slots > 0 ? slots : usual_slots) - request.slots});
     ask_load(now, *place, actions);
     return true;
   }
+  const bool waits = has_engine_or_waits_for(entry, pass);
+  if (ordinary) pass.waits_on = waits;
+  return waits;
+}
+
+// Somebody has the model who may serve it, or will: it is busy, or suspect, or another gives way for it.
+bool Router::has_engine_or_waits_for(const Entry& entry, const Pass& pass) const {
+  const Request& request = entry.request;
+  const Line& line = *entry.line;
+  const bool fallback = needs_fallback(line, request, entry.rule);
+  const auto may_serve = [&](std::size_t w) { return may_be_served_by(entry, w, fallback); };
   if (std::ranges::any_of(pass.coming, [&](const auto& coming) { return may_serve(coming.worker); }))
     return true;
   for (const Index index : line.engines) {
@@ -150,16 +170,13 @@ void Router::settle(Instant now, Actions& actions) {
   press_evictions(now, actions);
   std::map<Line*, Pass> passes;
   const std::vector<std::uint64_t> ids(unbound_.begin(), unbound_.end());
-  std::size_t looked = 0;
   for (const std::uint64_t id : ids) {
-    if (++looked > most_looked_at) break;
     Entry& entry = entries_.at(id);
     refresh(*entry.line);
     const auto [pass, first] = passes.try_emplace(entry.line);
     if (first) pass->second = look_at(*entry.line);
-    const bool ordinary = entry.request.worker.empty() && entry.request.lost.empty() &&
-                          entry.request.script.says == ScriptWord::Says::nothing &&
-                          entry.request.user.empty();
+    if (++pass->second.looked > most_looked_at) continue;
+    const bool ordinary = is_ordinary(entry);
     if (!(ordinary && pass->second.full)) {
       if (place(now, entry, actions)) {
         unbound_.erase(id);
@@ -181,8 +198,12 @@ void Router::settle(Instant now, Actions& actions) {
   // A refusal is believed for those who wait. Whoever comes later asks the hive anew: it may have room by
   // then.
   if (waiting_ > 0) return;
-  for (const auto& [load, refusal] : refusals_) let_stay(load, refusal);
-  refusals_.clear();
+  std::erase_if(refusals_, [&](const auto& entry) {
+    // Who was told to end ends: until it is seen gone, or the word did not arrive, nothing is sent to it.
+    if (entry.second.asked) return false;
+    let_stay(entry.first, entry.second);
+    return true;
+  });
 }
 
 // Somebody waits for that load whom no engine serves.
@@ -246,10 +267,18 @@ void Router::make_room(Instant now, const WorkerModel& load, Refusal& refusal) {
   refusal.until = now + settings_.limits.longest_wait;
 }
 
+// For another load than this one.
+bool Router::is_told_to_end(const WorkerModel& load, const Refusal& refusal) const {
+  return std::ranges::any_of(refusals_, [&](const auto& other) {
+    return other.second.asked && other.second.evicting == refusal.evicting &&
+           other.first.first == load.first && other.first != load;
+  });
+}
+
 // Nobody needs its room for that load any more: it serves again. Who is to give way to others, too, is told
 // so anew with the next look.
 void Router::let_stay(const WorkerModel& load, const Refusal& refusal) {
-  if (refusal.evicting.empty()) return;
+  if (refusal.evicting.empty() || is_told_to_end(load, refusal)) return;
   for (Index index = 0; index < engines_.size(); ++index) {
     const FleetEngine& shown = fleet_.engines[engines_[index].fleet];
     if (shown.id != refusal.evicting || shown.worker != load.first) continue;
@@ -286,12 +315,8 @@ void Router::press_evictions(Instant now, Actions& actions) {
     mark_free(index);
     if (victim->load.busy() > 0) continue;
     refusal.until = now + settings_.limits.load_shows_within;
-    const bool told = std::ranges::any_of(refusals_, [&](const auto& other) {
-      return other.second.asked && other.second.evicting == refusal.evicting &&
-             other.first.first == load.first;
-    });
     refusal.asked = true;
-    if (!told) actions.emplace_back(Unload{refusal.hive, refusal.evicting});
+    if (!is_told_to_end(load, refusal)) actions.emplace_back(Unload{refusal.hive, refusal.evicting});
   }
 }
 

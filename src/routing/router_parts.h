@@ -106,6 +106,7 @@ struct Router::Entry {
   double output = 0;
   double arrived_s = 0;
   double fair_s = 0;
+  double charged_s = 0;      // to its key's share
   double short_first_s = 0;  // what its length adds to its time in a queue's order
   double expected_wait = 0;
   double unread = 0;  // tokens of its prompt, where it waits
@@ -127,8 +128,11 @@ struct Router::Pass {
   };
   Line* line = nullptr;
   std::vector<Coming> coming = {};
-  std::vector<std::size_t> taken = {};  // workers that have an engine of it in whatever state
-  bool full = false;                    // an ordinary request found no engine free
+  std::vector<bool> taken = {};  // by worker: it has an engine of it in whatever state, or one is coming
+  std::size_t looked = 0;        // requests of this line
+  bool full = false;             // an ordinary request found no engine free
+  // Nothing is coming and nothing can be loaded for ordinary requests: whether they are served even so.
+  std::optional<bool> waits_on = {};
 };
 
 }  // namespace rbee::routing
