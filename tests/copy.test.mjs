@@ -68,6 +68,21 @@ describe('a model goes from hive to hive', () => {
     assert.ok(sent() - before < 4 << 20, `the hub sent ${sent() - before} bytes`);
   });
 
+  test('where the internet cannot be reached, the house has it', async () => {
+    const offline = new FarHive({ HF_ENDPOINT: 'http://127.0.0.1:1', no_proxy: '*' });
+    await offline.start();
+    try {
+      await offline.addTo(system, 'offline');
+      const got = await system.json(
+        ['model', 'download', 'hf:o/r/house.gguf', '--allow-private', '--hive', 'offline']);
+      assert.ok(got.model.path.startsWith(offline.home), got.model.path);
+      assert.deepEqual(readFileSync(got.model.path), hub.files['house.gguf'].bytes);
+      await system.json(['hive', 'remove', 'offline']);
+    } finally {
+      await offline.remove();
+    }
+  });
+
   test('where that hive goes away, the download comes from the internet', async () => {
     await system.json(['model', 'remove', 'house', '--hive', 'two']);
     one.signal('SIGSTOP');

@@ -102,9 +102,9 @@ Task<void> BlockingThread::run_erased(Loop& loop, std::function<void()> work) {
   const auto done = std::make_shared<Signal>(loop);
   Loop* waiting = &loop;
   // Given on to the loop: the last to let go of it ends its timer, and that is the loop's.
-  std::function<void()> then_tell = [done, waiting, work = std::move(work)]() mutable {
+  std::function<void()> then_tell = [told = done, waiting, work = std::move(work)]() mutable {
     work();
-    waiting->post([done = std::move(done)] { done->notify(); });
+    waiting->post([told = std::move(told)] { told->notify(); });
   };
   // Full: 65,536 pieces of work behind. Doing it here slows those who bring more, and loses nothing.
   if (!post(then_tell)) then_tell();
