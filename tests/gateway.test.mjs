@@ -84,7 +84,9 @@ describe('gateway', () => {
     assert.ok(got.usage.prompt_tokens > 600, 'longer than the 512 tokens that the engine takes by itself');
     const refused = await post(system, '/v1/embeddings', { model, input: 'hello' });
     assert.equal(refused.status, 501);
-    assert.ok((await refused.json()).error.message.length > 0);
+    const { error } = await refused.json();
+    assert.deepEqual([error.message, error.code, error.param],
+      ['This server does not support embeddings.', 'unsupported', null]);
   });
 
   test('what else the engine answers under /v1/ goes by the same path', async () => {

@@ -30,7 +30,7 @@ describe('the official ollama client', () => {
     assert.equal((await fetch(`${system.address}/api/version`, { method: 'HEAD' })).status, 200);
     assert.match((await client.version()).version, /^\d/);
     const { models } = await client.list();
-    assert.ok(models.some(({ name }) => name === model));
+    assert.match(models.find(({ name }) => name === model).digest, /^[0-9a-f]{64}$/);
     const shown = await client.show({ model });
     assert.equal(shown.details.format, 'gguf');
     assert.ok(shown.capabilities.includes('completion'));
@@ -39,7 +39,14 @@ describe('the official ollama client', () => {
   test('loads a model by saying nothing, and lets it go', async () => {
     const got = await client.generate({ model, prompt: '', keep_alive: '5m' });
     assert.deepEqual([got.done, got.done_reason, got.response], [true, 'load', '']);
-    assert.equal((await loaded()).length, 1);
+    const [running] = await loaded();
+    assert.match(running.digest, /^[0-9a-f]{64}$/, 'a client cuts it');
+    assert.ok(running.size > 0 && running.size_vram === 0, 'on a CPU nothing is on a device');
+    const minutes = (Date.parse(running.expires_at) - Date.now()) / 60000;
+    assert.ok(minutes > 4 && minutes <= 5, `${minutes} minutes`);
+    await client.generate({ model, prompt: '', keep_alive: -1 });
+    const years = (Date.parse((await loaded())[0].expires_at) - Date.now()) / (365 * 24 * 3600 * 1000);
+    assert.ok(years > 50, 'for ever');
     assert.equal((await client.chat({ model, messages: [], keep_alive: 0 })).done_reason, 'unload');
     await until('it has gone', async () => (await loaded()).length === 0);
     assert.equal((await client.generate({ model, prompt: '', keep_alive: 0 })).done_reason, 'unload');

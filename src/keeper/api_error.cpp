@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace rbee::keeper {
 namespace {
 
@@ -40,10 +42,32 @@ std::string with_hint(const Error& error) {
   return hint.empty() ? error.message : cat(error.message, ' ', hint);
 }
 
-// What an engine says of its failure; never nothing.
+// What an engine says of its failure; never nothing. Its advice how to start it is for who starts it by hand.
 std::string words_of(const Json& told) {
   std::string message = text_of(told, "message");
+  message.resize(std::min(message.size(), message.find(" Start it with")));
   return message.empty() ? "The engine failed." : message;
+}
+
+// OpenAI's clients know a prompt that is too long by its code.
+std::string_view openai_code(int status, std::string_view engine_type) {
+  if (engine_type == "exceed_context_size_error") return "context_length_exceeded";
+  if (status == 501) return info(ErrorCode::unsupported).name;
+  return info(status < 500 ? ErrorCode::bad_request : ErrorCode::engine_failed).name;
+}
+
+std::string openai_body_of(int status, const Json& told) {
+  const std::string type = text_of(told, "type");
+  Json error{{"message", words_of(told)},
+             {"type", type.empty() ? openai_type(status) : std::string_view(type)},
+             {"param", nullptr},
+             {"code", openai_code(status, type)},
+             {"hint", ""}};
+  // How long it is, and how long it may be.
+  for (const char* number : {"n_prompt_tokens", "n_ctx"}) {
+    if (const auto at = told.find(number); at != told.end()) error[number] = *at;
+  }
+  return dump_json(Json{{"error", std::move(error)}});
 }
 
 }  // namespace
@@ -91,11 +115,12 @@ std::string error_event(Api api, const Error& error) {
 }
 
 std::optional<std::string> engine_error_body(Api api, int status, std::string_view body) {
-  if (api != Api::anthropic && api != Api::ollama) return std::nullopt;
+  if (api == Api::rbee) return std::nullopt;
   const Result<Json> json = parse_json(body);
   if (!json || !json->is_object()) return std::nullopt;
   const auto told = json->find("error");
   if (told == json->end() || !told->is_object() || get_string(*json, "type") == "error") return std::nullopt;
+  if (api == Api::openai || api == Api::responses) return openai_body_of(status, *told);
   const std::string message = words_of(*told);
   if (api == Api::ollama) return dump_json(Json{{"error", message}});
   return anthropic_body(status, message);

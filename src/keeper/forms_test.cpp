@@ -37,11 +37,25 @@ TEST(ApiError, EachApiHasItsForm) {
 TEST(ApiError, AnEnginesRefusalIsInTheFormOfTheApi) {
   const std::string_view own =
       R"({"error":{"code":400,"message":"Too long.","type":"exceed_context_size_error"}})";
-  EXPECT_EQ(engine_error_body(Api::openai, 400, own), std::nullopt);
+  EXPECT_EQ(engine_error_body(Api::openai, 400, own),
+            R"({"error":{"message":"Too long.","type":"exceed_context_size_error","param":null,)"
+            R"("code":"context_length_exceeded","hint":""}})");
+  EXPECT_EQ(engine_error_body(Api::rbee, 400, own), std::nullopt);
   EXPECT_EQ(engine_error_body(Api::ollama, 400, own), R"({"error":"Too long."})");
   EXPECT_EQ(engine_error_body(Api::anthropic, 400, own),
             R"({"type":"error","error":{"type":"invalid_request_error","message":"Too long."}})");
   EXPECT_EQ(engine_error_body(Api::anthropic, 500, "<html>"), std::nullopt);
+}
+
+TEST(ApiError, WhatAnEngineSaysOfHowItIsStartedIsLeftOut) {
+  const std::string_view own =
+      R"({"error":{"code":501,"message":"This server does not support embeddings. Start it with `--embeddings`",)"
+      R"("type":"not_supported_error"}})";
+  EXPECT_EQ(engine_error_body(Api::openai, 501, own),
+            R"({"error":{"message":"This server does not support embeddings.","type":"not_supported_error",)"
+            R"("param":null,"code":"unsupported","hint":""}})");
+  EXPECT_EQ(engine_error_body(Api::ollama, 501, own),
+            R"({"error":"This server does not support embeddings."})");
 }
 
 TEST(ApiError, AnEnginesErrorInAStreamIsFoundWhateverStandsBeforeIt) {

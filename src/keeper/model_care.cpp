@@ -32,7 +32,9 @@ void ModelCare::used(const std::string& engine_id, Instant now, const std::optio
   Engine& engine = engines_[engine_id];
   engine.last_use = now;
   engine.seen = true;
-  if (wish) engine.wish = wish;
+  if (!wish) return;
+  engine.wish = wish;
+  engine.keep = wish->time;
 }
 
 void ModelCare::preload_failed(const std::string& name, Instant now) {

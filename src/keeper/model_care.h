@@ -42,9 +42,9 @@ class ModelCare {
   struct Engine {
     Instant last_use = {};
     std::optional<KeepAliveWish> wish = {};
-    std::optional<Milliseconds> keep = {};  // as look() found it last
-    std::optional<Instant> told_at = {};    // that it is to go
-    bool seen = false;                      // by this look
+    std::optional<Milliseconds> keep = default_keep_alive;  // as look() found it, or the last wish said
+    std::optional<Instant> told_at = {};                    // that it is to go
+    bool seen = false;                                      // by this look
   };
   struct Preload {
     bool told = false;

@@ -71,6 +71,16 @@ TEST(ModelCare, ARequestsOwnWordGoesBeforeTheConfiguration) {
   EXPECT_EQ(let_go(care, at(999), book), 0u);
 }
 
+TEST(ModelCare, HowLongItStaysIsToldBeforeItIsLookedAt) {
+  ModelCare care;
+  care.used("e", at(1), std::nullopt);
+  EXPECT_EQ(care.goes_at("e"), at(1) + default_keep_alive);
+  care.used("e", at(2), KeepAliveWish{Milliseconds{60'000}});
+  EXPECT_EQ(care.goes_at("e"), at(62));
+  care.used("e", at(3), KeepAliveWish{});
+  EXPECT_EQ(care.goes_at("e"), std::nullopt);
+}
+
 TEST(ModelCare, AHiveThatDidNotHearIsToldAgain) {
   ModelCare care;
   const ModelBook book = keeping(Milliseconds{0});

@@ -59,11 +59,17 @@ Json details_json(const ModelFile& file) {
           {"quantization_level", file.quant}};
 }
 
+// Ollama's own program cuts it to twelve letters without a look at its length. Where the checksum of the file
+// is not known yet, its name and size stand for it.
+std::string digest_of(const ModelFile& file) {
+  return file.sha256.empty() ? model::sha256_of(cat(file.id, '/', file.bytes)) : file.sha256;
+}
+
 Json row_json(const ModelFile& file) {
   return {{"name", file.id},
           {"model", file.id},
           {"size", file.bytes},
-          {"digest", file.sha256},
+          {"digest", digest_of(file)},
           {"details", details_json(file)}};
 }
 
@@ -78,6 +84,16 @@ Json tags_json(const Core& core, const Visitor& visitor) {
   return {{"models", std::move(list)}};
 }
 
+// Its clients take no time for one that is over.
+constexpr Milliseconds for_ever{100ll * 365 * 24 * 3600 * 1000};
+
+// Of what it takes, as these clients tell a processor from a device: nothing is the one, all the other.
+std::uint64_t on_device_bytes(const HiveReport& report, const EngineReport& engine) {
+  const auto worker = std::ranges::find(report.workers, engine.worker, &WorkerReport::name);
+  if (worker == report.workers.end() || worker->backend == Backend::cpu) return 0;
+  return static_cast<std::uint64_t>(static_cast<double>(engine.memory_bytes) * engine.offload);
+}
+
 Json ps_json(const Core& core, const Visitor& visitor) {
   const Snapshot snapshot = core.placing->snapshot();
   const std::vector<ModelFile> his = models_for(core, visitor);
@@ -90,10 +106,10 @@ Json ps_json(const Core& core, const Visitor& visitor) {
       if (std::ranges::find(his, file->id, &ModelFile::id) == his.end()) continue;
       Json row = row_json(*file);
       const std::optional<Instant> goes_at = core.care.goes_at(engine.id);
-      row["expires_at"] =
-          goes_at ? Json(iso_time_ms(core.clock.unix_ms() + (*goes_at - core.clock.now()).count()))
-                  : Json(nullptr);
-      row["size_vram"] = engine.memory_bytes;
+      const Milliseconds stays = goes_at ? *goes_at - core.clock.now() : for_ever;
+      row["expires_at"] = iso_time_ms(core.clock.unix_ms() + stays.count());
+      row["size"] = engine.memory_bytes;
+      row["size_vram"] = on_device_bytes(hive.report, engine);
       row["context_length"] = engine.context;
       list.push_back(std::move(row));
     }
