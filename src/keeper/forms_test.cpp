@@ -49,8 +49,8 @@ TEST(ApiError, AnEnginesRefusalIsInTheFormOfTheApi) {
 
 TEST(ApiError, WhatAnEngineSaysOfHowItIsStartedIsLeftOut) {
   const std::string_view own =
-      R"({"error":{"code":501,"message":"This server does not support embeddings. Start it with `--embeddings`",)"
-      R"("type":"not_supported_error"}})";
+      R"({"error":{"code":501,"type":"not_supported_error",)"
+      R"("message":"This server does not support embeddings. Start it with `--embeddings`"}})";
   EXPECT_EQ(engine_error_body(Api::openai, 501, own),
             R"({"error":{"message":"This server does not support embeddings.","type":"not_supported_error",)"
             R"("param":null,"code":"unsupported","hint":""}})");
