@@ -111,6 +111,31 @@ TEST(Engine, AConstantOfTheScopeCannotBeChanged) {
   EXPECT_EQ(engine.run(*program.program, scope).error.kind, "ErrorNonPureMethodCallOnConstant");
 }
 
+TEST(Methods, ChangeThePartThatTheyAreCalledOn) {
+  const std::string inc = "fn inc() { this += 1; } ";
+  EXPECT_EQ(result(inc + "fn step() { this.n.inc(); } let m = #{n: 1}; m.step(); m.n"), "2");
+  EXPECT_EQ(result("fn get() { this + 1 } fn look() { this.n.get() } let m = #{n: 1}; m.look()"), "2");
+  EXPECT_EQ(result(inc + "let x = #{k: [1]}; let read = || x.k[0]; x.k[0].inc(); read.call()"), "2");
+  EXPECT_EQ(result(inc + "eval(\"let q = #{n: 1};\"); q.n.inc(); q.n"), "2");
+  EXPECT_EQ(result(inc + "let z = #{n: 1}; eval(\"z.n.inc();\"); z.n"), "2");
+  EXPECT_EQ(result("let o = #{c: #{n: 1, inc: || { this.n += 1; }}, run: || this.c.inc()}; o.run(); o.c.n"),
+            "2");
+  // While it works the variable is still its own alone.
+  EXPECT_THAT(result("let x = #{k: 1}; let read = || x.k; x.k.call(|| this + read.call())"),
+              HasSubstr("ErrorDataRace"));
+}
+
+TEST(Methods, ThatFailLeaveWhatTheyHaveDone) {
+  const std::string boom = "fn boom() { this = 5; throw 1; } fn deep() { this.n.boom(); } ";
+  EXPECT_EQ(result(boom + "let y = 1; try { y.boom(); } catch { } y"), "5");
+  EXPECT_EQ(result(boom + "let z = #{n: 1}; try { z.n.boom(); } catch { } z.n"), "5");
+  EXPECT_EQ(result(boom + "let z = [#{n: 1}]; try { z[0].deep(); } catch { } z[0].n"), "5");
+  EXPECT_THAT(result("fn grow() { this.pad(900, 'x'); throw 1; } let z = #{s: \"\", t: \"\"}; "
+                     "z.t.pad(9500, 'x'); try { z.s.grow(); } catch { } 1",
+                     limited()),
+              HasSubstr("ErrorDataTooLarge"));
+}
+
 TEST(HostObjects, AreReadInPlaceAndOnlyWhatIsAskedFor) {
   Host host;
   const Compiled program = host.engine.compile("fn big(ws) { ws.filter(|w| w.vram > 40).map(|w| w.id) }");

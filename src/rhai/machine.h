@@ -101,7 +101,8 @@ class Machine {
   bool slow_return(Frame& frame, Value* value);
   bool unwind(std::size_t depth);
   bool find_handler(Frame& frame);
-  void pop_frame();
+  // False: `this` could not go back to where it came from, and the error says why.
+  bool pop_frame();
 
   // Inline because every call of a script goes through it. Its arguments lie at `base`; where it fails they
   // are let go of.
