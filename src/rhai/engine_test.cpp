@@ -320,6 +320,20 @@ TEST(BadScripts, NumbersOutOfRangeAreFloatsOrErrors) {
   EXPECT_EQ(result("99999999999999999999"), "1e20");
   EXPECT_EQ(result("0xfffffffffffffffff"), "BadInput/MalformedNumber: Invalid number: 'fffffffffffffffff'");
   EXPECT_EQ(result("1e999"), "inf");
+  const std::string zeros(400, '0');
+  const std::vector<std::string> large = {"1e999", "1" + zeros, "0.1e400", "1e99999999999999999999"};
+  for (const std::string& digits : large) {
+    EXPECT_EQ(result("parse_float(\"" + digits + "\")"), "inf") << digits;
+    EXPECT_EQ(result("parse_float(\"-" + digits + "\")"), "-inf") << digits;
+  }
+  const std::vector<std::string> small = {"1e-999", "0." + zeros + "1", "1" + zeros + "e-900",
+                                          "1e-99999999999999999999"};
+  for (const std::string& digits : small) {
+    EXPECT_EQ(result("parse_float(\"" + digits + "\")"), "0.0") << digits;
+    EXPECT_EQ(result(digits), "0.0") << digits;
+  }
+  EXPECT_THAT(result("parse_float(\"+-5\")"), HasSubstr("invalid float literal"));
+  EXPECT_THAT(result("parse_int(\"+-5\")"), HasSubstr("invalid digit"));
 }
 
 TEST(BadScripts, TenMegabytesAreRefusedUnlessTheHostWantsThem) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -311,6 +312,9 @@ inline const std::vector<std::uint8_t>& Value::bytes() const { return blob_objec
 void append_text(std::string& out, const Value& value);
 void append_debug(std::string& out, const Value& value);
 [[nodiscard]] std::string float_text(double f);
+// The number that these digits write, a `-` before them; as in Rust what is beyond a double is infinite or
+// zero.
+[[nodiscard]] std::optional<double> read_float(std::string_view digits);
 
 // UTF-8.
 void append_utf8(std::string& out, char32_t c);
