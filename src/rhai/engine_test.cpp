@@ -263,6 +263,46 @@ TEST(Limits, WhatGrowsWithoutEndIsStopped) {
   }
 }
 
+TEST(Limits, WhatIsHeldCountsWhereverItIsHeld) {
+  const std::string base = "let base = \"\"; base.pad(9000, 'x'); let a = []; ";
+  for (const char* script : {
+           "for i in 0..10 { a.push(Fn(\"q\").curry(base + i)); }",
+           "let f = || 0; for i in 0..10 { let s = base + i; let g = f; f = || s.len() + g.call(); }",
+           "for i in 0..200 { let s = base + i; let f = (); f = || { s.len(); f }; }",
+           "let m = #{}; for i in 0..10 { m[base + i] = 1; }",
+           "for i in 0..10 { a.push(Fn(base + i)); }",
+           "for i in 0..10 { a.push((base + i).chars()); }",
+           "a = [[], []]; a[0].pad(900, 1); a[1].pad(900, 1);",
+           "let m = #{a: [], b: []}; m.a.pad(900, 1); m.b.pad(900, 1);",
+           "a.pad(10, 1); a.map(|i| { throw_if_many(); base + i })",
+           "a.pad(10, 1); a.zip(a, |i, j| { throw_if_many(); base + i })",
+           "a.pad(10, 1); a.for_each(|i| { throw_if_many(); this = base + i; })",
+           "#{a: 1, b: 2, c: 3, d: 4}.map(|k, v| { throw_if_many(); base + k })",
+       }) {
+    // Three at most are made before it is seen that they are too many.
+    int made = 0;
+    Engine engine(limited());
+    engine.add_function("throw_if_many", {}, [&made](NativeCall& call) {
+      return ++made <= 3 || call.fail(ErrorKind::arithmetic, "too many");
+    });
+    const Compiled compiled = engine.compile(base + script);
+    ASSERT_TRUE(compiled.ok()) << compiled.error.text;
+    EXPECT_EQ(engine.run(*compiled.program).error.kind, "ErrorDataTooLarge") << script;
+  }
+}
+
+TEST(Limits, AVariableThatManyClosuresShareCountsOnce) {
+  EXPECT_EQ(result("let base = \"\"; base.pad(9000, 'x'); let a = []; "
+                   "for i in 0..20 { a.push(|| base.len()); } a.len()",
+                   limited()),
+            "20");
+  EXPECT_EQ(result("let a = []; a.pad(900, 1); let b = a; let f = || a.len() + b.len(); f.call()", limited()),
+            "1800");
+  EXPECT_THAT(result("let s = \"\"; s.pad(900, 'x'); let f = Fn(\"q\"); loop { f = f.curry(s); }", limited()),
+              HasSubstr("ErrorDataTooLarge"));
+  EXPECT_EQ(result("let a = []; let f = || a; a.push(f); let g = || [a, f]; a.len()", limited()), "1");
+}
+
 TEST(Limits, SharedPartsDoNotMakePrintingOrComparingEndless) {
   EXPECT_THAT(
       result(

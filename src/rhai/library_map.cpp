@@ -67,7 +67,7 @@ bool fill_with(NativeCall& c) {
   return c.machine.charge(map.entries.size() + more.map_object().entries.size());
 }
 
-// Calls f(name, value) with `this` bound to the value.
+// Calls f(name, value) with `this` bound to the value. What `each` does with the answer may fail.
 template <class Each>
 bool walk(NativeCall& c, Each each) {
   const Value map = c[0];
@@ -78,8 +78,7 @@ bool walk(NativeCall& c, Each each) {
     arguments[1] = entry.value;
     Value bound = entry.value;
     Value out;
-    if (!callback(&bound, arguments, out)) return false;
-    each(entry, out);
+    if (!callback(&bound, arguments, out) || !each(entry, out)) return false;
   }
   return true;
 }
@@ -90,6 +89,7 @@ bool filter(NativeCall& c) {
   return walk(c,
               [&](const MapObject::Entry& entry, const Value& out) {
                 if (is_true(out)) entries.push_back(entry);
+                return true;
               }) &&
          c.give(std::move(kept));
 }
@@ -97,8 +97,13 @@ bool filter(NativeCall& c) {
 bool map_values(NativeCall& c) {
   Value made = Value::map();
   std::vector<MapObject::Entry>& entries = made.map_object().entries;
-  return walk(c, [&](const MapObject::Entry& entry,
-                     Value& out) { entries.push_back({entry.key, std::move(out)}); }) &&
+  Weight held;
+  return walk(c,
+              [&](const MapObject::Entry& entry, Value& out) {
+                if (!c.machine.check_more(out, held)) return false;
+                entries.push_back({entry.key, std::move(out)});
+                return true;
+              }) &&
          c.give(std::move(made));
 }
 
@@ -108,6 +113,7 @@ bool take_matching(NativeCall& c) {
   Value others = Value::map();
   const bool ok = walk(c, [&](const MapObject::Entry& entry, const Value& out) {
     (is_true(out) ? matching : others).map_object().entries.push_back(entry);
+    return true;
   });
   if (!ok) return false;
   if (keep) std::swap(matching, others);

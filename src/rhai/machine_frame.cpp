@@ -23,8 +23,8 @@ Machine::Machine(const Registry& registry, const Limits& limits, const Language&
   level_max_ = std::min(limits.call_levels, call_levels_cap);
   // One more for the script itself. Untouched pages of either cost nothing.
   frames_ = static_cast<Frame*>(std::calloc(level_max_ + 1, sizeof(Frame)));
-  const bool limited = limits.string_bytes > 0 || limits.array_items > 0 || limits.map_items > 0;
-  array_room_ = limited ? 0 : array_items_cap;
+  is_limited_ = limits.string_bytes > 0 || limits.array_items > 0 || limits.map_items > 0;
+  array_room_ = is_limited_ ? 0 : array_items_cap;
 }
 
 Machine::~Machine() {

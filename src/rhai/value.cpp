@@ -219,10 +219,12 @@ CellObject::CellObject(CellList& l, Value v)
     : Object(Type::cell), value(std::move(v)), list(&l), next(l.first_) {
   if (next != nullptr) next->previous = this;
   l.first_ = this;
+  ++l.size_;
 }
 
 CellObject::~CellObject() {
   if (list == nullptr) return;
+  --list->size_;
   if (previous != nullptr) {
     previous->next = next;
   } else {

@@ -44,7 +44,7 @@ struct Object {
   explicit Object(Type t) : type(t) {}
   std::uint32_t refs = 1;
   Type type;
-  bool marked = false;  // seen by CellList::free_unreachable(); false otherwise
+  bool marked = false;  // seen by who walks over values just now; false otherwise
 };
 
 struct StringObject;
@@ -185,6 +185,14 @@ class Value {
 };
 static_assert(sizeof(Value) == 16);
 
+// What a value holds, and all that is within it: items of arrays and bound arguments, entries of maps, bytes
+// of texts.
+struct Weight {
+  std::size_t items = 0;
+  std::size_t entries = 0;
+  std::size_t bytes = 0;
+};
+
 struct StringObject : Object {
   explicit StringObject(std::string_view t) : Object(Type::string), text(t) {}
   // Whether bytes are characters; unknown until asked. Whoever writes `text` sets it to unknown.
@@ -276,12 +284,15 @@ class CellList {
   CellList(const CellList&) = delete;
   CellList& operator=(const CellList&) = delete;
   [[nodiscard]] bool empty() const { return first_ == nullptr; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] CellObject* first() const { return first_; }
   // Empties every cell that cannot be reached from `roots`: what is left of closures that hold each other.
   void free_unreachable(const std::vector<const Value*>& roots);
 
  private:
   friend struct CellObject;
   CellObject* first_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 struct CellObject : Object {
