@@ -303,6 +303,109 @@ TEST(Limits, AVariableThatManyClosuresShareCountsOnce) {
   EXPECT_EQ(result("let a = []; let f = || a; a.push(f); let g = || [a, f]; a.len()", limited()), "1");
 }
 
+// How often the body of a loop runs on 100,000 bytes before the script has done 10,000 operations of work.
+// What costs nothing but its instructions runs more than a thousand times.
+int rounds(const std::string& body) {
+  int count = 0;
+  Settings settings = limited();
+  settings.limits.operations = settings.limits.work = 10'000;
+  settings.limits.string_bytes = settings.limits.array_items = std::size_t{1} << 20U;
+  Engine engine(settings);
+  engine.add_function("tick", {}, [&count](NativeCall&) { return ++count > 0; });
+  const Value arguments[] = {Value::string(std::string(100'000, 'x')),
+                             Value::string(std::string(100'000, 'x')),
+                             Value::string("\u00e9" + std::string(100'000, 'x')),
+                             Value::blob(std::vector<std::uint8_t>(100'000, 7))};
+  const Compiled compiled = engine.compile("fn f(s, t, u, b) { loop { tick(); " + body + "; } }");
+  if (!compiled.ok()) return -1;
+  const Outcome outcome = engine.call(*compiled.program, "f", arguments);
+  EXPECT_EQ(outcome.error.kind, "ErrorTooManyOperations") << body << ": " << outcome.error.message;
+  return count;
+}
+
+TEST(Limits, WorkOnLongTextsAndBlobsIsCounted) {
+  EXPECT_GT(rounds("s.bytes"), 1000);
+  EXPECT_GT(rounds("s == s"), 1000);
+  EXPECT_GT(rounds("s == \"x\""), 1000);
+  EXPECT_GT(rounds("switch s { \"x\" => 1 }"), 1000);
+  for (const char* body : {"s == t",
+                           "s < t",
+                           "if s != t { }",
+                           "[s] == [t]",
+                           "u.len()",
+                           "u.get(1)",
+                           "u[1]",
+                           "s.starts_with(t)",
+                           "s.ends_with(t)",
+                           "s.contains(t)",
+                           "t in s",
+                           "s - t",
+                           "s + t",
+                           "s.index_of(t)",
+                           "s.trim()",
+                           "s.truncate(100000)",
+                           "s.replace(\"y\", \"\")",
+                           "s.remove(\"y\")",
+                           "s.split(\"y\")",
+                           "s.to_upper()",
+                           "s.to_blob()",
+                           "s.chars(0, 10)",
+                           "s.sub_string(1)",
+                           "u.pop()",
+                           "u.set(0, 'x')",
+                           "u[1] = 'x'",
+                           "let v = \"\"; v += s",
+                           "let v = \"\"; v.append(s)",
+                           "`${s}`",
+                           "print(s.to_debug())",
+                           "try { s.parse_float(); } catch { }",
+                           "#{a: 1}[s]",
+                           "b.reverse()",
+                           "b.chop(99999)",
+                           "b.extract(0, 99999)",
+                           "b.contains(1)",
+                           "b.as_string()",
+                           "b.to_array()",
+                           "b == b + blob()",
+                           "b.split(99999)",
+                           "max(s, t)"}) {
+    const int count = rounds(body);
+    EXPECT_LT(count, 100) << body;
+    EXPECT_GT(count, 0) << body;
+  }
+}
+
+TEST(Limits, SearchingIsCountedByWhatItCanTake) {
+  Settings settings = limited();
+  settings.limits.string_bytes = std::size_t{1} << 20U;
+  EXPECT_THAT(
+      result("let s = \"\"; s.pad(1000000, 'x'); let t = \"\"; t.pad(500000, 'x'); t += \"y\"; t in s",
+             settings),
+      HasSubstr("ErrorTooManyOperations"));
+}
+
+TEST(Limits, AListThatGrowsItemByItemIsNotCountedAnewEachTime) {
+  Settings settings = limited();
+  settings.limits.operations = settings.limits.work = 100'000;
+  settings.limits.array_items = 50'000;
+  settings.limits.string_bytes = 100'000;
+  EXPECT_EQ(result("let a = []; for i in 0..10000 { a.push(i); } a.len()", settings), "10000");
+  EXPECT_EQ(
+      result("let a = []; for i in 0..5000 { a.push(\"abc\"); a.pop(); a.push([i]); } a.len()", settings),
+      "5000");
+  // What it holds is known all the same.
+  EXPECT_THAT(result("let a = []; loop { a.push([1, 2, 3]); }", settings), HasSubstr("ErrorDataTooLarge"));
+  EXPECT_THAT(result("let a = []; let s = \"\"; s.pad(900, 'x'); loop { a.push(s); }", settings),
+              HasSubstr("ErrorDataTooLarge"));
+  EXPECT_THAT(result("let a = [[]]; a.push(1); a[0].pad(49998, 1); a.push(1);", settings),
+              HasSubstr("ErrorDataTooLarge"));
+  EXPECT_EQ(
+      result(
+          "let a = []; a.push(\"\"); a[0].pad(99999, 'x'); a.push(1); a[0] = 1; a.push(\"xxxxx\"); a.len()",
+          settings),
+      "3");
+}
+
 TEST(Limits, SharedPartsDoNotMakePrintingOrComparingEndless) {
   EXPECT_THAT(
       result(

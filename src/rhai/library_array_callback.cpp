@@ -1,7 +1,6 @@
 // Arrays with callbacks. The list is held while its callback runs, so nothing that the callback does to the
 // variable can pull it away.
 #include "rhai/library.h"
-#include "rhai/operators.h"
 
 namespace rbee::rhai {
 

@@ -13,22 +13,28 @@ bool is_true(const Value& v) { return v.is_bool() && v.as_bool(); }
 bool length(NativeCall& c) { return c.give(Value::integer(size_of(c[0]))); }
 bool is_empty(NativeCall& c) { return c.give(Value::boolean(size_of(c[0]) == 0)); }
 
+// Keys are compared as far as they are alike.
+bool charge_key(NativeCall& c) { return c.machine.charge(c[1].text().size() / 16); }
+
 bool get(NativeCall& c) {
+  if (!charge_key(c)) return false;
   const Value* found = c[0].map_object().find(c[1].text());
   return found == nullptr || c.give(*found);
 }
 
 bool set(NativeCall& c) {
+  if (!charge_key(c)) return false;
   Value value = c[2];
   c[0].unique_map().at_or_insert(c[1]) = std::move(value);
   return c.machine.charge(c[0].map_object().entries.size());
 }
 
 bool contains(NativeCall& c) {
-  return c.give(Value::boolean(c[0].map_object().find(c[1].text()) != nullptr));
+  return charge_key(c) && c.give(Value::boolean(c[0].map_object().find(c[1].text()) != nullptr));
 }
 
 bool remove(NativeCall& c) {
+  if (!charge_key(c)) return false;
   if (c[0].map_object().find(c[1].text()) == nullptr) return true;
   (void)c[0].unique_map().remove(c[1].text(), c.result);
   return c.machine.charge(c[0].map_object().entries.size());
@@ -134,7 +140,10 @@ void add_map_library(Registry& r) {
   r.add("values", {t_map}, values);
   r.add("mixin", {t_map, t_map}, mixin, true);
   r.add("fill_with", {t_map, t_map}, fill_with, true);
-  r.add("to_json", {t_map | t_host}, [](NativeCall& c) { return c.give(Value::string(to_json(c[0]))); });
+  r.add("to_json", {t_map | t_host}, [](NativeCall& c) {
+    const std::string text = to_json(c[0]);
+    return c.machine.charge(text.size() * written_cost) && c.give(Value::string(text));
+  });
   r.add("filter", {t_map, t_callback}, filter);
   r.add("map", {t_map, t_callback}, map_values);
   r.add("drain", {t_map, t_callback}, take_matching<false>, true);

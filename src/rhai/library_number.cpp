@@ -60,6 +60,7 @@ std::string_view without_plus(std::string_view text) {
 bool parse_integer(NativeCall& c) {
   const std::int64_t radix = c.count > 1 ? c[1].as_int() : 10;
   if (radix < 2 || radix > 36) return arithmetic(c, cat("Invalid radix: '", radix, "'"));
+  if (!c.machine.charge(c[0].text().size())) return false;
   const std::string text(trim(c[0].text()));
   const std::string_view digits = without_plus(text);
   std::int64_t value = 0;
@@ -75,6 +76,7 @@ bool parse_integer(NativeCall& c) {
 }
 
 bool parse_real(NativeCall& c) {
+  if (!c.machine.charge(c[0].text().size() * 2)) return false;
   const std::string_view text = trim(c[0].text());
   const std::optional<double> value = read_float(without_plus(text));
   if (value) return c.give(Value::floating(*value));
@@ -101,6 +103,7 @@ bool lesser(NativeCall& c) {
   } else if (x.is_string() || x.is(Type::character)) {
     const std::string a = to_text(x);
     const std::string b = to_text(y);
+    if (!c.machine.charge((a.size() + b.size()) / 8)) return false;
     first = want_less ? a <= b : a >= b;
   } else {
     const double a = number(x);

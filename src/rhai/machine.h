@@ -50,6 +50,8 @@ class Machine {
   // Counts work that an instruction does not: `items` copied, looked at or made.
   [[nodiscard]] bool charge(std::size_t items);
   [[nodiscard]] bool check_size(const Value& value);  // against the limits of strings, arrays and maps
+  // Adds an item at the end. A list that grows like this is not weighed anew each time.
+  [[nodiscard]] bool append_item(Value& array, const Value& item);
   // The same for what a native collects: `held` is what it has already, and with the value afterwards.
   [[nodiscard]] bool check_more(const Value& value, Weight& held);
   [[nodiscard]] bool check_string(std::size_t bytes);
@@ -193,11 +195,13 @@ class Machine {
 
   // machine_size.cpp
   class Weighing;
+  bool charge_operand(const Value& value);
   bool charge_copy(const Value& value);
-  bool check_weight(const Weight& weight);
+  // What is larger than its limit; "" where nothing is.
+  [[nodiscard]] std::string_view excess(const Weight& weight) const;
+  bool finish(Weighing& weighing);
   bool check_closure(const FunctionObject& closure);
   bool check_changed(const Target& target);
-  bool finish(Weighing& weighing);
 
   // machine_scope.cpp
   bool load_dynamic(const Value& name, Value& out);

@@ -114,6 +114,8 @@ bool Machine::get_property(const Value& object, const Value& name, std::uint32_t
 bool Machine::string_index(const Value& text, const Value& index, Value& out, std::uint32_t index_place) {
   StringObject& object = text.string_object();
   const std::string& s = object.text;
+  // What is not known is found by looking at all bytes.
+  if (object.ascii == StringObject::Ascii::unknown && !charge(s.size())) return false;
   const bool ascii = object.is_ascii();
   if (index.is(Type::range) || index.is(Type::range_inclusive)) {
     const RangeObject& range = index.range_object();
@@ -124,7 +126,7 @@ bool Machine::string_index(const Value& text, const Value& index, Value& out, st
     const std::size_t count =
         char_offset(std::string_view(s).substr(begin), static_cast<std::size_t>(to - from));
     out = Value::string(std::string_view(s).substr(begin, count));
-    return charge(s.size() / 16);
+    return charge(s.size());
   }
   if (!index.is_int()) return fail(mismatch("i64", index_type_name(index), index_place));
   const std::size_t length = ascii ? s.size() : count_chars(s);
@@ -137,7 +139,7 @@ bool Machine::string_index(const Value& text, const Value& index, Value& out, st
   }
   std::size_t offset = ascii ? at : char_offset(s, at);
   out = Value::character(next_char(s, offset));
-  return ascii || charge(s.size() / 4);
+  return ascii || charge(s.size() * 2);
 }
 
 bool Machine::bit_index(const Value& number, const Value& index, Value& out, std::uint32_t index_place) {
@@ -180,6 +182,7 @@ bool Machine::get_index(const Value& object, const Value& index, Value& out, std
       return true;
     case Type::map:
     case Type::host: {
+      if (index.is_string() && !charge(index.text().size() / 16)) return false;
       if (!index.is_string()) return fail(mismatch("string", index_type_name(index), index_place));
       std::uint32_t hint = UINT32_MAX;
       return get_property(object, index, hint, nullptr, out);
@@ -327,8 +330,14 @@ bool Machine::apply(Tok op, Value& target, Value& value) {
     target = std::move(value);
     return true;
   }
-  if (!charge_copy(target)) return false;
+  if (!charge_copy(target) || !charge_operand(value)) return false;
+  const std::size_t before = target.is_string() ? target.text().size() : 0;
   if (!assign_operator(op, target, value, error_)) return false;
+  // A value that is no text had to be written first.
+  if (target.is_string() && !value.is_string() && target.text().size() > before &&
+      !charge(target.text().size() - before)) {
+    return false;
+  }
   return !target.is_object() || check_size(target);
 }
 
@@ -408,7 +417,7 @@ bool Machine::store_character(const PathStep& step, Value& text, const Value& in
     return fail(mismatch("char", type_name(value), step.place));
   Value old;
   if (!index.is_int()) return fail(mismatch("i64", index_type_name(index), step.index_place));
-  if (!string_index(text, index, old, step.index_place)) return false;
+  if (!string_index(text, index, old, step.index_place) || !charge(text.text().size() * 2)) return false;
   std::string& bytes = text.unique_text();
   std::size_t at = 0;
   (void)item_at(index.as_int(), count_chars(bytes), at);

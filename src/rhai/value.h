@@ -144,6 +144,7 @@ class Value {
   // The same for writing: this Value becomes the only one that refers to the object.
   std::string& unique_text();
   std::vector<Value>& unique_items();
+  std::vector<Value>& fewer_items();  // for who takes away only: what they weigh stays known
   std::vector<std::uint8_t>& unique_bytes();
   MapObject& unique_map();
 
@@ -204,6 +205,9 @@ struct StringObject : Object {
 
 struct ArrayObject : Object {
   ArrayObject() : Object(Type::array) {}
+  // Whether `weight` is known: no less than what the items hold. Whoever lets them grow sets it to unknown.
+  bool is_weighed = false;
+  Weight weight;
   std::vector<Value> items;
 };
 
