@@ -169,6 +169,7 @@ struct SwitchTable {
   std::vector<Range> ranges;
   std::unordered_map<std::int64_t, std::uint32_t> integers;     // first case of that value
   std::unordered_map<std::string_view, std::uint32_t> strings;  // the same
+  std::size_t longest_text = 0;                                 // of `strings`, in bytes
   std::int32_t otherwise = 0;
   bool has_conditions = false;
 };

@@ -304,7 +304,11 @@ void Compiler::switch_case(const Node& n, int target) {
     const auto at = static_cast<std::uint32_t>(table.cases.size());
     if (c.value.is_int()) table.integers.try_emplace(c.value.as_int(), at);
     table.cases.push_back({c.value, entries[c.arm]});
-    if (c.value.is_string()) table.strings.try_emplace(table.cases.back().value.text(), at);
+    if (c.value.is_string()) {
+      const std::string& text = table.cases.back().value.text();
+      table.strings.try_emplace(text, at);
+      table.longest_text = std::max(table.longest_text, text.size());
+    }
   }
   for (const SwitchAst::Range& r : cases.ranges) {
     table.ranges.push_back({r.from, r.to, r.inclusive, entries[r.arm]});

@@ -111,6 +111,31 @@ TEST(Engine, AConstantOfTheScopeCannotBeChanged) {
   EXPECT_EQ(engine.run(*program.program, scope).error.kind, "ErrorNonPureMethodCallOnConstant");
 }
 
+TEST(Methods, ChangeThePartThatTheyAreCalledOn) {
+  const std::string inc = "fn inc() { this += 1; } ";
+  EXPECT_EQ(result(inc + "fn step() { this.n.inc(); } let m = #{n: 1}; m.step(); m.n"), "2");
+  EXPECT_EQ(result("fn get() { this + 1 } fn look() { this.n.get() } let m = #{n: 1}; m.look()"), "2");
+  EXPECT_EQ(result(inc + "let x = #{k: [1]}; let read = || x.k[0]; x.k[0].inc(); read.call()"), "2");
+  EXPECT_EQ(result(inc + "eval(\"let q = #{n: 1};\"); q.n.inc(); q.n"), "2");
+  EXPECT_EQ(result(inc + "let z = #{n: 1}; eval(\"z.n.inc();\"); z.n"), "2");
+  EXPECT_EQ(result("let o = #{c: #{n: 1, inc: || { this.n += 1; }}, run: || this.c.inc()}; o.run(); o.c.n"),
+            "2");
+  // While it works the variable is still its own alone.
+  EXPECT_THAT(result("let x = #{k: 1}; let read = || x.k; x.k.call(|| this + read.call())"),
+              HasSubstr("ErrorDataRace"));
+}
+
+TEST(Methods, ThatFailLeaveWhatTheyHaveDone) {
+  const std::string boom = "fn boom() { this = 5; throw 1; } fn deep() { this.n.boom(); } ";
+  EXPECT_EQ(result(boom + "let y = 1; try { y.boom(); } catch { } y"), "5");
+  EXPECT_EQ(result(boom + "let z = #{n: 1}; try { z.n.boom(); } catch { } z.n"), "5");
+  EXPECT_EQ(result(boom + "let z = [#{n: 1}]; try { z[0].deep(); } catch { } z[0].n"), "5");
+  EXPECT_THAT(result("fn grow() { this.pad(900, 'x'); throw 1; } let z = #{s: \"\", t: \"\"}; "
+                     "z.t.pad(9500, 'x'); try { z.s.grow(); } catch { } 1",
+                     limited()),
+              HasSubstr("ErrorDataTooLarge"));
+}
+
 TEST(HostObjects, AreReadInPlaceAndOnlyWhatIsAskedFor) {
   Host host;
   const Compiled program = host.engine.compile("fn big(ws) { ws.filter(|w| w.vram > 40).map(|w| w.id) }");
@@ -238,6 +263,149 @@ TEST(Limits, WhatGrowsWithoutEndIsStopped) {
   }
 }
 
+TEST(Limits, WhatIsHeldCountsWhereverItIsHeld) {
+  const std::string base = "let base = \"\"; base.pad(9000, 'x'); let a = []; ";
+  for (const char* script : {
+           "for i in 0..10 { a.push(Fn(\"q\").curry(base + i)); }",
+           "let f = || 0; for i in 0..10 { let s = base + i; let g = f; f = || s.len() + g.call(); }",
+           "for i in 0..200 { let s = base + i; let f = (); f = || { s.len(); f }; }",
+           "let m = #{}; for i in 0..10 { m[base + i] = 1; }",
+           "for i in 0..10 { a.push(Fn(base + i)); }",
+           "for i in 0..10 { a.push((base + i).chars()); }",
+           "a = [[], []]; a[0].pad(900, 1); a[1].pad(900, 1);",
+           "let m = #{a: [], b: []}; m.a.pad(900, 1); m.b.pad(900, 1);",
+           "a.pad(10, 1); a.map(|i| { throw_if_many(); base + i })",
+           "a.pad(10, 1); a.zip(a, |i, j| { throw_if_many(); base + i })",
+           "a.pad(10, 1); a.for_each(|i| { throw_if_many(); this = base + i; })",
+           "#{a: 1, b: 2, c: 3, d: 4}.map(|k, v| { throw_if_many(); base + k })",
+       }) {
+    // Three at most are made before it is seen that they are too many.
+    int made = 0;
+    Engine engine(limited());
+    engine.add_function("throw_if_many", {}, [&made](NativeCall& call) {
+      return ++made <= 3 || call.fail(ErrorKind::arithmetic, "too many");
+    });
+    const Compiled compiled = engine.compile(base + script);
+    ASSERT_TRUE(compiled.ok()) << compiled.error.text;
+    EXPECT_EQ(engine.run(*compiled.program).error.kind, "ErrorDataTooLarge") << script;
+  }
+}
+
+TEST(Limits, AVariableThatManyClosuresShareCountsOnce) {
+  EXPECT_EQ(result("let base = \"\"; base.pad(9000, 'x'); let a = []; "
+                   "for i in 0..20 { a.push(|| base.len()); } a.len()",
+                   limited()),
+            "20");
+  EXPECT_EQ(result("let a = []; a.pad(900, 1); let b = a; let f = || a.len() + b.len(); f.call()", limited()),
+            "1800");
+  EXPECT_THAT(result("let s = \"\"; s.pad(900, 'x'); let f = Fn(\"q\"); loop { f = f.curry(s); }", limited()),
+              HasSubstr("ErrorDataTooLarge"));
+  EXPECT_EQ(result("let a = []; let f = || a; a.push(f); let g = || [a, f]; a.len()", limited()), "1");
+}
+
+// How often the body of a loop runs on 100,000 bytes before the script has done 10,000 operations of work.
+// What costs nothing but its instructions runs more than a thousand times.
+int rounds(const std::string& body) {
+  int count = 0;
+  Settings settings = limited();
+  settings.limits.operations = settings.limits.work = 10'000;
+  settings.limits.string_bytes = settings.limits.array_items = std::size_t{1} << 20U;
+  Engine engine(settings);
+  engine.add_function("tick", {}, [&count](NativeCall&) { return ++count > 0; });
+  const Value arguments[] = {Value::string(std::string(100'000, 'x')),
+                             Value::string(std::string(100'000, 'x')),
+                             Value::string("\u00e9" + std::string(100'000, 'x')),
+                             Value::blob(std::vector<std::uint8_t>(100'000, 7))};
+  const Compiled compiled = engine.compile("fn f(s, t, u, b) { loop { tick(); " + body + "; } }");
+  if (!compiled.ok()) return -1;
+  const Outcome outcome = engine.call(*compiled.program, "f", arguments);
+  EXPECT_EQ(outcome.error.kind, "ErrorTooManyOperations") << body << ": " << outcome.error.message;
+  return count;
+}
+
+TEST(Limits, WorkOnLongTextsAndBlobsIsCounted) {
+  EXPECT_GT(rounds("s.bytes"), 1000);
+  EXPECT_GT(rounds("s == s"), 1000);
+  EXPECT_GT(rounds("s == \"x\""), 1000);
+  EXPECT_GT(rounds("switch s { \"x\" => 1 }"), 1000);
+  for (const char* body : {"s == t",
+                           "s < t",
+                           "if s != t { }",
+                           "[s] == [t]",
+                           "u.len()",
+                           "u.get(1)",
+                           "u[1]",
+                           "s.starts_with(t)",
+                           "s.ends_with(t)",
+                           "s.contains(t)",
+                           "t in s",
+                           "s - t",
+                           "s + t",
+                           "s.index_of(t)",
+                           "s.trim()",
+                           "s.truncate(100000)",
+                           "s.replace(\"y\", \"\")",
+                           "s.remove(\"y\")",
+                           "s.split(\"y\")",
+                           "s.to_upper()",
+                           "s.to_blob()",
+                           "s.chars(0, 10)",
+                           "s.sub_string(1)",
+                           "u.pop()",
+                           "u.set(0, 'x')",
+                           "u[1] = 'x'",
+                           "let v = \"\"; v += s",
+                           "let v = \"\"; v.append(s)",
+                           "`${s}`",
+                           "print(s.to_debug())",
+                           "try { s.parse_float(); } catch { }",
+                           "#{a: 1}[s]",
+                           "b.reverse()",
+                           "b.chop(99999)",
+                           "b.extract(0, 99999)",
+                           "b.contains(1)",
+                           "b.as_string()",
+                           "b.to_array()",
+                           "b == b + blob()",
+                           "b.split(99999)",
+                           "max(s, t)"}) {
+    const int count = rounds(body);
+    EXPECT_LT(count, 100) << body;
+    EXPECT_GT(count, 0) << body;
+  }
+}
+
+TEST(Limits, SearchingIsCountedByWhatItCanTake) {
+  Settings settings = limited();
+  settings.limits.string_bytes = std::size_t{1} << 20U;
+  EXPECT_THAT(
+      result("let s = \"\"; s.pad(1000000, 'x'); let t = \"\"; t.pad(500000, 'x'); t += \"y\"; t in s",
+             settings),
+      HasSubstr("ErrorTooManyOperations"));
+}
+
+TEST(Limits, AListThatGrowsItemByItemIsNotCountedAnewEachTime) {
+  Settings settings = limited();
+  settings.limits.operations = settings.limits.work = 100'000;
+  settings.limits.array_items = 50'000;
+  settings.limits.string_bytes = 100'000;
+  EXPECT_EQ(result("let a = []; for i in 0..10000 { a.push(i); } a.len()", settings), "10000");
+  EXPECT_EQ(
+      result("let a = []; for i in 0..5000 { a.push(\"abc\"); a.pop(); a.push([i]); } a.len()", settings),
+      "5000");
+  // What it holds is known all the same.
+  EXPECT_THAT(result("let a = []; loop { a.push([1, 2, 3]); }", settings), HasSubstr("ErrorDataTooLarge"));
+  EXPECT_THAT(result("let a = []; let s = \"\"; s.pad(900, 'x'); loop { a.push(s); }", settings),
+              HasSubstr("ErrorDataTooLarge"));
+  EXPECT_THAT(result("let a = [[]]; a.push(1); a[0].pad(49998, 1); a.push(1);", settings),
+              HasSubstr("ErrorDataTooLarge"));
+  EXPECT_EQ(
+      result(
+          "let a = []; a.push(\"\"); a[0].pad(99999, 'x'); a.push(1); a[0] = 1; a.push(\"xxxxx\"); a.len()",
+          settings),
+      "3");
+}
+
 TEST(Limits, SharedPartsDoNotMakePrintingOrComparingEndless) {
   EXPECT_THAT(
       result(
@@ -295,6 +463,20 @@ TEST(BadScripts, NumbersOutOfRangeAreFloatsOrErrors) {
   EXPECT_EQ(result("99999999999999999999"), "1e20");
   EXPECT_EQ(result("0xfffffffffffffffff"), "BadInput/MalformedNumber: Invalid number: 'fffffffffffffffff'");
   EXPECT_EQ(result("1e999"), "inf");
+  const std::string zeros(400, '0');
+  const std::vector<std::string> large = {"1e999", "1" + zeros, "0.1e400", "1e99999999999999999999"};
+  for (const std::string& digits : large) {
+    EXPECT_EQ(result("parse_float(\"" + digits + "\")"), "inf") << digits;
+    EXPECT_EQ(result("parse_float(\"-" + digits + "\")"), "-inf") << digits;
+  }
+  const std::vector<std::string> small = {"1e-999", "0." + zeros + "1", "1" + zeros + "e-900",
+                                          "1e-99999999999999999999"};
+  for (const std::string& digits : small) {
+    EXPECT_EQ(result("parse_float(\"" + digits + "\")"), "0.0") << digits;
+    EXPECT_EQ(result(digits), "0.0") << digits;
+  }
+  EXPECT_THAT(result("parse_float(\"+-5\")"), HasSubstr("invalid float literal"));
+  EXPECT_THAT(result("parse_int(\"+-5\")"), HasSubstr("invalid digit"));
 }
 
 TEST(BadScripts, TenMegabytesAreRefusedUnlessTheHostWantsThem) {

@@ -279,13 +279,9 @@ Token Lexer::read_number(Position start, bool negative) {
     }
   }
   token.kind = Tok::floating;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), token.floating);
-  if (error == std::errc::result_out_of_range) {
-    token.floating = digits.find("e-") != std::string::npos ? 0.0 : __builtin_inf();
-    if (negative) token.floating = -token.floating;
-  } else if (end != digits.data() + digits.size()) {
-    return fail("BadInput/MalformedNumber", cat("Invalid number: '", digits, "'"), start);
-  }
+  const std::optional<double> value = read_float(digits);
+  if (!value) return fail("BadInput/MalformedNumber", cat("Invalid number: '", digits, "'"), start);
+  token.floating = *value;
   return token;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "rhai/machine.h"
+#include "rhai/operators.h"
 #include "rhai/registry.h"
 
 #include <algorithm>
@@ -56,6 +57,13 @@ struct Span {
   if (c[1].is_int()) return c.count > 2 && c[2].as_int() <= 0;
   const RangeObject& r = c[1].range_object();
   return c[1].is(Type::range) && r.to <= std::max<std::int64_t>(r.from, 0);
+}
+// What a byte of a value's text costs to write: most are digits of numbers.
+inline constexpr std::size_t written_cost = 4;
+// Pays for looking for `part` in `text` as dear as it can be: at each place as much may be compared as `part`
+// has.
+[[nodiscard]] inline bool charge_search(const NativeCall& c, std::string_view text, std::string_view part) {
+  return c.machine.charge(search_steps(text.size(), part.size()));
 }
 // The item that an index means; false where there is none.
 [[nodiscard]] inline bool item_index(std::int64_t index, std::size_t size, std::size_t& at) {

@@ -1,6 +1,5 @@
 // Arrays without callbacks.
 #include "rhai/library.h"
-#include "rhai/operators.h"
 
 #include <iterator>
 
@@ -35,9 +34,7 @@ bool set(NativeCall& c) {
 
 bool push(NativeCall& c) {
   if (!c.machine.check_array(c[0].items().size() + 1)) return false;
-  Value item = c[1];
-  c[0].unique_items().push_back(std::move(item));
-  return true;
+  return c.machine.append_item(c[0], c[1]);
 }
 
 bool append(NativeCall& c) {
@@ -62,7 +59,7 @@ bool insert(NativeCall& c) {
 
 bool pop(NativeCall& c) {
   if (c[0].items().empty()) return true;
-  Items& items = c[0].unique_items();
+  Items& items = c[0].fewer_items();
   c.result = std::move(items.back());
   items.pop_back();
   return true;
@@ -70,7 +67,7 @@ bool pop(NativeCall& c) {
 
 bool shift(NativeCall& c) {
   if (c[0].items().empty()) return true;
-  Items& items = c[0].unique_items();
+  Items& items = c[0].fewer_items();
   c.result = std::move(items.front());
   items.erase(items.begin());
   return c.machine.charge(items.size());
@@ -79,7 +76,7 @@ bool shift(NativeCall& c) {
 bool remove(NativeCall& c) {
   std::size_t at = 0;
   if (!item_index(c[1].as_int(), c[0].items().size(), at)) return true;
-  Items& items = c[0].unique_items();
+  Items& items = c[0].fewer_items();
   c.result = std::move(items[at]);
   items.erase(at_index(items, at));
   return c.machine.charge(items.size() - at);
@@ -98,7 +95,7 @@ bool reverse(NativeCall& c) {
 
 bool truncate(NativeCall& c) {
   const auto keep = static_cast<std::uint64_t>(std::max<std::int64_t>(c[1].as_int(), 0));
-  if (keep < c[0].items().size()) c[0].unique_items().resize(static_cast<std::size_t>(keep));
+  if (keep < c[0].items().size()) c[0].fewer_items().resize(static_cast<std::size_t>(keep));
   return true;
 }
 
@@ -217,7 +214,13 @@ bool sort_items(NativeCall& c, Value& array, bool descending) {
       std::all_of(list.begin(), list.end(), [type](const Value& v) { return v.type() == type; });
   const bool ordered = type <= Type::string;
   if (!same || !ordered) return not_sortable(c);
-  if (!c.machine.charge(list.size() * 16)) return false;
+  // As many rounds as a list of 65,536 takes.
+  constexpr std::size_t rounds = 16;
+  std::size_t steps = list.size() * rounds;
+  if (type == Type::string) {
+    for (const Value& item : list) steps += item.text().size() / text_bytes_per_step * rounds;
+  }
+  if (!c.machine.charge(steps)) return false;
   merge_sort(array.unique_items(), descending);
   return true;
 }

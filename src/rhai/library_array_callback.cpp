@@ -1,7 +1,6 @@
 // Arrays with callbacks. The list is held while its callback runs, so nothing that the callback does to the
 // variable can pull it away.
 #include "rhai/library.h"
-#include "rhai/operators.h"
 
 namespace rbee::rhai {
 
@@ -45,12 +44,15 @@ bool filter(NativeCall& c) {
 bool map(NativeCall& c) {
   Items made;
   made.reserve(c[0].items().size());
+  Weight held;
+  bool fits = true;
   return walk(c, c[1], 0,
               [&](std::size_t, const Value&, Value& out) {
+                fits = c.machine.check_more(out, held);
                 made.push_back(std::move(out));
-                return true;
+                return fits;
               }) &&
-         c.give(Value::array(std::move(made)));
+         fits && c.give(Value::array(std::move(made)));
 }
 
 bool some(NativeCall& c) {
@@ -118,11 +120,12 @@ bool for_each(NativeCall& c) {
   c[0] = Value();
   Callback callback(c, c[1], {.least = 0, .this_below = 3});
   Value out;
+  Weight held;
   bool ok = true;
   Items& items = list.unique_items();
   for (std::size_t i = 0; ok && i < items.size(); ++i) {
     Value index = count_value(i);
-    ok = callback(&items[i], std::span(&index, 1), out);
+    ok = callback(&items[i], std::span(&index, 1), out) && c.machine.check_more(items[i], held);
   }
   c[0] = std::move(list);
   return ok;
@@ -150,6 +153,7 @@ bool zip(NativeCall& c) {
   const Value right = c[1];
   Callback callback(c, c[2], {.least = 2});
   Items made;
+  Weight held;
   Value arguments[3];
   const std::size_t size = std::min(left.items().size(), right.items().size());
   for (std::size_t i = 0; i < size; ++i) {
@@ -157,7 +161,7 @@ bool zip(NativeCall& c) {
     arguments[1] = right.items()[i];
     arguments[2] = count_value(i);
     Value out;
-    if (!callback(nullptr, arguments, out)) return false;
+    if (!callback(nullptr, arguments, out) || !c.machine.check_more(out, held)) return false;
     made.push_back(std::move(out));
   }
   return c.give(Value::array(std::move(made)));

@@ -36,6 +36,7 @@ bool length(NativeCall& c) { return c.give(Value::integer(static_cast<std::int64
 bool is_empty(NativeCall& c) { return c.give(Value::boolean(c[0].bytes().empty())); }
 
 bool contains(NativeCall& c) {
+  if (!c.machine.charge(c[0].bytes().size() / 16)) return false;
   const Bytes& bytes = c[0].bytes();
   return c.give(Value::boolean(std::find(bytes.begin(), bytes.end(), byte_of(c[1])) != bytes.end()));
 }
@@ -66,7 +67,9 @@ bool append(NativeCall& c) {
     const std::string text = to_text(c[1]);
     more.assign(text.begin(), text.end());
   }
-  if (!c.machine.check_array(c[0].bytes().size() + more.size())) return false;
+  if (!c.machine.check_array(c[0].bytes().size() + more.size()) || !c.machine.charge(more.size() / 4)) {
+    return false;
+  }
   Bytes& bytes = c[0].unique_bytes();
   bytes.insert(bytes.end(), more.begin(), more.end());
   return true;
@@ -103,6 +106,7 @@ bool clear(NativeCall& c) {
 }
 
 bool reverse(NativeCall& c) {
+  if (!c.machine.charge(c[0].bytes().size() / 4)) return false;
   Bytes& bytes = c[0].unique_bytes();
   std::reverse(bytes.begin(), bytes.end());
   return true;
@@ -115,6 +119,7 @@ bool truncate(NativeCall& c) {
 }
 
 bool chop(NativeCall& c) {
+  if (!c.machine.charge(c[0].bytes().size() / 16)) return false;
   const auto keep = static_cast<std::uint64_t>(std::max<std::int64_t>(c[1].as_int(), 0));
   const std::size_t size = c[0].bytes().size();
   if (keep >= size) return true;
@@ -133,6 +138,7 @@ bool pad(NativeCall& c) {
 }
 
 bool split(NativeCall& c) {
+  if (!c.machine.charge(c[0].bytes().size() / 16)) return false;
   const std::size_t at = span_of(c[1].as_int(), 0, c[0].bytes().size()).begin;
   Bytes& bytes = c[0].unique_bytes();
   Bytes rest(at_index(bytes, at), bytes.end());
@@ -142,6 +148,7 @@ bool split(NativeCall& c) {
 
 bool splice(NativeCall& c) {
   const Value fresh = c[c.count - 1];
+  if (!c.machine.charge((c[0].bytes().size() + fresh.bytes().size()) / 16)) return false;
   const Span span = part_of(c, 1, c[0].bytes().size());
   if (!c.machine.check_array(c[0].bytes().size() - span.count + fresh.bytes().size())) return false;
   Bytes& bytes = c[0].unique_bytes();
@@ -153,6 +160,7 @@ bool splice(NativeCall& c) {
 }
 
 bool extract(NativeCall& c) {
+  if (!c.machine.charge(c[0].bytes().size() / 16)) return false;
   const Bytes& bytes = c[0].bytes();
   const Span span = part_of(c, 1, bytes.size());
   const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(span.begin);
@@ -161,6 +169,7 @@ bool extract(NativeCall& c) {
 
 template <bool keep>
 bool take_part(NativeCall& c) {
+  if (!c.machine.charge(c[0].bytes().size() / 16)) return false;
   const Span span = part_of(c, 1, c[0].bytes().size());
   // As officially nothing is taken where nothing is named, from which nothing would stay either.
   if (keep && wants_nothing(c)) return c.give(Value::blob());
@@ -178,6 +187,7 @@ bool to_array(NativeCall& c) {
 }
 
 bool as_string(NativeCall& c) {
+  if (!c.machine.charge(c[0].bytes().size() * 4)) return false;
   const Bytes& bytes = c[0].bytes();
   const std::string_view raw(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   std::string text;
@@ -216,6 +226,7 @@ bool write_number(NativeCall& c) {
 template <bool ascii>
 bool write_text(NativeCall& c) {
   const Value text = c[c.count - 1];
+  if (!c.machine.charge(text.text().size() * 4)) return false;
   const Span span = part_of(c, 1, c[0].bytes().size());
   std::string out;
   for (std::size_t at = 0; at < text.text().size();) {

@@ -7,16 +7,24 @@
 namespace rbee::rhai {
 
 namespace {
+bool give_text(NativeCall& c, std::string_view text) {
+  return c.machine.charge(text.size() * written_cost) && c.give(Value::string(text));
+}
+
 bool print(NativeCall& c) {
   const auto& sink = c.machine.surroundings().print;
-  if (sink) sink(c.count == 0 ? std::string() : to_text(c[0]));
-  return true;
+  if (!sink) return true;
+  const std::string text = c.count == 0 ? std::string() : to_text(c[0]);
+  sink(text);
+  return c.machine.charge(text.size() * written_cost);
 }
 
 bool debug(NativeCall& c) {
   const auto& sink = c.machine.surroundings().debug;
-  if (sink) sink(c.count == 0 ? std::string() : to_debug(c[0]), c.machine.native_place());
-  return true;
+  if (!sink) return true;
+  const std::string text = c.count == 0 ? std::string() : to_debug(c[0]);
+  sink(text, c.machine.native_place());
+  return c.machine.charge(text.size() * written_cost);
 }
 
 bool quit(NativeCall& c) {
@@ -42,8 +50,9 @@ bool parse_json(NativeCall& c) {
   options.limits.expression_depth = std::max<std::size_t>(options.limits.expression_depth, 64);
   options.json = true;
   Ast ast;
+  // Reading takes about an operation a byte.
+  if (!c.machine.charge(text.text().size() * 8)) return false;
   Parser parser(text.text(), options, ast);
-  if (!c.machine.charge(text.text().size())) return false;
   if (!parser.parse()) {
     ScriptError error = parser.error();
     return c.fail(std::move(error));
@@ -120,8 +129,8 @@ void add_core_library(Registry& r) {
   r.add("print", {any_type}, print);
   r.add("debug", {}, debug);
   r.add("debug", {any_type}, debug);
-  r.add("to_string", {any_type}, [](NativeCall& c) { return c.give(Value::string(to_text(c[0]))); });
-  r.add("to_debug", {any_type}, [](NativeCall& c) { return c.give(Value::string(to_debug(c[0]))); });
+  r.add("to_string", {any_type}, [](NativeCall& c) { return give_text(c, to_text(c[0])); });
+  r.add("to_debug", {any_type}, [](NativeCall& c) { return give_text(c, to_debug(c[0])); });
   r.add("type_of", {any_type}, [](NativeCall& c) { return c.give(Value::string(type_name(c[0]))); });
   r.add("is_shared", {any_type}, [](NativeCall& c) { return c.give(Value::boolean(false)); });
   r.add("exit", {}, quit);

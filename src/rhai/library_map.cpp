@@ -13,22 +13,28 @@ bool is_true(const Value& v) { return v.is_bool() && v.as_bool(); }
 bool length(NativeCall& c) { return c.give(Value::integer(size_of(c[0]))); }
 bool is_empty(NativeCall& c) { return c.give(Value::boolean(size_of(c[0]) == 0)); }
 
+// Keys are compared as far as they are alike.
+bool charge_key(NativeCall& c) { return c.machine.charge(c[1].text().size() / 16); }
+
 bool get(NativeCall& c) {
+  if (!charge_key(c)) return false;
   const Value* found = c[0].map_object().find(c[1].text());
   return found == nullptr || c.give(*found);
 }
 
 bool set(NativeCall& c) {
+  if (!charge_key(c)) return false;
   Value value = c[2];
   c[0].unique_map().at_or_insert(c[1]) = std::move(value);
   return c.machine.charge(c[0].map_object().entries.size());
 }
 
 bool contains(NativeCall& c) {
-  return c.give(Value::boolean(c[0].map_object().find(c[1].text()) != nullptr));
+  return charge_key(c) && c.give(Value::boolean(c[0].map_object().find(c[1].text()) != nullptr));
 }
 
 bool remove(NativeCall& c) {
+  if (!charge_key(c)) return false;
   if (c[0].map_object().find(c[1].text()) == nullptr) return true;
   (void)c[0].unique_map().remove(c[1].text(), c.result);
   return c.machine.charge(c[0].map_object().entries.size());
@@ -67,7 +73,7 @@ bool fill_with(NativeCall& c) {
   return c.machine.charge(map.entries.size() + more.map_object().entries.size());
 }
 
-// Calls f(name, value) with `this` bound to the value.
+// Calls f(name, value) with `this` bound to the value. What `each` does with the answer may fail.
 template <class Each>
 bool walk(NativeCall& c, Each each) {
   const Value map = c[0];
@@ -78,8 +84,7 @@ bool walk(NativeCall& c, Each each) {
     arguments[1] = entry.value;
     Value bound = entry.value;
     Value out;
-    if (!callback(&bound, arguments, out)) return false;
-    each(entry, out);
+    if (!callback(&bound, arguments, out) || !each(entry, out)) return false;
   }
   return true;
 }
@@ -90,6 +95,7 @@ bool filter(NativeCall& c) {
   return walk(c,
               [&](const MapObject::Entry& entry, const Value& out) {
                 if (is_true(out)) entries.push_back(entry);
+                return true;
               }) &&
          c.give(std::move(kept));
 }
@@ -97,8 +103,13 @@ bool filter(NativeCall& c) {
 bool map_values(NativeCall& c) {
   Value made = Value::map();
   std::vector<MapObject::Entry>& entries = made.map_object().entries;
-  return walk(c, [&](const MapObject::Entry& entry,
-                     Value& out) { entries.push_back({entry.key, std::move(out)}); }) &&
+  Weight held;
+  return walk(c,
+              [&](const MapObject::Entry& entry, Value& out) {
+                if (!c.machine.check_more(out, held)) return false;
+                entries.push_back({entry.key, std::move(out)});
+                return true;
+              }) &&
          c.give(std::move(made));
 }
 
@@ -108,6 +119,7 @@ bool take_matching(NativeCall& c) {
   Value others = Value::map();
   const bool ok = walk(c, [&](const MapObject::Entry& entry, const Value& out) {
     (is_true(out) ? matching : others).map_object().entries.push_back(entry);
+    return true;
   });
   if (!ok) return false;
   if (keep) std::swap(matching, others);
@@ -128,7 +140,10 @@ void add_map_library(Registry& r) {
   r.add("values", {t_map}, values);
   r.add("mixin", {t_map, t_map}, mixin, true);
   r.add("fill_with", {t_map, t_map}, fill_with, true);
-  r.add("to_json", {t_map | t_host}, [](NativeCall& c) { return c.give(Value::string(to_json(c[0]))); });
+  r.add("to_json", {t_map | t_host}, [](NativeCall& c) {
+    const std::string text = to_json(c[0]);
+    return c.machine.charge(text.size() * written_cost) && c.give(Value::string(text));
+  });
   r.add("filter", {t_map, t_callback}, filter);
   r.add("map", {t_map, t_callback}, map_values);
   r.add("drain", {t_map, t_callback}, take_matching<false>, true);

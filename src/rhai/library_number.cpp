@@ -52,12 +52,17 @@ bool to_int(NativeCall& c) {
   return c.give(Value::integer(static_cast<std::int64_t>(x)));
 }
 
+// No number has two signs.
+std::string_view without_plus(std::string_view text) {
+  return text.starts_with('+') && !text.starts_with("+-") ? text.substr(1) : text;
+}
+
 bool parse_integer(NativeCall& c) {
   const std::int64_t radix = c.count > 1 ? c[1].as_int() : 10;
   if (radix < 2 || radix > 36) return arithmetic(c, cat("Invalid radix: '", radix, "'"));
+  if (!c.machine.charge(c[0].text().size())) return false;
   const std::string text(trim(c[0].text()));
-  std::string_view digits = text;
-  if (!digits.empty() && digits[0] == '+') digits.remove_prefix(1);
+  const std::string_view digits = without_plus(text);
   std::int64_t value = 0;
   const auto [end, error] =
       std::from_chars(digits.data(), digits.data() + digits.size(), value, static_cast<int>(radix));
@@ -71,15 +76,10 @@ bool parse_integer(NativeCall& c) {
 }
 
 bool parse_real(NativeCall& c) {
-  const std::string text(trim(c[0].text()));
-  std::string_view digits = text;
-  if (!digits.empty() && digits[0] == '+') digits.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (end == digits.data() + digits.size() && !digits.empty() &&
-      (error == std::errc{} || error == std::errc::result_out_of_range)) {
-    return c.give(Value::floating(value));
-  }
+  if (!c.machine.charge(c[0].text().size() * 2)) return false;
+  const std::string_view text = trim(c[0].text());
+  const std::optional<double> value = read_float(without_plus(text));
+  if (value) return c.give(Value::floating(*value));
   return arithmetic(c, cat("Error parsing floating-point number '", c[0].text(), "': ",
                            text.empty() ? "cannot parse float from empty string" : "invalid float literal"));
 }
@@ -103,6 +103,7 @@ bool lesser(NativeCall& c) {
   } else if (x.is_string() || x.is(Type::character)) {
     const std::string a = to_text(x);
     const std::string b = to_text(y);
+    if (!c.machine.charge((a.size() + b.size()) / 8)) return false;
     first = want_less ? a <= b : a >= b;
   } else {
     const double a = number(x);

@@ -56,7 +56,7 @@ bool to_case(NativeCall& c) {
     const char32_t ch = c[0].as_char();
     return c.give(Value::character(upper ? upper_char(ch) : lower_char(ch)));
   }
-  return c.machine.charge(c[0].text().size() / 8) && c.give(Value::string(cased<upper>(c[0].text())));
+  return c.machine.charge(c[0].text().size() * 2) && c.give(Value::string(cased<upper>(c[0].text())));
 }
 
 template <bool upper>
@@ -69,6 +69,7 @@ bool make_case(NativeCall& c) {
 
 bool length(NativeCall& c) {
   StringObject& text = c[0].string_object();
+  if (text.ascii != StringObject::Ascii::yes && !c.machine.charge(text.text.size())) return false;
   return c.give(
       Value::integer(static_cast<std::int64_t>(text.is_ascii() ? text.text.size() : count_chars(text.text))));
 }
@@ -79,14 +80,21 @@ bool byte_length(NativeCall& c) {
 bool is_empty(NativeCall& c) { return c.give(Value::boolean(c[0].text().empty())); }
 
 bool contains(NativeCall& c) {
-  return c.machine.charge(c[0].text().size() / 8) &&
-         c.give(Value::boolean(c[0].text().find(to_text(c[1])) != std::string::npos));
+  const std::string part = to_text(c[1]);
+  return charge_search(c, c[0].text(), part) &&
+         c.give(Value::boolean(c[0].text().find(part) != std::string::npos));
+}
+
+// The part was copied and compared.
+bool give_compared(NativeCall& c, bool same) {
+  const std::size_t part = c[1].is_string() ? c[1].text().size() : 0;
+  return c.machine.charge(part / 8) && c.give(Value::boolean(same));
 }
 
 bool index_of(NativeCall& c) {
   const std::string& text = c[0].text();
   const std::string part = to_text(c[1]);
-  if (!c.machine.charge(text.size() / 8)) return false;
+  if (!charge_search(c, text, part) || !c.machine.charge(text.size())) return false;
   std::size_t from = 0;
   if (c.count > 2) {
     const std::size_t size = count_chars(text);
@@ -110,7 +118,7 @@ std::string_view part_of(NativeCall& c, std::string_view text) {
 }
 
 bool sub_string(NativeCall& c) {
-  return c.machine.charge(c[0].text().size() / 8) && c.give(Value::string(part_of(c, c[0].text())));
+  return c.machine.charge(c[0].text().size() * 2) && c.give(Value::string(part_of(c, c[0].text())));
 }
 
 bool crop(NativeCall& c) {
@@ -122,12 +130,14 @@ bool crop(NativeCall& c) {
 
 bool to_chars(NativeCall& c) {
   const std::string& text = c[0].text();
+  if (!c.machine.charge(text.size() * 2)) return false;
   std::vector<Value> list;
   for (std::size_t at = 0; at < text.size();) list.push_back(Value::character(next_char(text, at)));
-  return c.machine.charge(list.size()) && c.give(Value::array(std::move(list)));
+  return c.give(Value::array(std::move(list)));
 }
 
 bool chars(NativeCall& c) {
+  if (c.count > 1 && !c.machine.charge(c[0].text().size() * 2)) return false;
   auto* iterator = new IteratorObject(IteratorObject::Kind::chars);
   iterator->to = INT64_MAX;
   iterator->source = c[0];
@@ -143,11 +153,13 @@ bool chars(NativeCall& c) {
 
 bool to_blob(NativeCall& c) {
   const std::string& text = c[0].text();
-  return c.give(Value::blob(std::vector<std::uint8_t>(text.begin(), text.end())));
+  return c.machine.charge(text.size() / 16) &&
+         c.give(Value::blob(std::vector<std::uint8_t>(text.begin(), text.end())));
 }
 
 bool get(NativeCall& c) {
   const std::string& text = c[0].text();
+  if (!c.machine.charge(text.size() * 2)) return false;
   std::size_t at = 0;
   if (!item_index(c[1].as_int(), count_chars(text), at)) return true;
   std::size_t offset = char_offset(text, at);
@@ -155,7 +167,7 @@ bool get(NativeCall& c) {
 }
 
 bool give_parts(NativeCall& c, std::vector<Value> parts) {
-  return c.machine.charge(parts.size() + c[0].text().size() / 8) && c.machine.check_array(parts.size()) &&
+  return c.machine.charge(parts.size() * 8 + c[0].text().size()) && c.machine.check_array(parts.size()) &&
          c.give(Value::array(std::move(parts)));
 }
 
@@ -164,6 +176,7 @@ bool split(NativeCall& c) {
   const std::string& text = c[0].text();
   const std::string separator = to_text(c[1]);
   const std::int64_t most = c.count > 2 ? std::max<std::int64_t>(1, c[2].as_int()) : INT64_MAX;
+  if (!charge_search(c, text, separator)) return false;
   std::vector<Value> parts;
   std::size_t begin = 0;
   std::size_t search = 0;
@@ -196,6 +209,7 @@ bool split_backwards(NativeCall& c) {
     std::reverse(items.begin(), items.end());
     return true;
   }
+  if (!charge_search(c, text, separator)) return false;
   std::size_t end = text.size();
   while (static_cast<std::int64_t>(parts.size()) + 1 < most) {
     if (end < separator.size()) break;
@@ -247,9 +261,9 @@ void add_string_library(Registry& r) {
   r.add("make_lower", {t_text}, make_case<false>, true);
   r.add("contains", {t_string, t_text}, contains);
   r.add("starts_with", {t_string, t_text},
-        [](NativeCall& c) { return c.give(Value::boolean(c[0].text().starts_with(to_text(c[1])))); });
+        [](NativeCall& c) { return give_compared(c, c[0].text().starts_with(to_text(c[1]))); });
   r.add("ends_with", {t_string, t_text},
-        [](NativeCall& c) { return c.give(Value::boolean(c[0].text().ends_with(to_text(c[1])))); });
+        [](NativeCall& c) { return give_compared(c, c[0].text().ends_with(to_text(c[1]))); });
   r.add("index_of", {t_string, t_text}, index_of);
   r.add("index_of", {t_string, t_text, t_int}, index_of);
   r.add("sub_string", {t_string, t_int | t_range}, sub_string);

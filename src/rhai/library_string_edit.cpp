@@ -1,6 +1,5 @@
 // Strings: what changes them where they lie.
 #include "rhai/library.h"
-#include "rhai/operators.h"
 
 #include "base/text.h"
 
@@ -15,12 +14,14 @@ bool clear(NativeCall& c) {
 bool append(NativeCall& c) {
   std::string more;
   append_operand(more, c[1]);
-  if (!c.machine.check_string(c[0].text().size() + more.size())) return false;
+  if (!c.machine.check_string(c[0].text().size() + more.size()) || !c.machine.charge(more.size() / 8))
+    return false;
   c[0].unique_text() += more;
   return true;
 }
 
 bool trim_text(NativeCall& c) {
+  if (!c.machine.charge(c[0].text().size())) return false;
   const std::string trimmed(trim(c[0].text()));
   if (trimmed.size() < c[0].text().size()) c[0] = Value::string(trimmed);
   return true;
@@ -28,6 +29,7 @@ bool trim_text(NativeCall& c) {
 
 bool truncate(NativeCall& c) {
   const std::int64_t length = std::max<std::int64_t>(c[1].as_int(), 0);
+  if (!c.machine.charge(c[0].text().size() * 2)) return false;
   const std::size_t end = char_offset(c[0].text(), static_cast<std::size_t>(length));
   if (end < c[0].text().size()) c[0].unique_text().resize(end);
   return true;
@@ -35,6 +37,7 @@ bool truncate(NativeCall& c) {
 
 bool pad(NativeCall& c) {
   const std::string filler = to_text(c[2]);
+  if (!c.machine.charge(c[0].text().size())) return false;
   const std::size_t size = count_chars(c[0].text());
   if (c[1].as_int() <= static_cast<std::int64_t>(size) || filler.empty()) return true;
   const auto missing = static_cast<std::size_t>(c[1].as_int()) - size;
@@ -55,7 +58,7 @@ bool replace(NativeCall& c) {
   const std::string find = to_text(c[1]);
   const std::string with = to_text(c[2]);
   const std::string& text = c[0].text();
-  if (!c.machine.charge(text.size() / 8)) return false;
+  if (!charge_search(c, text, find)) return false;
   std::string out;
   if (find.empty()) {
     // Between all characters, as Rust does.
@@ -80,11 +83,12 @@ bool replace(NativeCall& c) {
     out.append(text, at);
   }
   c[0] = Value::string(out);
-  return true;
+  return c.machine.charge(out.size() / 8);
 }
 
 bool remove(NativeCall& c) {
   const std::string part = to_text(c[1]);
+  if (!charge_search(c, c[0].text(), part)) return false;
   if (!part.empty()) c[0] = Value::string(replace_all(c[0].text(), part, ""));
   return true;
 }
@@ -92,6 +96,7 @@ bool remove(NativeCall& c) {
 bool pop(NativeCall& c) {
   const std::string& text = c[0].text();
   if (text.empty()) return true;
+  if (!c.machine.charge(text.size() * 2)) return false;
   const std::size_t begin = char_offset(text, count_chars(text) - 1);
   std::size_t offset = begin;
   c.result = Value::character(next_char(text, offset));
@@ -103,6 +108,7 @@ bool pop_many(NativeCall& c) {
   const std::string& text = c[0].text();
   const std::int64_t count = c[1].as_int();
   if (text.empty() || count <= 0) return c.give(Value::string({}));
+  if (!c.machine.charge(text.size() * 2)) return false;
   const std::size_t size = count_chars(text);
   const std::size_t keep =
       static_cast<std::uint64_t>(count) >= size ? 0 : size - static_cast<std::size_t>(count);
@@ -113,6 +119,7 @@ bool pop_many(NativeCall& c) {
 }
 
 bool set(NativeCall& c) {
+  if (!c.machine.charge(c[0].text().size() * 2)) return false;
   std::size_t at = 0;
   if (!item_index(c[1].as_int(), count_chars(c[0].text()), at)) return true;
   std::string& text = c[0].unique_text();

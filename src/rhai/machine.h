@@ -50,6 +50,10 @@ class Machine {
   // Counts work that an instruction does not: `items` copied, looked at or made.
   [[nodiscard]] bool charge(std::size_t items);
   [[nodiscard]] bool check_size(const Value& value);  // against the limits of strings, arrays and maps
+  // Adds an item at the end. A list that grows like this is not weighed anew each time.
+  [[nodiscard]] bool append_item(Value& array, const Value& item);
+  // The same for what a native collects: `held` is what it has already, and with the value afterwards.
+  [[nodiscard]] bool check_more(const Value& value, Weight& held);
   [[nodiscard]] bool check_string(std::size_t bytes);
   [[nodiscard]] bool check_array(std::size_t items);
   [[nodiscard]] const Program& program() const { return *program_; }
@@ -101,7 +105,8 @@ class Machine {
   bool slow_return(Frame& frame, Value* value);
   bool unwind(std::size_t depth);
   bool find_handler(Frame& frame);
-  void pop_frame();
+  // False: `this` could not go back to where it came from, and the error says why.
+  bool pop_frame();
 
   // Inline because every call of a script goes through it. Its arguments lie at `base`; where it fails they
   // are let go of.
@@ -187,7 +192,16 @@ class Machine {
   bool string_index(const Value& text, const Value& index, Value& out, std::uint32_t index_place);
   bool bit_index(const Value& number, const Value& index, Value& out, std::uint32_t index_place);
   bool array_bounds(std::int64_t index, std::size_t length, std::uint32_t index_place);
+
+  // machine_size.cpp
+  class Weighing;
+  bool charge_operand(const Value& value);
   bool charge_copy(const Value& value);
+  // What is larger than its limit; "" where nothing is.
+  [[nodiscard]] std::string_view excess(const Weight& weight) const;
+  bool finish(Weighing& weighing);
+  bool check_closure(const FunctionObject& closure);
+  bool check_changed(const Target& target);
 
   // machine_scope.cpp
   bool load_dynamic(const Value& name, Value& out);
@@ -233,6 +247,7 @@ class Machine {
   Frame* frames_ = nullptr;
   std::size_t depth_ = 0;  // frames in use
   std::size_t level_max_ = 0;
+  bool is_limited_ = false;     // in the sizes of values
   std::size_t array_room_ = 0;  // items of an array that nothing need be checked for
   std::size_t native_depth_ = 0;
   std::int64_t budget_ = 0;  // operations left

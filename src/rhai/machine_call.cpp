@@ -51,11 +51,20 @@ bool Machine::call_native(std::string_view name, const NativeSet* natives, Targe
   const bool ok = native->function != nullptr ? native->function(call) : (*native->host)(call);
   if (target.cell != nullptr) target.cell->locked = false;
   if (!ok) return false;
-  const bool limited = limits_.string_bytes > 0 || limits_.array_items > 0 || limits_.map_items > 0;
-  if (limited && !check_size(call.result)) return false;
-  if (limited && native->changes_self && !check_size(*target.self)) return false;
+  if (is_limited_ && !check_size(call.result)) return false;
+  if (is_limited_ && native->changes_self && !check_changed(target)) return false;
   result = std::move(call.result);
   return true;
+}
+
+// A part that grows makes what it is a part of grow.
+bool Machine::check_changed(const Target& target) {
+  if (!check_size(*target.self)) return false;
+  if (target.path == nullptr) return true;
+  Value* root = nullptr;
+  CellObject* cell = nullptr;
+  bool is_constant = false;
+  return read_root(*target.path, target.registers, root, cell, is_constant) && check_size(*root);
 }
 
 bool Machine::native_step(const Instruction& i, Value* registers, const Function& function) {
@@ -268,7 +277,7 @@ bool Machine::curry_step(const Instruction& i, Value* registers, const Function&
   auto* bound = new FunctionObject(self->function_object());
   for (std::size_t n = 0; n < i.b; ++n) bound->curry.push_back(std::move(registers[i.a + 2 + n]));
   registers[i.a] = Value::adopt(bound);
-  return true;
+  return check_size(registers[i.a]);
 }
 
 bool Machine::make_closure(const Instruction& i, Value* registers, const Function& function) {
@@ -303,7 +312,7 @@ bool Machine::make_closure(const Instruction& i, Value* registers, const Functio
     pointer.curry.push_back(variable);
   }
   registers[i.a] = std::move(made);
-  return true;
+  return check_closure(pointer);
 }
 
 bool Machine::make_pointer(Value& value) {

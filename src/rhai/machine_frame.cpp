@@ -23,8 +23,8 @@ Machine::Machine(const Registry& registry, const Limits& limits, const Language&
   level_max_ = std::min(limits.call_levels, call_levels_cap);
   // One more for the script itself. Untouched pages of either cost nothing.
   frames_ = static_cast<Frame*>(std::calloc(level_max_ + 1, sizeof(Frame)));
-  const bool limited = limits.string_bytes > 0 || limits.array_items > 0 || limits.map_items > 0;
-  array_room_ = limited ? 0 : array_items_cap;
+  is_limited_ = limits.string_bytes > 0 || limits.array_items > 0 || limits.map_items > 0;
+  array_room_ = is_limited_ ? 0 : array_items_cap;
 }
 
 Machine::~Machine() {
@@ -131,15 +131,18 @@ void Machine::note_place(const Instruction& i) {
   if (!error_.position.known() && !error_.unplaced) error_.position = unpack(i.place);
 }
 
-void Machine::pop_frame() {
+bool Machine::pop_frame() {
   Frame& frame = frames_[--depth_];
   const Function& function = *frame.function;
   for (std::size_t i = 0; i < function.registers; ++i) frame.base[i].drop();
-  if (frame.flags != 0) {
-    if ((frame.flags & flag_locked) != 0) frame.locked->locked = false;
-    if ((frame.flags & flag_names) != 0) delete frame.names;
-    if ((frame.flags & flag_counted) != 0) unref(const_cast<Function*>(frame.function));
-  }
+  if (frame.flags == 0) return true;
+  if ((frame.flags & flag_locked) != 0) frame.locked->locked = false;
+  if ((frame.flags & flag_names) != 0) delete frame.names;
+  if ((frame.flags & flag_counted) != 0) unref(const_cast<Function*>(frame.function));
+  if ((frame.flags & flag_write_back) == 0) return true;
+  // Last of all: the way to the part begins at what the caller sees, which is in sight and unlocked only now.
+  Value changed = std::move(*frame.this_value);
+  return store_path(*frame.write_back, frames_[depth_ - 1].base, changed, Tok::equals);
 }
 
 bool Machine::slow_return(Frame& frame, Value* value) {
@@ -150,16 +153,10 @@ bool Machine::slow_return(Frame& frame, Value* value) {
       kept_->emplace_back(variable, last.is(Type::cell) ? last.cell_object().value : last);
     }
   }
-  bool ok = true;
-  if ((frame.flags & flag_write_back) != 0) {
-    Value changed = *frame.this_value;
-    frame.this_value->drop();
-    ok = store_path(*frame.write_back, frames_[depth_ - 2].base, changed, Tok::equals);
-  }
   Value* const into = frame.result;
-  pop_frame();
-  if (ok) *into = std::move(out);
-  return ok;
+  if (!pop_frame()) return false;
+  *into = std::move(out);
+  return true;
 }
 
 bool Machine::find_handler(Frame& frame) {
@@ -201,7 +198,9 @@ bool Machine::unwind(std::size_t depth) {
     if (is_system(error_.kind) && depth_ > 1 && (frame.flags & flag_eval) == 0) {
       error_.position = unpack(frames_[depth_ - 2].pc->place);
     }
-    pop_frame();
+    // As officially a method that fails leaves what it has done. Only a limit can keep it from going back,
+    // and is the error then.
+    if (!pop_frame()) error_.position = error_.place = unpack(frames_[depth_ - 1].pc->place);
   }
   return false;
 }

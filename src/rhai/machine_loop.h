@@ -28,6 +28,8 @@ namespace rbee::rhai {
   const std::string& b = y.text();
   return a.size() == b.size() && a[0] == b[0] && std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
+// Longer texts are compared by compare_slow(), which has them paid for.
+[[nodiscard]] inline bool is_short(const Value& text) { return text.text().size() <= long_text_bytes; }
 template <Tok op>
 [[nodiscard]] bool compare_strings(const Value& x, const Value& y) {
   if constexpr (is_equality(op)) return same_text(x, y) == (op == Tok::equal_to);
@@ -96,7 +98,7 @@ template <Tok op>
   bool answer;                                                         \
   if (x.is_int() && y.is_int()) {                                      \
     answer = x.as_int() symbol y.as_int();                             \
-  } else if (x.is_string() && y.is_string()) {                         \
+  } else if (x.is_string() && y.is_string() && is_short(x)) {          \
     answer = compare_strings<token>(x, y);                             \
   } else if (x.is_float() && y.is_float()) {                           \
     answer = float_compare(token, x.as_float(), y.as_float());         \

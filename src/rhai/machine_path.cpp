@@ -65,75 +65,6 @@ bool peek_host_property(const Value& object, const Value& name, std::uint32_t& h
   return true;
 }
 
-bool Machine::charge(std::size_t items) {
-  constexpr std::size_t items_per_operation = 32;
-  work_ -= static_cast<std::int64_t>(items / items_per_operation);
-  return work_ >= 0 || fail(ErrorKind::too_many_operations, {});
-}
-
-bool Machine::charge_copy(const Value& value) {
-  if (!value.is_object() || value.object()->refs == 1) return true;
-  switch (value.type()) {
-    case Type::string: return charge(value.text().size() / 16);
-    case Type::array: return charge(value.items().size());
-    case Type::map: return charge(value.map_object().entries.size());
-    case Type::blob: return charge(value.bytes().size() / 16);
-    default: return true;
-  }
-}
-
-bool Machine::check_string(std::size_t bytes) {
-  if (bytes <= (limits_.string_bytes == 0 ? string_bytes_cap : limits_.string_bytes)) return true;
-  return fail(ErrorKind::data_too_large, "Length of string");
-}
-
-bool Machine::check_array(std::size_t items) {
-  if (items <= (limits_.array_items == 0 ? array_items_cap : limits_.array_items)) return true;
-  return fail(ErrorKind::data_too_large, "Size of array/BLOB");
-}
-
-// Counts all that a value holds, as the official engine does, but no further than the limits.
-// NOLINTNEXTLINE(readability-function-cognitive-complexity): one flat walk over all kinds of values
-bool Machine::check_size(const Value& value) {
-  if (!value.is_object()) return true;
-  if (value.is_string()) return check_string(value.text().size());
-  if (limits_.string_bytes == 0 && limits_.array_items == 0 && limits_.map_items == 0) {
-    return check_array(value.is_array() ? value.items().size() : 0);
-  }
-  std::size_t items = 0;
-  std::size_t entries = 0;
-  std::size_t bytes = 0;
-  std::size_t steps = 0;
-  std::vector<const Value*> open{&value};
-  while (!open.empty()) {
-    const Value& next = *open.back();
-    open.pop_back();
-    switch (next.type()) {
-      case Type::string: bytes += next.text().size(); break;
-      case Type::blob: items += next.bytes().size(); break;
-      case Type::array:
-        items += next.items().size();
-        for (const Value& item : next.items()) {
-          if (item.is_object()) open.push_back(&item);
-        }
-        break;
-      case Type::map:
-        entries += next.map_object().entries.size();
-        for (const MapObject::Entry& entry : next.map_object().entries) {
-          if (entry.value.is_object()) open.push_back(&entry.value);
-        }
-        break;
-      default: break;
-    }
-    if (!check_string(bytes) || !check_array(items)) return false;
-    if (limits_.map_items > 0 && entries > limits_.map_items) {
-      return fail(ErrorKind::data_too_large, "Size of object map");
-    }
-    if (++steps > comparison_steps_max) return fail(ErrorKind::data_too_large, "Size of data");
-  }
-  return charge(steps);
-}
-
 bool Machine::array_bounds(std::int64_t index, std::size_t length, std::uint32_t index_place) {
   ScriptError error = make_error(ErrorKind::array_bounds, {}, unpack(index_place));
   error.index = index;
@@ -183,6 +114,8 @@ bool Machine::get_property(const Value& object, const Value& name, std::uint32_t
 bool Machine::string_index(const Value& text, const Value& index, Value& out, std::uint32_t index_place) {
   StringObject& object = text.string_object();
   const std::string& s = object.text;
+  // What is not known is found by looking at all bytes.
+  if (object.ascii == StringObject::Ascii::unknown && !charge(s.size())) return false;
   const bool ascii = object.is_ascii();
   if (index.is(Type::range) || index.is(Type::range_inclusive)) {
     const RangeObject& range = index.range_object();
@@ -193,7 +126,7 @@ bool Machine::string_index(const Value& text, const Value& index, Value& out, st
     const std::size_t count =
         char_offset(std::string_view(s).substr(begin), static_cast<std::size_t>(to - from));
     out = Value::string(std::string_view(s).substr(begin, count));
-    return charge(s.size() / 16);
+    return charge(s.size());
   }
   if (!index.is_int()) return fail(mismatch("i64", index_type_name(index), index_place));
   const std::size_t length = ascii ? s.size() : count_chars(s);
@@ -206,7 +139,7 @@ bool Machine::string_index(const Value& text, const Value& index, Value& out, st
   }
   std::size_t offset = ascii ? at : char_offset(s, at);
   out = Value::character(next_char(s, offset));
-  return ascii || charge(s.size() / 4);
+  return ascii || charge(s.size() * 2);
 }
 
 bool Machine::bit_index(const Value& number, const Value& index, Value& out, std::uint32_t index_place) {
@@ -249,6 +182,7 @@ bool Machine::get_index(const Value& object, const Value& index, Value& out, std
       return true;
     case Type::map:
     case Type::host: {
+      if (index.is_string() && !charge(index.text().size() / 16)) return false;
       if (!index.is_string()) return fail(mismatch("string", index_type_name(index), index_place));
       std::uint32_t hint = UINT32_MAX;
       return get_property(object, index, hint, nullptr, out);
@@ -396,8 +330,14 @@ bool Machine::apply(Tok op, Value& target, Value& value) {
     target = std::move(value);
     return true;
   }
-  if (!charge_copy(target)) return false;
+  if (!charge_copy(target) || !charge_operand(value)) return false;
+  const std::size_t before = target.is_string() ? target.text().size() : 0;
   if (!assign_operator(op, target, value, error_)) return false;
+  // A value that is no text had to be written first.
+  if (target.is_string() && !value.is_string() && target.text().size() > before &&
+      !charge(target.text().size() - before)) {
+    return false;
+  }
   return !target.is_object() || check_size(target);
 }
 
@@ -477,7 +417,7 @@ bool Machine::store_character(const PathStep& step, Value& text, const Value& in
     return fail(mismatch("char", type_name(value), step.place));
   Value old;
   if (!index.is_int()) return fail(mismatch("i64", index_type_name(index), step.index_place));
-  if (!string_index(text, index, old, step.index_place)) return false;
+  if (!string_index(text, index, old, step.index_place) || !charge(text.text().size() * 2)) return false;
   std::string& bytes = text.unique_text();
   std::size_t at = 0;
   (void)item_at(index.as_int(), count_chars(bytes), at);

@@ -142,7 +142,8 @@ bool Machine::evaluate(const Instruction& i, Value* registers, const Function& f
     for (const NamedValue& named : *names) add(named.name, named.is_constant);
   }
   const Value text = source;  // its tokens point into it
-  if (!charge(text.text().size())) return false;
+  // Compiling takes about an operation a byte.
+  if (!charge(text.text().size() * 8)) return false;
   Ast ast;
   Parser parser(text.text(), options, ast);
   if (!parser.parse()) {

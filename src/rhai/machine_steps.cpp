@@ -17,6 +17,11 @@ bool Machine::binary_step(const Instruction& i, Tok op, Value* registers, const 
     return apply(op, registers[i.a], value);
   }
   Value out;
+  if (!charge_operand(registers[i.b]) || !charge_operand(right)) return false;
+  if (op == Tok::minus && registers[i.b].is_string() &&
+      !charge(search_steps(registers[i.b].text().size(), right.is_string() ? right.text().size() : 1))) {
+    return false;
+  }
   if (!binary_operator(op, registers[i.b], right, out, error_)) {
     // The official engine does not say where an operator failed; people are told.
     error_.unplaced = error_.kind == ErrorKind::arithmetic;
@@ -27,7 +32,7 @@ bool Machine::binary_step(const Instruction& i, Tok op, Value* registers, const 
   registers[i.a] = std::move(out);
   if (!made) return true;
   const Value& result = registers[i.a];
-  const std::size_t size = result.is_string()  ? result.text().size() / 16
+  const std::size_t size = result.is_string()  ? result.text().size()
                            : result.is_array() ? result.items().size()
                                                : 0;
   return charge(size) && check_size(result);
@@ -129,7 +134,7 @@ bool Machine::make_array(const Instruction& i, Value* registers) {
 }
 
 bool Machine::extend_array(const Instruction& i, Value* registers) {
-  std::vector<Value>& items = registers[i.a].array_object().items;
+  std::vector<Value>& items = registers[i.a].unique_items();
   for (std::size_t n = 0; n < i.c; ++n) items.push_back(std::move(registers[i.b + n]));
   return limits_.array_items == 0 || check_size(registers[i.a]);
 }
@@ -167,7 +172,7 @@ bool Machine::make_string(const Instruction& i, Value* registers) {
     part.drop();
     if (!check_string(text.size())) return false;
   }
-  if (!charge(text.size() / 16)) return false;
+  if (!charge(text.size())) return false;
   registers[i.a] = std::move(made);
   return true;
 }
@@ -198,6 +203,8 @@ std::int32_t Machine::find_case(const SwitchTable& table, const Value& item, Val
       if (found != table.integers.end()) return table.cases[found->second].entry.arm;
       at = table.cases.size();
     } else if (item.is_string()) {
+      // Hashing would look at all of it.
+      if (item.text().size() > table.longest_text) return table.otherwise;
       const auto found = table.strings.find(item.text());
       return found != table.strings.end() ? table.cases[found->second].entry.arm : table.otherwise;
     }

@@ -288,6 +288,7 @@ bool unary_plus(const Value& a, Value& out, ScriptError& error) {
 namespace {
 struct Comparison {
   std::size_t steps = 0;
+  std::size_t of_texts = 0;  // the same for what texts take, which no limit of pairs is meant for
   ScriptError& error;
 };
 
@@ -323,7 +324,14 @@ bool equal(const Value& a, const Value& b, bool& out, Comparison& work, int dept
   if (depth > comparison_depth_max || ++work.steps > comparison_steps_max) return too_much(work);
   if (a.is_array() && b.is_array()) return equal_arrays(a, b, out, work, depth);
   if (a.is_map() && b.is_map()) return equal_maps(a, b, out, work, depth);
-  return compare(Tok::equal_to, a, b, out, work.error);
+  return compare(Tok::equal_to, a, b, out, work.error, &work.of_texts);
+}
+
+// How long two texts take to compare.
+std::size_t text_steps(bool equality, const Value& a, const Value& b) {
+  const std::size_t x = a.text().size();
+  const std::size_t y = b.text().size();
+  return equality && x != y ? 0 : std::min(x, y) / text_bytes_per_step;
 }
 
 bool compare_same_type(Tok op, const Value& a, const Value& b, bool& out, ScriptError& error,
@@ -336,20 +344,30 @@ bool compare_same_type(Tok op, const Value& a, const Value& b, bool& out, Script
     case Type::timestamp: out = ordered_compare(op, a.as_int(), b.as_int()); return true;
     case Type::floating: out = float_compare(op, a.as_float(), b.as_float()); return true;
     case Type::character: out = ordered_compare(op, a.as_char(), b.as_char()); return true;
-    case Type::string: out = ordered_compare(op, a.text(), b.text()); return true;
+    case Type::string:
+      if (equality && a.object() == b.object()) {
+        out = op == Tok::equal_to;
+        return true;
+      }
+      if (steps != nullptr) *steps += text_steps(equality, a, b);
+      out = ordered_compare(op, a.text(), b.text());
+      return true;
     default: break;
   }
   if (!equality) return no_such(op, a, b, error);
   switch (a.type()) {
     case Type::array:
     case Type::map: {
-      Comparison work{0, error};
+      Comparison work{0, 0, error};
       const bool ok = equal(a, b, out, work, 0);
-      if (steps != nullptr) *steps += work.steps;
+      if (steps != nullptr) *steps += work.steps + work.of_texts;
       if (!ok) return false;
       break;
     }
-    case Type::blob: out = a.bytes() == b.bytes(); break;
+    case Type::blob:
+      if (steps != nullptr) *steps += a.bytes().size() / text_bytes_per_step;
+      out = a.bytes() == b.bytes();
+      break;
     case Type::range:
     case Type::range_inclusive:
       out = a.range_object().from == b.range_object().from && a.range_object().to == b.range_object().to;
@@ -391,16 +409,19 @@ bool contains(const Value& container, const Value& item, bool& out, ScriptError&
       return true;
     case Type::string:
       if (item.is_string()) {
+        if (steps != nullptr) *steps += search_steps(container.text().size(), item.text().size());
         out = container.text().find(item.text()) != std::string::npos;
         return true;
       }
       if (item.is(Type::character)) {
+        if (steps != nullptr) *steps += search_steps(container.text().size(), 1);
         out = container.text().find(to_text(item)) != std::string::npos;
         return true;
       }
       break;
     case Type::map:
       if (!item.is_string()) break;
+      if (steps != nullptr) *steps += item.text().size() / text_bytes_per_step;
       out = container.map_object().find(item.text()) != nullptr;
       return true;
     case Type::host: {
@@ -411,6 +432,7 @@ bool contains(const Value& container, const Value& item, bool& out, ScriptError&
     }
     case Type::blob:
       if (!item.is_int()) break;
+      if (steps != nullptr) *steps += container.bytes().size() / text_bytes_per_step;
       out = std::find(container.bytes().begin(), container.bytes().end(),
                       static_cast<std::uint8_t>(item.as_int() & 0xff)) != container.bytes().end();
       return true;

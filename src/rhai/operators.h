@@ -10,6 +10,10 @@ namespace rbee::rhai {
 // How many pairs of values one comparison may look at: containers that share their parts can be exponentially
 // larger than what they hold.
 inline constexpr std::size_t comparison_steps_max = 10'000'000;
+// What of a text counts as one step of a comparison.
+inline constexpr std::size_t text_bytes_per_step = 16;
+// Texts of a page or less are compared as fast as an instruction runs; longer ones are paid for.
+inline constexpr std::size_t long_text_bytes = 4096;
 inline constexpr int comparison_depth_max = 200;
 
 // All of them are false where the operator does not exist for these types or fails, and say so in `error`.
@@ -26,6 +30,14 @@ void append_operand(std::string& out, const Value& value);
 // item in container
 [[nodiscard]] bool contains(const Value& container, const Value& item, bool& out, ScriptError& error,
                             std::size_t* steps = nullptr);
+// How long it can take to look for a text of `part` bytes in one of `text` bytes.
+[[nodiscard]] constexpr std::size_t search_steps(std::size_t text, std::size_t part) {
+  if (part > text) return 0;
+  // More than any limit of work; it keeps what is unlimited from being used up.
+  constexpr std::size_t most = std::size_t{1} << 40U;
+  const std::size_t places = text - part + 1;
+  return text / 2 + (part < most / places ? places * part / text_bytes_per_step : most);
+}
 // Equal in value and type, as switch compares.
 [[nodiscard]] bool same_literal(const Value& a, const Value& b);
 

@@ -112,9 +112,18 @@ std::string& Value::unique_text() {
 }
 
 std::vector<Value>& Value::unique_items() {
+  std::vector<Value>& items = fewer_items();
+  array_object().is_weighed = false;
+  return items;
+}
+
+std::vector<Value>& Value::fewer_items() {
   if (object()->refs > 1) {
+    const ArrayObject& shared = array_object();
     auto* copy = new ArrayObject;
-    copy->items = array_object().items;
+    copy->items = shared.items;
+    copy->weight = shared.weight;
+    copy->is_weighed = shared.is_weighed;
     keep_tag(*this, copy);
   }
   return array_object().items;
@@ -219,10 +228,12 @@ CellObject::CellObject(CellList& l, Value v)
     : Object(Type::cell), value(std::move(v)), list(&l), next(l.first_) {
   if (next != nullptr) next->previous = this;
   l.first_ = this;
+  ++l.size_;
 }
 
 CellObject::~CellObject() {
   if (list == nullptr) return;
+  --list->size_;
   if (previous != nullptr) {
     previous->next = next;
   } else {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,7 +44,7 @@ struct Object {
   explicit Object(Type t) : type(t) {}
   std::uint32_t refs = 1;
   Type type;
-  bool marked = false;  // seen by CellList::free_unreachable(); false otherwise
+  bool marked = false;  // seen by who walks over values just now; false otherwise
 };
 
 struct StringObject;
@@ -143,6 +144,7 @@ class Value {
   // The same for writing: this Value becomes the only one that refers to the object.
   std::string& unique_text();
   std::vector<Value>& unique_items();
+  std::vector<Value>& fewer_items();  // for who takes away only: what they weigh stays known
   std::vector<std::uint8_t>& unique_bytes();
   MapObject& unique_map();
 
@@ -184,6 +186,14 @@ class Value {
 };
 static_assert(sizeof(Value) == 16);
 
+// What a value holds, and all that is within it: items of arrays and bound arguments, entries of maps, bytes
+// of texts.
+struct Weight {
+  std::size_t items = 0;
+  std::size_t entries = 0;
+  std::size_t bytes = 0;
+};
+
 struct StringObject : Object {
   explicit StringObject(std::string_view t) : Object(Type::string), text(t) {}
   // Whether bytes are characters; unknown until asked. Whoever writes `text` sets it to unknown.
@@ -195,6 +205,9 @@ struct StringObject : Object {
 
 struct ArrayObject : Object {
   ArrayObject() : Object(Type::array) {}
+  // Whether `weight` is known: no less than what the items hold. Whoever lets them grow sets it to unknown.
+  bool is_weighed = false;
+  Weight weight;
   std::vector<Value> items;
 };
 
@@ -275,12 +288,15 @@ class CellList {
   CellList(const CellList&) = delete;
   CellList& operator=(const CellList&) = delete;
   [[nodiscard]] bool empty() const { return first_ == nullptr; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] CellObject* first() const { return first_; }
   // Empties every cell that cannot be reached from `roots`: what is left of closures that hold each other.
   void free_unreachable(const std::vector<const Value*>& roots);
 
  private:
   friend struct CellObject;
   CellObject* first_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 struct CellObject : Object {
@@ -311,6 +327,9 @@ inline const std::vector<std::uint8_t>& Value::bytes() const { return blob_objec
 void append_text(std::string& out, const Value& value);
 void append_debug(std::string& out, const Value& value);
 [[nodiscard]] std::string float_text(double f);
+// The number that these digits write, a `-` before them; as in Rust what is beyond a double is infinite or
+// zero.
+[[nodiscard]] std::optional<double> read_float(std::string_view digits);
 
 // UTF-8.
 void append_utf8(std::string& out, char32_t c);

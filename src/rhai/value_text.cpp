@@ -162,6 +162,34 @@ std::string float_text(double f) {
   return text;
 }
 
+namespace {
+// Whether the number is 1 or more: whether its first digit that counts stands before the point, where the
+// exponent puts that.
+bool is_large(std::string_view digits) {
+  const std::size_t mantissa = std::min(digits.find_first_of("eE"), digits.size());
+  const std::size_t point = std::min(digits.find('.'), mantissa);
+  const std::size_t first = std::min(digits.find_first_of("123456789"), mantissa);
+  const std::int64_t before_point = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
+  if (mantissa == digits.size()) return before_point > 0;
+  std::string_view power = digits.substr(mantissa + 1);
+  if (power.starts_with('+')) power.remove_prefix(1);
+  // What stays where the power itself is beyond all bounds; no text is so long as to outweigh it.
+  std::int64_t exponent = power.starts_with('-') ? INT64_MIN / 2 : INT64_MAX / 2;
+  (void)std::from_chars(power.data(), power.data() + power.size(), exponent);
+  return exponent > -before_point;
+}
+}  // namespace
+
+std::optional<double> read_float(std::string_view digits) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (end != digits.data() + digits.size() || error == std::errc::invalid_argument) return std::nullopt;
+  if (error == std::errc::result_out_of_range) {
+    value = std::copysign(is_large(digits) ? HUGE_VAL : 0.0, digits.starts_with('-') ? -1.0 : 1.0);
+  }
+  return value;
+}
+
 const HostProperty* HostType::find_slow(std::string_view property, std::uint32_t& hint) const {
   for (std::uint32_t i = 0; i < properties.size(); ++i) {
     if (properties[i].name != property) continue;
