@@ -43,6 +43,11 @@ EngineState state_of(LifeState state) {
   return EngineState::failed;
 }
 
+// Where it has none, nothing asks for the pool of an earlier one.
+void set_budget(Ledger& ledger, const WorkerSpec& worker) {
+  if (worker.memory_limit > 0) ledger.set_pool(limit_pool_of(worker), worker.memory_limit);
+}
+
 }  // namespace
 
 std::string limit_pool_of(const WorkerSpec& worker) {
@@ -97,7 +102,7 @@ Result<void> Supervisor::add_worker(WorkerSpec worker) {
   if (workers_.find(worker.name) != workers_.end()) {
     return Error{ErrorCode::name_taken, cat("'", hive_, "' has a worker '", worker.name, "' already.")};
   }
-  if (worker.memory_limit > 0) ledger_.set_pool(limit_pool_of(worker), worker.memory_limit);
+  set_budget(ledger_, worker);
   std::string name = worker.name;
   workers_.emplace(std::move(name), Worker{.spec = std::move(worker)});
   ++revision_;
@@ -109,6 +114,7 @@ Result<void> Supervisor::take_over(WorkerSpec spec, Instant now) {
   if (worker == nullptr) return unknown_worker(spec.name);
   drop_failed([&](const Load& load) { return load.worker == spec.name; });
   unload_where([&](const Load& load) { return load.worker == spec.name; }, now, limits_.longest_drain);
+  set_budget(ledger_, spec);
   worker->spec = std::move(spec);
   ++revision_;
   return {};

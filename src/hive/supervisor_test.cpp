@@ -40,6 +40,8 @@ class Bench {
     load.worker = worker;
     load.model = model(std::string(model_id));
     load.needs = {{"ram", bytes}};
+    const WorkerSpec* spec = supervisor.find_worker(worker);
+    if (spec != nullptr && spec->memory_limit > 0) load.needs.push_back({limit_pool_of(*spec), bytes});
     const Result<std::string> id = supervisor.load(load, now);
     if (!id) last_error = id.error();
     return id ? *id : std::string(info(id.error().code).name);
@@ -116,6 +118,24 @@ TEST(Supervisor, AWorkerThatIsTakenOverEndsItsEnginesWhenTheyAreIdle) {
   bench.idle("e1");
   EXPECT_EQ(bench.actions(), "e1 terminate");
   EXPECT_FALSE(bench.supervisor.take_over({.name = "none"}, bench.now));
+}
+
+TEST(Supervisor, AWorkerThatIsTakenOverHasTheBudgetOfItsNewSpec) {
+  Bench bench;
+  const auto take_over = [&](std::uint64_t limit) {
+    const WorkerSpec spec{
+        .name = "worker-pc", .backend = Backend::vulkan, .pool = "ram", .memory_limit = limit};
+    EXPECT_TRUE(bench.supervisor.take_over(spec, bench.now));
+  };
+  take_over(20);
+  EXPECT_EQ(bench.load("large", 30), "does_not_fit");
+  EXPECT_EQ(bench.load("small", 15), "e2");
+  take_over(40);
+  EXPECT_EQ(bench.load("large", 30), "does_not_fit") << "what leaves holds its part until it has left";
+  bench.on("e2", event::Exited{""});
+  EXPECT_EQ(bench.load("large", 30), "e4");
+  take_over(0);
+  EXPECT_EQ(bench.load("huge", 60), "e5");
 }
 
 TEST(Supervisor, ALoadStartsOneEngine) {
