@@ -26,6 +26,8 @@ constexpr std::string_view longest_socket_name = "run/abcdef.sock";
 
 // At the end of a hive: what runs may go on for a moment, so that a short answer is not cut.
 constexpr Milliseconds drain_at_end{2'000};
+// Of a pool: what is free of main memory goes up and down by less, and each growth is a report.
+constexpr std::uint64_t least_growth_bytes = 64u << 20;
 
 }  // namespace
 
@@ -174,15 +176,26 @@ net::Task<void> Agent::wait_for_probes() {
 }
 
 // Sizes are what models may use when nothing of ours runs, so a pool that is known is measured again only
-// then.
+// then. Between that it grows, never shrinks: what others take meanwhile is seen at each load.
 void Agent::set_pools() {
   const bool all = !supervisor_.has_processes();
   Ledger& ledger = supervisor_.ledger();
   for (const Device& device : machine_.devices) {
     const std::string pool = pool_of(device);
-    const bool sizes_pool = pool != ram_pool || device.kind == DeviceKind::cpu;
-    if (sizes_pool && (all || ledger.size(pool) == 0)) ledger.set_pool(pool, device.usable_bytes);
+    if (sizes_pool(device) && (all || ledger.size(pool) == 0)) ledger.set_pool(pool, device.usable_bytes);
   }
+}
+
+// By the live figures: what is free is there, whatever engines of ours hold beside it.
+void Agent::grow_pools() {
+  Ledger& ledger = supervisor_.ledger();
+  bool grew = false;
+  for (const Device& device : machine_.devices) {
+    const std::string pool = pool_of(device);
+    const bool worth_it = sizes_pool(device) && device.usable_bytes > ledger.size(pool) + least_growth_bytes;
+    grew = (worth_it && ledger.grow_pool(pool, device.usable_bytes)) || grew;
+  }
+  if (grew) changed();
 }
 
 // Device and pool as the machine has them now; what was seen to disappear stays out until it is seen again.
@@ -215,6 +228,7 @@ void Agent::watch_devices() {
     changed();
   };
   events.on_figures = [this] {
+    grow_pools();
     events_->publish_change(net::format_sse("figures", dump_json(machine_figures_json(machine_))));
   };
   events.on_warnings = [this] { changed(); };

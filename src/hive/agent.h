@@ -74,6 +74,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   [[nodiscard]] Result<void> restore_workers();
   void tell_log_of_workers() const;
   void set_pools();
+  void grow_pools();
   void watch_devices();
   void settle_workers();
   void save_workers();
@@ -119,7 +120,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   // load.cpp: which engines are asked for.
   struct Facts {  // that only the disk and the drivers tell
     Result<model::GgufHeader> header = Error{};
-    std::map<std::string, std::uint64_t> free_bytes = {};  // of each pool, by the drivers
+    std::map<std::string, PoolLook> pools = {};  // by the drivers
   };
   [[nodiscard]] std::function<Facts()> look(Backend backend, std::string model_id) const;
   [[nodiscard]] bool is_ending(const std::string& worker, const std::string& model_id) const;

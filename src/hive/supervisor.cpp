@@ -98,6 +98,24 @@ std::vector<WorkerSpec> Supervisor::workers() const {
   return specs;
 }
 
+// An engine that came ready while the look was taken may not be in it: what was settled before and is now is
+// beside what was free.
+void Supervisor::see_pool(const std::string& pool, const PoolLook& look) {
+  const std::uint64_t there = look.free_bytes + std::min(look.own_bytes, settled_bytes(pool));
+  ledger_.grow_pool(pool, look.capacity_bytes == 0 ? look.free_bytes : std::min(there, look.capacity_bytes));
+  ledger_.see_free(pool, look.free_bytes);
+}
+
+std::uint64_t Supervisor::settled_bytes(std::string_view pool) const {
+  if (pool == ram_pool) return 0;
+  std::uint64_t sum = 0;
+  for (const auto& [id, engine] : engines_) {
+    const LifeState state = engine.life.state();
+    if (state == LifeState::ready || state == LifeState::draining) sum += ledger_.held(id, pool);
+  }
+  return sum;
+}
+
 Result<void> Supervisor::add_worker(WorkerSpec worker) {
   if (workers_.find(worker.name) != workers_.end()) {
     return Error{ErrorCode::name_taken, cat("'", hive_, "' has a worker '", worker.name, "' already.")};

@@ -138,6 +138,38 @@ TEST(Supervisor, AWorkerThatIsTakenOverHasTheBudgetOfItsNewSpec) {
   EXPECT_EQ(bench.load("huge", 60), "e5");
 }
 
+// On a card of 100 bytes of which another program had 60 when it was sized.
+TEST(Supervisor, APoolFollowsWhatAnotherProgramGivesBack) {
+  Bench bench;
+  Ledger& ledger = bench.supervisor.ledger();
+  ledger.set_pool("card", 40);
+  Load load{.engine_id = "e1", .worker = "worker-pc", .model = model("demo"), .needs = {{"card", 30}}};
+  ASSERT_TRUE(bench.supervisor.load(load, bench.now));
+  bench.supervisor.see_pool("card", {.free_bytes = 10, .capacity_bytes = 100, .own_bytes = 0});
+  EXPECT_EQ(ledger.size("card"), 40U) << "it is held, but nobody knows how much of it is taken";
+  bench.make_ready("e1");
+  bench.supervisor.measured("e1", {{"card", 30}}, 30);
+  EXPECT_EQ(bench.supervisor.settled_bytes("card"), 30U);
+  bench.supervisor.see_pool("card", {.free_bytes = 50, .capacity_bytes = 100, .own_bytes = 0});
+  EXPECT_EQ(ledger.size("card"), 50U) << "it may have come ready after the look";
+  bench.supervisor.see_pool("card", {.free_bytes = 70, .capacity_bytes = 100, .own_bytes = 30});
+  EXPECT_EQ(ledger.size("card"), 100U);
+  bench.supervisor.see_pool("card", {.free_bytes = 95, .capacity_bytes = 100, .own_bytes = 30});
+  EXPECT_EQ(ledger.size("card"), 100U) << "never more than there is";
+  bench.supervisor.see_pool("card", {.free_bytes = 5, .capacity_bytes = 100, .own_bytes = 30});
+  EXPECT_EQ(ledger.size("card"), 100U) << "what others take is seen by each load, and given back";
+  EXPECT_EQ(ledger.free("card"), 5U);
+}
+
+TEST(Supervisor, MappedPagesOfMainMemoryAreNotCountedTwice) {
+  Bench bench(40);
+  EXPECT_EQ(bench.load("demo", 30), "e1");
+  bench.make_ready("e1");
+  EXPECT_EQ(bench.supervisor.settled_bytes("ram"), 0U);
+  bench.supervisor.see_pool("ram", {.free_bytes = 35, .capacity_bytes = 100, .own_bytes = 30});
+  EXPECT_EQ(bench.supervisor.ledger().size("ram"), 40U);
+}
+
 TEST(Supervisor, ALoadStartsOneEngine) {
   Bench bench;
   EXPECT_EQ(bench.load("demo"), "e1");
