@@ -427,7 +427,7 @@ void Agent::save_workers() {
 void Agent::stop(std::function<void()> stopped) {
   stopping_ = true;
   stopped_ = std::move(stopped);
-  cancel_installs_->store(true);
+  ending_->store(true);
   if (bench_cancel_) bench_cancel_->store(true);
   if (!runner_) return finish_stop();
   supervisor_.unload_all(clock_.now(), drain_at_end);
@@ -444,7 +444,7 @@ void Agent::finish_stop() {
 
 void Agent::close() {
   events_->close();
-  cancel_installs_->store(true);
+  ending_->store(true);
   if (bench_cancel_) bench_cancel_->store(true);
   server_.reset();
   if (door_) door_->close();

@@ -222,7 +222,8 @@ class Agent : public std::enable_shared_from_this<Agent> {
   bool refreshing_ = false;  // machine_ is the one that was kept: nothing is loaded by it
   bool stopping_ = false;
   std::function<void()> stopped_;
-  std::shared_ptr<std::atomic<bool>> cancel_installs_ = std::make_shared<std::atomic<bool>>(false);
+  // What blocks for long looks at it and gives up: an installation, the web, a checksum.
+  std::shared_ptr<std::atomic<bool>> ending_ = std::make_shared<std::atomic<bool>>(false);
 
   std::shared_ptr<EventHub> events_ = std::make_shared<EventHub>();
   std::shared_ptr<EngineLogs> logs_;
