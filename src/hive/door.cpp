@@ -103,6 +103,8 @@ Result<void> Door::listen(std::shared_ptr<const net::TlsContext> tls) {
   // A keeper's event stream to an address that this machine has no more stands still for minutes else, and
   // nobody would dial from the new one.
   server_options.lost_after = is_lost_after;
+  // Of the keeper's: what a stranger sends is not read but for pairing, which takes little.
+  server_options.largest_body_bytes = largest_engine_body_bytes;
   server_options.tls = std::move(tls);
   net::Handler handler = [weak = weak_from_this()](net::Exchange& exchange) {
     return handle(weak.lock(), exchange);

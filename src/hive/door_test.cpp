@@ -18,7 +18,10 @@ namespace {
 constexpr Milliseconds patience{20'000};  // never waited for, but by a test that fails
 
 net::Task<void> say_inside(net::Exchange& exchange) {
-  const Result<void> ignored = co_await exchange.respond_json(200, "{\"inside\":true}");
+  const Result<std::string_view> body = co_await exchange.read_body();
+  net::Task<Result<void>> answering =
+      body ? exchange.respond_json(200, "{\"inside\":true}") : exchange.respond_error(body.error());
+  const Result<void> ignored = co_await answering;
   static_cast<void>(ignored);
 }
 
@@ -123,6 +126,12 @@ TEST_F(DoorTest, WhatAStrangerSendsIsNotReadWithoutAKeyNorBeyond16KiB) {
   const std::string large = pairing(secret) + std::string(16384, ' ');
   EXPECT_TRUE(knock(own, "POST", "/pair", large).starts_with("413 "));
   EXPECT_TRUE(pair(own, secret).starts_with("200 ")) << "the token waits still";
+}
+
+TEST_F(DoorTest, TheKeeperMaySendAsMuchAsAnEngineTakes) {
+  const net::TlsIdentity own = keeper("own");
+  ASSERT_TRUE(pair(own, make_token()).starts_with("200 "));
+  EXPECT_TRUE(knock(own, "POST", "/x", std::string(largest_engine_body_bytes, 'x')).starts_with("200 "));
 }
 
 TEST_F(DoorTest, TheKeeperIsKnownAfterARestart) {
