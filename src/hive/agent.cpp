@@ -8,7 +8,6 @@
 #include "domain/machine_figures.h"
 #include "hive/kept_machine.h"
 #include "hive/mac_addresses.h"
-#include "hive/state_files.h"
 #include "net/sse.h"
 
 #include <nlohmann/json.hpp>
@@ -198,14 +197,8 @@ void Agent::grow_pools() {
   if (grew) changed();
 }
 
-// Device and pool as the machine has them now; what was seen to disappear stays out until it is seen again.
 void Agent::settle_workers() {
-  supervisor_.settle_workers([this](WorkerSpec& worker) {
-    settle_worker(worker, machine_);
-    const auto gone = gone_devices_.find(worker.device_id);
-    if (gone != gone_devices_.end() && worker.gone_reason.empty())
-      worker.gone_reason = cat("'", worker.device, "' is gone: ", gone->second, ".");
-  });
+  supervisor_.settle_workers([this](WorkerSpec& worker) { settle_worker(worker, machine_, gone_devices_); });
 }
 
 void Agent::watch_devices() {
@@ -218,8 +211,8 @@ void Agent::watch_devices() {
     }
     settle_workers();
     for (const WorkerSpec& worker : supervisor_.workers()) {
-      if (worker.device_id != id) continue;
-      if (why.empty()) {
+      if (!has_device(worker, id)) continue;
+      if (worker.gone_reason.empty()) {
         log_->info(cat("'", worker.name, "' is there again."));
       } else {
         log_->error(cat("'", worker.name, "' is out of service: ", worker.gone_reason));

@@ -17,6 +17,7 @@
 #include "hive/plan_deploy.h"
 #include "hive/plan_load.h"
 #include "hive/probe_machine.h"
+#include "hive/state_files.h"
 #include "hive/supervisor.h"
 #include "hive/upload.h"
 #include "model/downloads.h"
@@ -206,7 +207,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   Place place_;
   Machine machine_;
   std::vector<std::string> mac_addresses_;
-  std::map<std::string, std::string> gone_devices_;  // by id: why, as the live figures tell
+  GoneDevices gone_devices_;  // as the live figures tell
   Supervisor supervisor_;
   Corrections corrections_;
   // Of a worker and a model, the context that requests have needed.

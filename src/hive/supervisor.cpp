@@ -50,6 +50,11 @@ void set_budget(Ledger& ledger, const WorkerSpec& worker) {
 
 }  // namespace
 
+bool has_device(const WorkerSpec& worker, std::string_view device_id) {
+  return worker.device_id == device_id ||
+         std::ranges::find(worker.others, device_id, &WorkerDevice::id) != worker.others.end();
+}
+
 std::string limit_pool_of(const WorkerSpec& worker) {
   return worker.memory_limit == 0 ? std::string() : cat("worker ", worker.name);
 }

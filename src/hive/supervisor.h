@@ -88,6 +88,8 @@ struct Load {
   std::vector<Need> unlogged = {};
 };
 
+// Whether that device is its own, or one of its others.
+[[nodiscard]] bool has_device(const WorkerSpec& worker, std::string_view device_id);
 // What a worker's budget is called in the ledger; empty where it has none.
 [[nodiscard]] std::string limit_pool_of(const WorkerSpec& worker);
 
