@@ -8,7 +8,6 @@
 #include "domain/machine_figures.h"
 #include "hive/kept_machine.h"
 #include "hive/mac_addresses.h"
-#include "hive/state_files.h"
 #include "net/sse.h"
 
 #include <nlohmann/json.hpp>
@@ -26,6 +25,8 @@ constexpr std::string_view longest_socket_name = "run/abcdef.sock";
 
 // At the end of a hive: what runs may go on for a moment, so that a short answer is not cut.
 constexpr Milliseconds drain_at_end{2'000};
+// Of a pool: what is free of main memory goes up and down by less, and each growth is a report.
+constexpr std::uint64_t least_growth_bytes = 64u << 20;
 
 }  // namespace
 
@@ -174,25 +175,30 @@ net::Task<void> Agent::wait_for_probes() {
 }
 
 // Sizes are what models may use when nothing of ours runs, so a pool that is known is measured again only
-// then.
+// then. Between that it grows, never shrinks: what others take meanwhile is seen at each load.
 void Agent::set_pools() {
   const bool all = !supervisor_.has_processes();
   Ledger& ledger = supervisor_.ledger();
   for (const Device& device : machine_.devices) {
     const std::string pool = pool_of(device);
-    const bool sizes_pool = pool != ram_pool || device.kind == DeviceKind::cpu;
-    if (sizes_pool && (all || ledger.size(pool) == 0)) ledger.set_pool(pool, device.usable_bytes);
+    if (sizes_pool(device) && (all || ledger.size(pool) == 0)) ledger.set_pool(pool, device.usable_bytes);
   }
 }
 
-// Device and pool as the machine has them now; what was seen to disappear stays out until it is seen again.
+// By the live figures: what is free is there, whatever engines of ours hold beside it.
+void Agent::grow_pools() {
+  Ledger& ledger = supervisor_.ledger();
+  bool grew = false;
+  for (const Device& device : machine_.devices) {
+    const std::string pool = pool_of(device);
+    const bool worth_it = sizes_pool(device) && device.usable_bytes > ledger.size(pool) + least_growth_bytes;
+    grew = (worth_it && ledger.grow_pool(pool, device.usable_bytes)) || grew;
+  }
+  if (grew) changed();
+}
+
 void Agent::settle_workers() {
-  supervisor_.settle_workers([this](WorkerSpec& worker) {
-    settle_worker(worker, machine_);
-    const auto gone = gone_devices_.find(worker.device_id);
-    if (gone != gone_devices_.end() && worker.gone_reason.empty())
-      worker.gone_reason = cat("'", worker.device, "' is gone: ", gone->second, ".");
-  });
+  supervisor_.settle_workers([this](WorkerSpec& worker) { settle_worker(worker, machine_, gone_devices_); });
 }
 
 void Agent::watch_devices() {
@@ -205,8 +211,8 @@ void Agent::watch_devices() {
     }
     settle_workers();
     for (const WorkerSpec& worker : supervisor_.workers()) {
-      if (worker.device_id != id) continue;
-      if (why.empty()) {
+      if (!has_device(worker, id)) continue;
+      if (worker.gone_reason.empty()) {
         log_->info(cat("'", worker.name, "' is there again."));
       } else {
         log_->error(cat("'", worker.name, "' is out of service: ", worker.gone_reason));
@@ -215,6 +221,7 @@ void Agent::watch_devices() {
     changed();
   };
   events.on_figures = [this] {
+    grow_pools();
     events_->publish_change(net::format_sse("figures", dump_json(machine_figures_json(machine_))));
   };
   events.on_warnings = [this] { changed(); };
@@ -413,7 +420,7 @@ void Agent::save_workers() {
 void Agent::stop(std::function<void()> stopped) {
   stopping_ = true;
   stopped_ = std::move(stopped);
-  cancel_installs_->store(true);
+  ending_->store(true);
   if (bench_cancel_) bench_cancel_->store(true);
   if (!runner_) return finish_stop();
   supervisor_.unload_all(clock_.now(), drain_at_end);
@@ -430,7 +437,7 @@ void Agent::finish_stop() {
 
 void Agent::close() {
   events_->close();
-  cancel_installs_->store(true);
+  ending_->store(true);
   if (bench_cancel_) bench_cancel_->store(true);
   server_.reset();
   if (door_) door_->close();

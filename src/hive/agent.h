@@ -17,6 +17,7 @@
 #include "hive/plan_deploy.h"
 #include "hive/plan_load.h"
 #include "hive/probe_machine.h"
+#include "hive/state_files.h"
 #include "hive/supervisor.h"
 #include "hive/upload.h"
 #include "model/downloads.h"
@@ -74,6 +75,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   [[nodiscard]] Result<void> restore_workers();
   void tell_log_of_workers() const;
   void set_pools();
+  void grow_pools();
   void watch_devices();
   void settle_workers();
   void save_workers();
@@ -119,7 +121,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   // load.cpp: which engines are asked for.
   struct Facts {  // that only the disk and the drivers tell
     Result<model::GgufHeader> header = Error{};
-    std::map<std::string, std::uint64_t> free_bytes = {};  // of each pool, by the drivers
+    std::map<std::string, PoolLook> pools = {};  // by the drivers
   };
   [[nodiscard]] std::function<Facts()> look(Backend backend, std::string model_id) const;
   [[nodiscard]] bool is_ending(const std::string& worker, const std::string& model_id) const;
@@ -205,7 +207,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   Place place_;
   Machine machine_;
   std::vector<std::string> mac_addresses_;
-  std::map<std::string, std::string> gone_devices_;  // by id: why, as the live figures tell
+  GoneDevices gone_devices_;  // as the live figures tell
   Supervisor supervisor_;
   Corrections corrections_;
   // Of a worker and a model, the context that requests have needed.
@@ -221,7 +223,8 @@ class Agent : public std::enable_shared_from_this<Agent> {
   bool refreshing_ = false;  // machine_ is the one that was kept: nothing is loaded by it
   bool stopping_ = false;
   std::function<void()> stopped_;
-  std::shared_ptr<std::atomic<bool>> cancel_installs_ = std::make_shared<std::atomic<bool>>(false);
+  // What blocks for long looks at it and gives up: an installation, the web, a checksum.
+  std::shared_ptr<std::atomic<bool>> ending_ = std::make_shared<std::atomic<bool>>(false);
 
   std::shared_ptr<EventHub> events_ = std::make_shared<EventHub>();
   std::shared_ptr<EngineLogs> logs_;

@@ -141,7 +141,7 @@ net::Task<Result<Load>> Agent::plan_bench(std::string worker, std::string model_
     WorkerSpec now = *spec;
     describe_devices(now, machine_);
     Ledger& ledger = supervisor_.ledger();
-    for (const auto& [pool, bytes] : facts.free_bytes) ledger.see_free(pool, bytes);
+    for (const auto& [pool, seen] : facts.pools) supervisor_.see_pool(pool, seen);
     Load load = plan_load(*facts.header, *known, now, ledger, settings, corrections_);
     load.engine_id = id;
     const Ledger::Asker asker{.id = load.engine_id, .model = load.model.id, .worker = load.worker};

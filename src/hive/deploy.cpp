@@ -243,8 +243,7 @@ net::Task<Result<void>> Agent::install(Backend backend, std::shared_ptr<Progress
   std::function<Result<void>()> work =
       [folder = options_.engines_folder, on_path = options_.server_on_path,
        options = install_options(machine_, backend, probe_settings().probes, options_.environment),
-       cancel = cancel_installs_, backend, &loop = loop_,
-       weak = std::weak_ptr(progress)]() mutable -> Result<void> {
+       cancel = ending_, backend, &loop = loop_, weak = std::weak_ptr(progress)]() mutable -> Result<void> {
     if (engine::find_pack(folder, backend, on_path)) return {};
     options.cancel = cancel.get();
     options.progress = [&loop, weak](std::string_view message, int done, int total) {

@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t largest_trust_bytes = 65536;
 // What the keeper has not acknowledged for so long, several heartbeats, will not arrive.
 constexpr Milliseconds is_lost_after{5'000};
+// A secret, a name and some addresses. Anybody may send it, and it is parsed on the hive's only loop.
+constexpr std::uint64_t largest_pair_bytes = 16384;
 
 Error stranger(const std::string& hive, bool has_keeper) {
   return Error{
@@ -101,6 +103,8 @@ Result<void> Door::listen(std::shared_ptr<const net::TlsContext> tls) {
   // A keeper's event stream to an address that this machine has no more stands still for minutes else, and
   // nobody would dial from the new one.
   server_options.lost_after = is_lost_after;
+  // Of the keeper's: what a stranger sends is not read but for pairing, which takes little.
+  server_options.largest_body_bytes = largest_engine_body_bytes;
   server_options.tls = std::move(tls);
   net::Handler handler = [weak = weak_from_this()](net::Exchange& exchange) {
     return handle(weak.lock(), exchange);
@@ -239,7 +243,7 @@ net::Task<void> Door::handle(std::shared_ptr<Door> self, net::Exchange& exchange
   net::Task<void> answering;
   if (head.method == "GET" && head.path == "/hello") {
     answering = respond(exchange, dump_json(Json{{"rbee", "hive"}, {"version", self->options_.version}}));
-  } else if (head.method == "POST" && head.path == "/pair") {
+  } else if (head.method == "POST" && head.path == "/pair" && !exchange.peer_key().empty()) {
     answering = self->pair(exchange);
   } else if (std::optional<FileTarget> file = file_target(head.path);
              file && head.method == "GET" && self->inside_.send_file && !exchange.peer_key().empty()) {
@@ -274,7 +278,7 @@ net::Task<void> Door::answer_keeper(std::shared_ptr<Door> self, net::Exchange& e
 }
 
 net::Task<void> Door::pair(net::Exchange& exchange) {
-  const Result<std::string_view> body = co_await exchange.read_body();
+  const Result<std::string_view> body = co_await exchange.read_body(largest_pair_bytes);
   Result<PairRequest> request =
       body ? parse_pair_request(*body, exchange.peer_key()) : Result<PairRequest>(body.error());
   Result<KnownKeeper> keeper = Error{ErrorCode::in_use, "Another keeper is being let in right now."};

@@ -2,8 +2,8 @@
 //
 // TLS 1.3; a caller is known by its key alone, on connections that it made and on those that this hive
 // dialled for it (dialler.h). The keeper that this hive belongs to may ask all of docs/hive-api.md, and
-// engines under /engines/ID/; a stranger may only pair (POST /pair, with the secret of a token) and ask what
-// this is (GET /hello). On the hive's loop; files are read and written on `files`.
+// engines under /engines/ID/; a stranger may only pair (POST /pair, with a key and the secret of a token) and
+// ask what this is (GET /hello). On the hive's loop; files are read and written on `files`.
 #pragma once
 
 #include "base/log.h"

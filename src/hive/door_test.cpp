@@ -18,7 +18,10 @@ namespace {
 constexpr Milliseconds patience{20'000};  // never waited for, but by a test that fails
 
 net::Task<void> say_inside(net::Exchange& exchange) {
-  const Result<void> ignored = co_await exchange.respond_json(200, "{\"inside\":true}");
+  const Result<std::string_view> body = co_await exchange.read_body();
+  net::Task<Result<void>> answering =
+      body ? exchange.respond_json(200, "{\"inside\":true}") : exchange.respond_error(body.error());
+  const Result<void> ignored = co_await answering;
   static_cast<void>(ignored);
 }
 
@@ -69,13 +72,20 @@ class DoorTest : public ::testing::Test {
   // "200 {...}"
   std::string knock(const net::TlsIdentity& as, std::string method, std::string target,
                     std::string body = {}) {
-    const net::Secure secure{net::TlsContext::client(as).value(), door_->key_print()};
+    return knock(net::TlsContext::client(as).value(), std::move(method), std::move(target), std::move(body));
+  }
+  std::string knock(std::shared_ptr<const net::TlsContext> tls, std::string method, std::string target,
+                    std::string body = {}) {
+    const net::Secure secure{std::move(tls), door_->key_print()};
     const net::ClientResponse answer =
         loop_.block_on(ask(loop_, door_->endpoint(), secure, std::move(method), std::move(target), body));
     return cat(answer.status, " ", answer.body);
   }
+  static std::string pairing(const std::string& secret) {
+    return dump_json(Json{{"secret", secret}, {"hive", "gaming-pc"}});
+  }
   std::string pair(const net::TlsIdentity& as, const std::string& secret) {
-    return knock(as, "POST", "/pair", dump_json(Json{{"secret", secret}, {"hive", "gaming-pc"}}));
+    return knock(as, "POST", "/pair", pairing(secret));
   }
 
   SystemClock clock_;
@@ -104,6 +114,24 @@ TEST_F(DoorTest, ATokenLetsOneKeeperInAndIsSpent) {
   EXPECT_EQ(knock(first, "GET", "/report"), R"(200 {"inside":true})");
   EXPECT_TRUE(pair(second, secret).starts_with("403 "));
   EXPECT_TRUE(knock(second, "GET", "/report").starts_with("403 "));
+}
+
+TEST_F(DoorTest, WhatAStrangerSendsIsNotReadWithoutAKeyNorBeyond16KiB) {
+  const std::string secret = make_token();
+  const auto no_key =
+      net::TlsContext::public_client("127.0.0.1", net::TlsContext::Certificates::looked_at).value();
+  EXPECT_TRUE(knock(no_key, "POST", "/pair", "this is no JSON").starts_with("403 "));
+  EXPECT_TRUE(knock(no_key, "POST", "/pair", pairing(secret)).starts_with("403 "));
+  const net::TlsIdentity own = keeper("own");
+  const std::string large = pairing(secret) + std::string(16384, ' ');
+  EXPECT_TRUE(knock(own, "POST", "/pair", large).starts_with("413 "));
+  EXPECT_TRUE(pair(own, secret).starts_with("200 ")) << "the token waits still";
+}
+
+TEST_F(DoorTest, TheKeeperMaySendAsMuchAsAnEngineTakes) {
+  const net::TlsIdentity own = keeper("own");
+  ASSERT_TRUE(pair(own, make_token()).starts_with("200 "));
+  EXPECT_TRUE(knock(own, "POST", "/x", std::string(largest_engine_body_bytes, 'x')).starts_with("200 "));
 }
 
 TEST_F(DoorTest, TheKeeperIsKnownAfterARestart) {

@@ -68,9 +68,13 @@ void EngineLogs::write(const std::string& engine, std::string_view text) const {
   std::ofstream(file_of(engine), std::ios::app | std::ios::binary) << text;
 }
 
-void EngineLogs::begin(const std::string& engine, std::string_view worker, std::string_view model) {
+void EngineLogs::begin(const std::string& engine, std::string_view worker, std::string_view model,
+                       std::set<std::string> there) {
   std::error_code error;
-  if (!std::filesystem::exists(file_of(engine), error)) write(engine, first_line(engine, worker, model));
+  if (std::filesystem::exists(file_of(engine), error)) return;
+  write(engine, first_line(engine, worker, model));
+  there.insert(engine);
+  sweep(there);
 }
 
 void EngineLogs::append(const std::string& engine, std::string_view lines) {
@@ -108,12 +112,16 @@ std::string EngineLogs::tail(std::string_view worker, std::size_t limit_bytes) c
   return text;
 }
 
-void EngineLogs::sweep() const {
+void EngineLogs::sweep(const std::set<std::string>& there) const {
   const std::vector<LogFile> files = log_files(folder_);
-  for (std::size_t i = 0; i + most_files < files.size(); ++i) {
+  std::size_t left = files.size();
+  for (const LogFile& file : files) {
+    if (left <= most_files) return;
+    if (there.contains(file.path.stem().string())) continue;
     std::error_code error;
-    std::filesystem::remove(files.at(i).path, error);
-    std::filesystem::remove(old_of(files.at(i).path), error);
+    std::filesystem::remove(file.path, error);
+    std::filesystem::remove(old_of(file.path), error);
+    --left;
   }
 }
 

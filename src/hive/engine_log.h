@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,14 +22,16 @@ class EngineLogs {
 
   explicit EngineLogs(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  // The first line of a new file says whose it is; tail() reads it there.
-  void begin(const std::string& engine, std::string_view worker, std::string_view model);
+  // The first line of a new file says whose it is; tail() reads it there. What is too many then goes, but for
+  // those of `there`: engines that run, or were set aside.
+  void begin(const std::string& engine, std::string_view worker, std::string_view model,
+             std::set<std::string> there = {});
   void append(const std::string& engine, std::string_view lines);
   // The last `limit_bytes` of what that worker's engines (empty: all) said, the oldest file first, each
   // line with "ENGINE: " in front.
   [[nodiscard]] std::string tail(std::string_view worker, std::size_t limit_bytes) const;
-  // Removes the oldest beyond most_files.
-  void sweep() const;
+  // Removes the oldest beyond most_files, but for those of `there`.
+  void sweep(const std::set<std::string>& there = {}) const;
 
  private:
   [[nodiscard]] std::filesystem::path file_of(const std::string& engine) const;

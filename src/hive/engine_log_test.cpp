@@ -63,10 +63,25 @@ TEST(EngineLogs, OnlySoManyFilesStay) {
   const TestFolder folder;
   EngineLogs logs(folder.path());
   for (std::size_t i = 0; i < EngineLogs::most_files + 5; ++i) logs.begin(cat("e", i), "worker-a", "demo");
-  logs.sweep();
   std::size_t left = 0;
   for (const auto& file : std::filesystem::directory_iterator(folder.path())) left += file.exists() ? 1 : 0;
   EXPECT_EQ(left, EngineLogs::most_files);
+}
+
+TEST(EngineLogs, TheLogOfAnEngineThatIsThereStaysHoweverOldItIs) {
+  const TestFolder folder;
+  EngineLogs logs(folder.path());
+  logs.begin("quiet", "worker-a", "demo");
+  const std::filesystem::path log = folder.path() / "quiet.log";
+  std::filesystem::last_write_time(log, std::filesystem::last_write_time(log) - std::chrono::hours(1));
+  const auto begin_many = [&](std::string_view prefix, const std::set<std::string>& there) {
+    for (std::size_t i = 0; i < EngineLogs::most_files; ++i)
+      logs.begin(cat(prefix, i), "worker-a", "demo", there);
+  };
+  begin_many("a", {"quiet"});
+  EXPECT_TRUE(std::filesystem::exists(log));
+  begin_many("b", {});
+  EXPECT_FALSE(std::filesystem::exists(log));
 }
 
 TEST(EngineLogs, AnEmptyFolderHasAnEmptyTail) {

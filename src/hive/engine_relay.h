@@ -5,6 +5,7 @@
 #include "net/kept_connections.h"
 #include "net/server.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,10 @@ struct EngineTarget {
 };
 // Nothing where the path names no engine and something of it; `query` as it was sent.
 [[nodiscard]] std::optional<EngineTarget> engine_target(std::string_view path, std::string_view query);
+
+// What llama-server takes (cpp-httplib's own limit): beyond it a request fails on an engine of the keeper's
+// own machine as well, whatever its `max_body` says.
+inline constexpr std::uint64_t largest_engine_body_bytes = 100u << 20;
 
 // In an answer that tells that there was none: the engine was gone before its first byte, so the request can
 // go elsewhere. An engine's own answers never have it.

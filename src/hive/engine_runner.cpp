@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -198,8 +199,11 @@ void EngineRunner::Impl::start(const std::string& id, std::uint64_t incarnation)
   engine.incarnation = incarnation;
   engine.socket = (options.run_folder / cat(random.id(distinct), ".sock")).string();
   running.insert_or_assign(id, std::move(engine));
-  threads.files.post(
-      [logs = logs, id, worker = load->worker, model = load->model.id] { logs->begin(id, worker, model); });
+  std::set<std::string> there;
+  for (const EngineReport& report : supervisor.engine_reports()) there.insert(report.id);
+  threads.files.post([logs = logs, id, worker = load->worker, model = load->model.id, there] {
+    logs->begin(id, worker, model, there);
+  });
   log->info(cat("Starting '", load->model.id, "' on '", load->worker, "' (engine ", id, ", start ",
                 incarnation, ")."));
   const auto found = std::make_shared<std::optional<Result<Prepared>>>();

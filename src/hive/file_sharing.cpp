@@ -27,16 +27,17 @@ constexpr Milliseconds reach_within{2'000};
 constexpr std::size_t secret_bytes = 16;
 
 // What the store fetched is named by its checksum; of another file it is computed, at a disk's speed.
-Result<std::string> checksum_of(const std::filesystem::path& file, const std::string& known) {
+Result<std::string> checksum_of(const std::filesystem::path& file, const std::string& known,
+                                const std::function<bool()>& keep_on) {
   std::error_code failure;
   const std::filesystem::path real = std::filesystem::canonical(file, failure);
   if (!failure && real.parent_path().filename() == "blobs" && model::is_sha256(real.stem().string()))
     return real.stem().string();
   if (!known.empty()) return known;
-  return model::sha256_of_file(file);
+  return model::sha256_of_file(file, keep_on);
 }
 
-Result<std::vector<SharedFile>> files_of(const ModelFile& model) {
+Result<std::vector<SharedFile>> files_of(const ModelFile& model, const std::function<bool()>& keep_on) {
   const Result<model::ModelParts> parts = model::read_model(model.path);
   if (!parts) return parts.error();
   std::vector<std::filesystem::path> paths = parts->files;
@@ -45,7 +46,8 @@ Result<std::vector<SharedFile>> files_of(const ModelFile& model) {
   std::vector<SharedFile> files;
   for (const std::filesystem::path& path : paths) {
     const bool is_the_model = is_one && files.empty();
-    const Result<std::string> sha256 = checksum_of(path, is_the_model ? model.sha256 : std::string());
+    const Result<std::string> sha256 =
+        checksum_of(path, is_the_model ? model.sha256 : std::string(), keep_on);
     if (!sha256) return sha256.error();
     std::error_code failure;
     const std::uintmax_t bytes = std::filesystem::file_size(path, failure);
@@ -108,7 +110,9 @@ net::Task<Result<std::string>> Agent::post_ticket(std::string body) {
         cat("Hive '", options_.name, "' listens for nobody: no other hive can take files from it."),
         "Start it with `rbee hive --listen ADDRESS`."};
   }
-  std::function<Result<std::vector<SharedFile>>()> look = [file = *model] { return files_of(file); };
+  std::function<Result<std::vector<SharedFile>>()> look = [file = *model, ending = ending_] {
+    return files_of(file, [&] { return !ending->load(); });
+  };
   Result<std::vector<SharedFile>> files = co_await checks_->run(loop_, std::move(look));
   if (!files) co_return files.error();
   Json list = Json::array();

@@ -68,7 +68,7 @@ Result<std::function<Result<model::RemoteModel>()>> Agent::fit_question(const Js
     web.silence_s = silence_s;
     // Who asks before a download would rather begin than wait for a slow answer.
     const std::int64_t within_ms = get_int(json, "within_ms").value_or(longest_look_ms);
-    return Work([source = *source, web, ending = cancel_installs_, &clock = clock_,
+    return Work([source = *source, web, ending = ending_, &clock = clock_,
                  within = Milliseconds{std::clamp<std::int64_t>(within_ms, 0, longest_look_ms)}] {
       const Instant begun = clock.now();
       return model::read_remote_model(source, web,

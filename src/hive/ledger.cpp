@@ -25,6 +25,13 @@ void Ledger::set_pool(std::string name, std::uint64_t bytes) {
   pools_.insert_or_assign(std::move(name), bytes);
 }
 
+bool Ledger::grow_pool(std::string_view name, std::uint64_t bytes) {
+  const auto at = pools_.find(name);
+  if (at == pools_.end() || at->second >= bytes) return false;
+  at->second = bytes;
+  return true;
+}
+
 Result<void> Ledger::reserve(const Asker& asker, const std::vector<Need>& needs) {
   if (held_.find(asker.id) != held_.end()) {
     return Error{ErrorCode::internal, cat("Memory for '", asker.id, "' is reserved already.")};

@@ -26,6 +26,9 @@ class Ledger {
  public:
   // A pool of that name, or its new size: a promise already given stays, also where it is now too large.
   void set_pool(std::string name, std::uint64_t bytes);
+  // So many are there: a pool that was sized while another program had a part of it follows. Whether it grew;
+  // one that is not there stays away.
+  bool grow_pool(std::string_view name, std::uint64_t bytes);
 
   struct Asker {
     std::string_view id;     // under which the memory is held

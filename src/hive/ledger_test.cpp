@@ -141,6 +141,18 @@ TEST(Ledger, MemoryThatAnotherProgramTookIsARefusalWithTheNumbers) {
   EXPECT_TRUE(ledger.reserve(asker("a"), {{"card", 12 * GB}}));
 }
 
+TEST(Ledger, APoolGrowsAndNeverShrinksByWhatIsSeen) {
+  Ledger ledger;
+  ledger.set_pool("card", 2 * GB);
+  ASSERT_TRUE(ledger.reserve(asker("a"), {{"card", GB}}));
+  EXPECT_TRUE(ledger.grow_pool("card", 24 * GB));
+  EXPECT_EQ(ledger.free("card"), 23 * GB);
+  EXPECT_FALSE(ledger.grow_pool("card", 10 * GB));
+  EXPECT_EQ(ledger.size("card"), 24 * GB);
+  EXPECT_FALSE(ledger.grow_pool("another", GB));
+  EXPECT_EQ(ledger.size("another"), 0U);
+}
+
 TEST(Ledger, WhatIsPromisedAndNotYetTakenIsNotFreeThoughTheDeviceSaysSo) {
   Ledger ledger;
   ledger.set_pool("card", 24 * GB);

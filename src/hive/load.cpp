@@ -39,7 +39,10 @@ std::string how_it_lies(const Load& load) {
 // what is free, since other programs take and give without asking.
 std::function<Agent::Facts()> Agent::look(Backend backend, std::string model_id) const {
   const ProbeSettings probe = probe_settings();
-  return [store = store_, model_id = std::move(model_id), backend, probe]() -> Facts {
+  std::map<std::string, std::uint64_t> own;
+  for (const Device& device : machine_.devices)
+    own.insert_or_assign(pool_of(device), supervisor_.settled_bytes(pool_of(device)));
+  return [store = store_, model_id = std::move(model_id), backend, probe, own = std::move(own)]() -> Facts {
     Facts facts;
     const auto pack = engine::find_pack(probe.engines_folder, backend, probe.server_on_path);
     if (!pack) {
@@ -59,7 +62,11 @@ std::function<Agent::Facts()> Agent::look(Backend backend, std::string model_id)
     facts.header = std::move(parts->header);
     for (const Device& device : probe_machine(probe).devices) {
       const std::string pool = pool_of(device);
-      if (pool != ram_pool || device.kind == DeviceKind::cpu) facts.free_bytes[pool] = device.usable_bytes;
+      if (!sizes_pool(device)) continue;
+      const auto before = own.find(pool);
+      facts.pools[pool] = {.free_bytes = device.usable_bytes,
+                           .capacity_bytes = device.memory_bytes,
+                           .own_bytes = before == own.end() ? 0 : before->second};
     }
     return facts;
   };
@@ -73,7 +80,7 @@ Result<std::string> Agent::plan_and_load(const Facts& facts, const std::string& 
   const WorkerSpec* spec = supervisor_.find_worker(worker);
   if (spec == nullptr) return supervisor_.engine_of(worker, model.id, clock_.now());
   Ledger& ledger = supervisor_.ledger();
-  for (const auto& [pool, bytes] : facts.free_bytes) ledger.see_free(pool, bytes);
+  for (const auto& [pool, seen] : facts.pools) supervisor_.see_pool(pool, seen);
   WorkerSpec now = *spec;
   describe_devices(now, machine_);
   Load load = plan_load(*facts.header, model, now, ledger, settings, corrections_);

@@ -252,8 +252,10 @@ net::Task<void> Agent::verify_model(net::Exchange& exchange, std::string id) {
     std::optional<Result<ModelFile>> result = {};
   };
   const auto outcome = std::make_shared<Outcome>();
-  const bool taken = checks_->post([file = *known, done, outcome, loop = &loop_] {
-    Result<ModelFile> result = model::verify(file, *done);
+  const auto left = std::make_shared<std::atomic<bool>>(false);  // who asked: nobody wants the answer
+  const bool taken = checks_->post([file = *known, done, outcome, left, ending = ending_, loop = &loop_] {
+    const auto keep_on = [&] { return !left->load() && !ending->load(); };
+    Result<ModelFile> result = model::verify(file, keep_on, *done);
     loop->post([outcome, result] { outcome->result = result; });
   });
   if (!taken) co_return;
@@ -262,7 +264,10 @@ net::Task<void> Agent::verify_model(net::Exchange& exchange, std::string id) {
     report.state = "checking";
     const std::string event = progress_event(cat("checking ", known->id), *done, known->bytes, report);
     const Result<void> written = co_await exchange.write(event);
-    if (!written) co_return;
+    if (!written) {
+      left->store(true);
+      co_return;
+    }
     co_await net::sleep_for(loop_, between_events);
   }
   Result<ModelFile> result = outcome->result ? *outcome->result : Result<ModelFile>(closing());

@@ -192,6 +192,10 @@ std::string pool_of(const Device& device) {
   return own ? cat("device ", device.id) : std::string(ram_pool);
 }
 
+bool sizes_pool(const Device& device) {
+  return pool_of(device) != ram_pool || device.kind == DeviceKind::cpu;
+}
+
 bool describe_devices(WorkerSpec& worker, const Machine& machine) {
   worker.host_power = host_power(machine);
   const auto find = [&machine](std::string_view id) {

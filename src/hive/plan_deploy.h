@@ -40,6 +40,9 @@ struct DeployPlan {
 
 // The pool in which models of that device lie: its own, or "ram".
 [[nodiscard]] std::string pool_of(const Device& device);
+// Whether a model may use of that pool what it may use of the device: of main memory the processor says it,
+// and not what shares it.
+[[nodiscard]] bool sizes_pool(const Device& device);
 
 // What the machine says now of a worker's devices: names, memory and speed. False where it lacks one.
 bool describe_devices(WorkerSpec& worker, const Machine& machine);

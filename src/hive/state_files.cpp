@@ -95,7 +95,7 @@ bool parse_all_drained(std::string_view text) {
   return json && json->is_object() && get_bool(*json, "draining").value_or(false);
 }
 
-void settle_worker(WorkerSpec& worker, const Machine& machine) {
+void settle_worker(WorkerSpec& worker, const Machine& machine, const GoneDevices& gone) {
   worker.gone_reason.clear();
   worker.pool = ram_pool;
   const auto device = std::find_if(machine.devices.begin(), machine.devices.end(),
@@ -115,6 +115,14 @@ void settle_worker(WorkerSpec& worker, const Machine& machine) {
   } else if (!backend->usable) {
     worker.gone_reason = cat(backend->reason, ".");
   }
+  if (!worker.gone_reason.empty()) return;
+  const auto look = [&](const std::string& id, const std::string& name) {
+    const auto at = gone.find(id);
+    if (at != gone.end() && worker.gone_reason.empty())
+      worker.gone_reason = cat("'", name, "' is gone: ", at->second, ".");
+  };
+  look(worker.device_id, worker.device);
+  for (const WorkerDevice& other : worker.others) look(other.id, other.name);
 }
 
 std::string records_text(std::span<const EngineRecord> records) {

@@ -6,6 +6,7 @@
 #include "engine/process.h"
 #include "hive/supervisor.h"
 
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,9 +22,11 @@ namespace rbee::hive {
 
 [[nodiscard]] bool parse_all_drained(std::string_view text);
 
-// Device name, vram and pool as the machine has them now; gone_reason where it has no such device, or
+// Devices that were seen to disappear, by id, and why: they stay out until they are seen again.
+using GoneDevices = std::map<std::string, std::string>;
+// Device name, vram and pool as the machine has them now; gone_reason where it lacks one of its devices, or
 // cannot use it through that backend any more.
-void settle_worker(WorkerSpec& worker, const Machine& machine);
+void settle_worker(WorkerSpec& worker, const Machine& machine, const GoneDevices& gone = {});
 
 struct EngineRecord {
   engine::ProcessId process;

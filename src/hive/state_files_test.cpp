@@ -77,6 +77,23 @@ TEST(StateFiles, AWorkerWhoseDeviceIsGoneSaysSo) {
   EXPECT_NE(worker.gone_reason, "");
 }
 
+TEST(StateFiles, AWorkerOfSeveralDevicesIsGoneWithAnyOfThem) {
+  Machine machine = machine_with("GPU-1", true);
+  machine.devices.push_back(machine_with("GPU-2", true).devices.front());
+  WorkerSpec worker;
+  worker.backend = Backend::cuda;
+  worker.device_id = "GPU-1";
+  worker.others = {{.id = "GPU-2"}};
+  EXPECT_TRUE(has_device(worker, "GPU-2"));
+  EXPECT_FALSE(has_device(worker, "GPU-3"));
+  for (const std::string lost : {"GPU-1", "GPU-2"}) {
+    settle_worker(worker, machine, {{lost, "it is on its bus no more"}});
+    EXPECT_EQ(worker.gone_reason, "'NVIDIA RTX 4090' is gone: it is on its bus no more.");
+  }
+  settle_worker(worker, machine, {{"GPU-3", "it is on its bus no more"}});
+  EXPECT_EQ(worker.gone_reason, "");
+}
+
 TEST(StateFiles, RecordsComeBackAsTheyWere) {
   const std::vector<EngineRecord> records = {{{4711, 123456}, "/s/run/a.sock"}, {{4712, 1}, "/s/run/b.sock"}};
   const std::vector<EngineRecord> back = parse_records(records_text(records));

@@ -43,7 +43,17 @@ EngineState state_of(LifeState state) {
   return EngineState::failed;
 }
 
+// Where it has none, nothing asks for the pool of an earlier one.
+void set_budget(Ledger& ledger, const WorkerSpec& worker) {
+  if (worker.memory_limit > 0) ledger.set_pool(limit_pool_of(worker), worker.memory_limit);
+}
+
 }  // namespace
+
+bool has_device(const WorkerSpec& worker, std::string_view device_id) {
+  return worker.device_id == device_id ||
+         std::ranges::find(worker.others, device_id, &WorkerDevice::id) != worker.others.end();
+}
 
 std::string limit_pool_of(const WorkerSpec& worker) {
   return worker.memory_limit == 0 ? std::string() : cat("worker ", worker.name);
@@ -93,11 +103,29 @@ std::vector<WorkerSpec> Supervisor::workers() const {
   return specs;
 }
 
+// An engine that came ready while the look was taken may not be in it: what was settled before and is now is
+// beside what was free.
+void Supervisor::see_pool(const std::string& pool, const PoolLook& look) {
+  const std::uint64_t there = look.free_bytes + std::min(look.own_bytes, settled_bytes(pool));
+  ledger_.grow_pool(pool, look.capacity_bytes == 0 ? look.free_bytes : std::min(there, look.capacity_bytes));
+  ledger_.see_free(pool, look.free_bytes);
+}
+
+std::uint64_t Supervisor::settled_bytes(std::string_view pool) const {
+  if (pool == ram_pool) return 0;
+  std::uint64_t sum = 0;
+  for (const auto& [id, engine] : engines_) {
+    const LifeState state = engine.life.state();
+    if (state == LifeState::ready || state == LifeState::draining) sum += ledger_.held(id, pool);
+  }
+  return sum;
+}
+
 Result<void> Supervisor::add_worker(WorkerSpec worker) {
   if (workers_.find(worker.name) != workers_.end()) {
     return Error{ErrorCode::name_taken, cat("'", hive_, "' has a worker '", worker.name, "' already.")};
   }
-  if (worker.memory_limit > 0) ledger_.set_pool(limit_pool_of(worker), worker.memory_limit);
+  set_budget(ledger_, worker);
   std::string name = worker.name;
   workers_.emplace(std::move(name), Worker{.spec = std::move(worker)});
   ++revision_;
@@ -109,6 +137,7 @@ Result<void> Supervisor::take_over(WorkerSpec spec, Instant now) {
   if (worker == nullptr) return unknown_worker(spec.name);
   drop_failed([&](const Load& load) { return load.worker == spec.name; });
   unload_where([&](const Load& load) { return load.worker == spec.name; }, now, limits_.longest_drain);
+  set_budget(ledger_, spec);
   worker->spec = std::move(spec);
   ++revision_;
   return {};

@@ -88,8 +88,17 @@ struct Load {
   std::vector<Need> unlogged = {};
 };
 
+// Whether that device is its own, or one of its others.
+[[nodiscard]] bool has_device(const WorkerSpec& worker, std::string_view device_id);
 // What a worker's budget is called in the ledger; empty where it has none.
 [[nodiscard]] std::string limit_pool_of(const WorkerSpec& worker);
+
+// What was seen of a pool when a load was asked for.
+struct PoolLook {
+  std::uint64_t free_bytes = 0;      // that models may use, whoever has the rest
+  std::uint64_t capacity_bytes = 0;  // 0: not known
+  std::uint64_t own_bytes = 0;       // of it, what settled engines held when the look began
+};
 
 struct EngineAction {
   std::string engine;
@@ -104,6 +113,13 @@ class Supervisor {
 
   [[nodiscard]] Ledger& ledger() { return ledger_; }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
+
+  // Before a reservation: what is free now, until Ledger::forget_seen(), and a pool that turned out to be
+  // larger than it was sized, because another program has given its part back, grows.
+  void see_pool(const std::string& pool, const PoolLook& look);
+  // Of a pool, what engines hold that have taken it, and neither come nor go. Of main memory nothing: pages
+  // of a model's file that an engine has mapped are its own and count as free as well.
+  [[nodiscard]] std::uint64_t settled_bytes(std::string_view pool) const;
 
   // Workers. All but add_worker() fail with unknown_name and the near names.
   // The hive's name, which a keeper may change: workers that are there keep theirs.

@@ -40,6 +40,8 @@ class Bench {
     load.worker = worker;
     load.model = model(std::string(model_id));
     load.needs = {{"ram", bytes}};
+    const WorkerSpec* spec = supervisor.find_worker(worker);
+    if (spec != nullptr && spec->memory_limit > 0) load.needs.push_back({limit_pool_of(*spec), bytes});
     const Result<std::string> id = supervisor.load(load, now);
     if (!id) last_error = id.error();
     return id ? *id : std::string(info(id.error().code).name);
@@ -116,6 +118,56 @@ TEST(Supervisor, AWorkerThatIsTakenOverEndsItsEnginesWhenTheyAreIdle) {
   bench.idle("e1");
   EXPECT_EQ(bench.actions(), "e1 terminate");
   EXPECT_FALSE(bench.supervisor.take_over({.name = "none"}, bench.now));
+}
+
+TEST(Supervisor, AWorkerThatIsTakenOverHasTheBudgetOfItsNewSpec) {
+  Bench bench;
+  const auto take_over = [&](std::uint64_t limit) {
+    const WorkerSpec spec{
+        .name = "worker-pc", .backend = Backend::vulkan, .pool = "ram", .memory_limit = limit};
+    EXPECT_TRUE(bench.supervisor.take_over(spec, bench.now));
+  };
+  take_over(20);
+  EXPECT_EQ(bench.load("large", 30), "does_not_fit");
+  EXPECT_EQ(bench.load("small", 15), "e2");
+  take_over(40);
+  EXPECT_EQ(bench.load("large", 30), "does_not_fit") << "what leaves holds its part until it has left";
+  bench.on("e2", event::Exited{""});
+  EXPECT_EQ(bench.load("large", 30), "e4");
+  take_over(0);
+  EXPECT_EQ(bench.load("huge", 60), "e5");
+}
+
+// On a card of 100 bytes of which another program had 60 when it was sized.
+TEST(Supervisor, APoolFollowsWhatAnotherProgramGivesBack) {
+  Bench bench;
+  Ledger& ledger = bench.supervisor.ledger();
+  ledger.set_pool("card", 40);
+  Load load{.engine_id = "e1", .worker = "worker-pc", .model = model("demo"), .needs = {{"card", 30}}};
+  ASSERT_TRUE(bench.supervisor.load(load, bench.now));
+  bench.supervisor.see_pool("card", {.free_bytes = 10, .capacity_bytes = 100, .own_bytes = 0});
+  EXPECT_EQ(ledger.size("card"), 40U) << "it is held, but nobody knows how much of it is taken";
+  bench.make_ready("e1");
+  bench.supervisor.measured("e1", {{"card", 30}}, 30);
+  EXPECT_EQ(bench.supervisor.settled_bytes("card"), 30U);
+  bench.supervisor.see_pool("card", {.free_bytes = 50, .capacity_bytes = 100, .own_bytes = 0});
+  EXPECT_EQ(ledger.size("card"), 50U) << "it may have come ready after the look";
+  bench.supervisor.see_pool("card", {.free_bytes = 70, .capacity_bytes = 100, .own_bytes = 30});
+  EXPECT_EQ(ledger.size("card"), 100U);
+  bench.supervisor.see_pool("card", {.free_bytes = 95, .capacity_bytes = 100, .own_bytes = 30});
+  EXPECT_EQ(ledger.size("card"), 100U) << "never more than there is";
+  bench.supervisor.see_pool("card", {.free_bytes = 5, .capacity_bytes = 100, .own_bytes = 30});
+  EXPECT_EQ(ledger.size("card"), 100U) << "what others take is seen by each load, and given back";
+  EXPECT_EQ(ledger.free("card"), 5U);
+}
+
+TEST(Supervisor, MappedPagesOfMainMemoryAreNotCountedTwice) {
+  Bench bench(40);
+  EXPECT_EQ(bench.load("demo", 30), "e1");
+  bench.make_ready("e1");
+  EXPECT_EQ(bench.supervisor.settled_bytes("ram"), 0U);
+  bench.supervisor.see_pool("ram", {.free_bytes = 35, .capacity_bytes = 100, .own_bytes = 30});
+  EXPECT_EQ(bench.supervisor.ledger().size("ram"), 40U);
 }
 
 TEST(Supervisor, ALoadStartsOneEngine) {

@@ -38,9 +38,9 @@ Result<void> append(const std::filesystem::path& path, std::string_view bytes) {
 }
 
 // Checked and put among the store's files; what is wrong is thrown away.
-Result<void> take_file(const Upload::File& file) {
+Result<void> take_file(const Upload::File& file, const std::function<bool()>& keep_on) {
   if (size_of(file.blob) == file.bytes) return {};
-  const Result<std::string> sha256 = model::sha256_of_file(file.part);
+  const Result<std::string> sha256 = model::sha256_of_file(file.part, keep_on);
   if (!sha256) return sha256.error();
   std::error_code failure;
   if (*sha256 != file.sha256) {
@@ -134,9 +134,10 @@ Error Agent::closing_upload() {
 }
 
 net::Task<Result<std::string>> Agent::end_upload(Upload upload) {
-  std::function<Result<void>()> check = [files = upload.files]() -> Result<void> {
+  std::function<Result<void>()> check = [files = upload.files, ending = ending_]() -> Result<void> {
+    const auto keep_on = [&] { return !ending->load(); };
     for (const Upload::File& file : files) {
-      if (Result<void> taken = take_file(file); !taken) return taken;
+      if (Result<void> taken = take_file(file, keep_on); !taken) return taken;
     }
     return {};
   };

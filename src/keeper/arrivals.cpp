@@ -14,7 +14,8 @@ namespace {
 
 // An address that does not answer in the house by then leads nowhere from here.
 constexpr Milliseconds reached_within{1'000};
-constexpr std::size_t largest_request_bytes = 16384;
+// Anybody with a key may send one, so nothing large is read.
+constexpr std::uint64_t largest_request_bytes = 16384;
 constexpr int status_asking = 202;
 
 net::Task<void> respond(net::Exchange& exchange, int status, Result<Json> json) {
@@ -23,15 +24,6 @@ net::Task<void> respond(net::Exchange& exchange, int status, Result<Json> json) 
       json ? exchange.respond_json(status, std::move(text)) : exchange.respond_error(json.error());
   const Result<void> ignored = co_await responding;
   static_cast<void>(ignored);
-}
-
-// Anybody with a key may send one, so nothing large is read. Fails with body_too_large.
-Result<void> check_size(const net::RequestHead& head) {
-  const std::string_view length = head.headers.find("Content-Length").value_or("");
-  const std::optional<std::size_t> bytes = parse_int<std::size_t>(length);
-  if (bytes && *bytes <= largest_request_bytes) return {};
-  return Error{ErrorCode::body_too_large,
-               cat("A hive's request has at most ", largest_request_bytes, " bytes.")};
 }
 
 std::optional<KnownHive> hive_with_key(const Core& core, std::string_view key_print) {
@@ -128,13 +120,7 @@ net::Task<void> lend(std::shared_ptr<Core> core, net::Exchange& exchange, std::s
 
 net::Task<void> answer_hive(std::shared_ptr<Core> core, net::Exchange& exchange) {
   const std::string key_print = exchange.peer_key();
-  const Result<void> small = check_size(exchange.head());
-  if (!small) {
-    net::Task<void> refusing = respond(exchange, 0, small.error());
-    co_await refusing;
-    co_return;
-  }
-  const Result<std::string_view> body = co_await exchange.read_body();
+  const Result<std::string_view> body = co_await exchange.read_body(largest_request_bytes);
   Result<LinkRequest> request = body ? parse_link_request(*body) : body.error();
   if (request && key_print.empty())
     request = Error{ErrorCode::not_allowed, "This is for hives, which show their key."};

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "domain/model_name.h"
 #include "keeper/admin_json.h"
+#include "keeper/hive_connections.h"
 #include "net/wake_on_lan.h"
 
 #include <nlohmann/json.hpp>
@@ -22,10 +23,21 @@ bool holds(const HiveView& hive, std::string_view model) {
                              [&](const ModelFile& file) { return answers_to(file, model); });
 }
 
-// One on loopback is this machine, which does not sleep while the keeper asks.
-bool is_elsewhere(const HiveView& hive) {
-  const Result<net::Endpoint> address = net::parse_endpoint(hive.address, default_hive_port);
-  return address && !address->is_unix() && !net::is_loopback(*address);
+bool shares_a_card(const HiveView& one, const HiveView& other) {
+  return std::ranges::find_first_of(one.report.mac_addresses, other.report.mac_addresses) !=
+         one.report.mac_addresses.end();
+}
+
+// One on loopback is this machine, which does not sleep while the keeper asks. One that dials in has no
+// address: it is this machine where another hive that is here has the same network card.
+bool is_elsewhere(const Snapshot& snapshot, const HiveView& hive) {
+  if (hive.address != dials_in) {
+    const Result<net::Endpoint> address = net::parse_endpoint(hive.address, default_hive_port);
+    return address && !address->is_unix() && !net::is_loopback(*address);
+  }
+  return std::ranges::none_of(snapshot.hives, [&](const HiveView& other) {
+    return other.address != dials_in && shares_a_card(hive, other) && !is_elsewhere(snapshot, other);
+  });
 }
 
 Result<void> send(const Core& core, const std::vector<std::string>& mac_addresses) {
@@ -57,7 +69,8 @@ std::vector<Sleeper> sleepers_with(const Snapshot& snapshot, std::string_view mo
   if (is_served(snapshot, model)) return sleepers;
   for (const HiveView& hive : snapshot.hives) {
     if (hive.state != HiveState::gone || hive.report.mac_addresses.empty() || !holds(hive, model)) continue;
-    if (any_address || is_elsewhere(hive)) sleepers.push_back({hive.name, hive.report.mac_addresses});
+    if (any_address || is_elsewhere(snapshot, hive))
+      sleepers.push_back({hive.name, hive.report.mac_addresses});
   }
   return sleepers;
 }
@@ -108,7 +121,7 @@ Result<Json> wake_hive(const Core& core, const std::string& name) {
         cat("Hive '", name, "' has not told the address of a network card by which it could be woken."),
         "A hive tells it when it reports; start the machine by hand once."};
   }
-  if (!core.options.wake_address && !is_elsewhere(*hive)) {
+  if (!core.options.wake_address && !is_elsewhere(snapshot, *hive)) {
     return Error{ErrorCode::unsupported, cat("Hive '", name, "' runs on the keeper's own machine."),
                  "`rbee hive` starts it there."};
   }

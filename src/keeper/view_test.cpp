@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "keeper/admin.h"
 #include "keeper/admin_json.h"
+#include "keeper/hive_connections.h"
 #include "keeper/metrics.h"
 #include "keeper/placing.h"
 #include "keeper/sleepers.h"
@@ -460,6 +461,16 @@ TEST(Sleepers, AHiveOfThisMachineIsNeverWokenUnlessThePacketsGoElsewhere) {
   view.remember("box", "127.0.0.1:7835", report().models, {"00:1b:21:aa:bb:fe"});
   EXPECT_TRUE(sleepers_with(snapshot_of(view), "llama-q4", false).empty());
   EXPECT_EQ(sleepers_with(snapshot_of(view), "llama-q4", true).size(), 1u);
+}
+
+TEST(Sleepers, AHiveThatDialsInIsWokenUnlessItHasTheCardOfThisMachine) {
+  FleetView view;
+  view.remember("box", std::string(dials_in), report().models, {"00:1b:21:aa:bb:fe"});
+  EXPECT_EQ(sleepers_with(snapshot_of(view), "llama-q4", false).size(), 1u);
+  view.remember("far", "192.168.1.100:7835", {}, {"00:1b:21:aa:bb:fe"});
+  EXPECT_EQ(sleepers_with(snapshot_of(view), "llama-q4", false).size(), 1u);
+  view.remember("here", "", {}, {"00:1b:21:aa:bb:01", "00:1b:21:aa:bb:fe"});
+  EXPECT_TRUE(sleepers_with(snapshot_of(view), "llama-q4", false).empty());
 }
 
 }  // namespace

@@ -46,12 +46,17 @@ std::string sha256_of(std::string_view text) {
   return hash.finish();
 }
 
-Result<std::string> sha256_of_file(const std::filesystem::path& path, std::atomic<std::uint64_t>* done) {
+Result<std::string> sha256_of_file(const std::filesystem::path& path, const std::function<bool()>& keep_on,
+                                   std::atomic<std::uint64_t>* done) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), std::fclose);
   if (!file) return io_error(cat("'", path.string(), "' cannot be opened"), errno);
   Sha256 hash;
   std::vector<char> buffer(1u << 20);
   while (true) {
+    if (!keep_on()) {
+      return Error{ErrorCode::cancelled,
+                   cat("'", path.string(), "' was not read to its end: it was given up."), "Ask again."};
+    }
     const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get());
     hash.add({buffer.data(), got});
     if (done != nullptr) *done += got;

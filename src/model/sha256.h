@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,8 +29,10 @@ class Sha256 {
 };
 
 [[nodiscard]] std::string sha256_of(std::string_view text);
-// Reads all of it; `done` counts the bytes. Fails with io_failed.
+// Reads all of it; `done` counts the bytes. `keep_on` is asked before each MiB: cancelled where it says no.
+// Else fails with io_failed.
 [[nodiscard]] Result<std::string> sha256_of_file(const std::filesystem::path& path,
+                                                 const std::function<bool()>& keep_on,
                                                  std::atomic<std::uint64_t>* done = nullptr);
 // 64 hex digits, lower case: the only thing that a network may say and a file is named by.
 [[nodiscard]] bool is_sha256(std::string_view text);

@@ -6,12 +6,13 @@
 
 namespace rbee::model {
 
-Result<ModelFile> verify(const ModelFile& file, std::atomic<std::uint64_t>& done) {
+Result<ModelFile> verify(const ModelFile& file, const std::function<bool()>& keep_on,
+                         std::atomic<std::uint64_t>& done) {
   const Result<ModelParts> parts = read_model(file.path);
   if (!parts) return parts.error();
   std::vector<std::string> sha256s;
   for (const std::filesystem::path& path : parts->files) {
-    const Result<std::string> sha256 = sha256_of_file(path, &done);
+    const Result<std::string> sha256 = sha256_of_file(path, keep_on, &done);
     if (!sha256) return sha256.error();
     sha256s.push_back(*sha256);
   }
@@ -21,7 +22,7 @@ Result<ModelFile> verify(const ModelFile& file, std::atomic<std::uint64_t>& done
   if (!file.projector.empty()) {
     // One of the store is named by its checksum; of one that lies elsewhere nobody has told it.
     const std::filesystem::path projector = file.projector;
-    const Result<std::string> sha256 = sha256_of_file(projector, &done);
+    const Result<std::string> sha256 = sha256_of_file(projector, keep_on, &done);
     if (!sha256) return sha256.error();
     if (is_sha256(projector.stem().string()) && projector.stem() != *sha256) {
       return Error{ErrorCode::bad_model_file,

@@ -4,11 +4,13 @@
 #include "domain/report.h"
 
 #include <atomic>
+#include <functional>
 
 namespace rbee::model {
 
 // Reads all of it; `done` counts the bytes. The file with its checksum, or bad_model_file where that is
-// another than the one that is known, or io_failed.
-[[nodiscard]] Result<ModelFile> verify(const ModelFile& file, std::atomic<std::uint64_t>& done);
+// another than the one that is known, or io_failed, or cancelled once `keep_on` says no.
+[[nodiscard]] Result<ModelFile> verify(const ModelFile& file, const std::function<bool()>& keep_on,
+                                       std::atomic<std::uint64_t>& done);
 
 }  // namespace rbee::model

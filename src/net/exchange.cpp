@@ -34,8 +34,9 @@ int Exchange::status() const { return impl_.status; }
 std::uint64_t Exchange::bytes_out() const { return impl_.bytes_out; }
 bool Exchange::started() const { return impl_.answer_started; }
 
-Task<Result<std::string_view>> Exchange::read_body() {
-  const Result<void> read = co_await impl_.read_whole_body();
+Task<Result<std::string_view>> Exchange::read_body(std::uint64_t most_bytes) {
+  const std::uint64_t most = std::min(most_bytes, impl_.options.largest_body_bytes);
+  const Result<void> read = co_await impl_.read_whole_body(most);
   if (read) co_return impl_.body;
   Error error = read.error();
   if (error.code == ErrorCode::timed_out) {

@@ -50,9 +50,9 @@ struct Exchange::Impl {
   Task<void> refuse(int with_status, Error error);
   // Before closing on a client that still sends: a reset would take the answer from it.
   Task<void> linger();
-  Task<Result<void>> read_length_body();
-  Task<Result<void>> read_chunked_body();
-  Task<Result<void>> read_whole_body();
+  Task<Result<void>> read_length_body(std::uint64_t most_bytes);
+  Task<Result<void>> read_chunked_body(std::uint64_t most_bytes);
+  Task<Result<void>> read_whole_body(std::uint64_t most_bytes);
   // Makes the connection ready for the next request; false when it must be closed.
   Task<bool> finish_request();
   Task<bool> discard_body();

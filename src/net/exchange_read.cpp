@@ -21,9 +21,11 @@ constexpr std::size_t most_discarded_bytes = 262144;
 constexpr Milliseconds lingers_for{1'000};
 
 Error too_large(std::uint64_t limit) {
+  constexpr std::uint64_t mib = 1u << 20;
+  const std::string most = limit < mib ? cat(limit / 1024, " KiB") : cat(limit / mib, " MiB");
   return Error{ErrorCode::body_too_large,
-               cat("The request's body is larger than ", limit / (1u << 20), " MiB."),
-               {},
+               cat("The request's body is larger than ", most, "."),
+               cat("Send at most ", most, " in one request."),
                {}};
 }
 
@@ -158,8 +160,8 @@ Task<void> Exchange::Impl::linger() {
   }
 }
 
-Task<Result<void>> Exchange::Impl::read_length_body() {
-  if (framing.length > options.largest_body_bytes) co_return too_large(options.largest_body_bytes);
+Task<Result<void>> Exchange::Impl::read_length_body(std::uint64_t most_bytes) {
+  if (framing.length > most_bytes) co_return too_large(most_bytes);
   const std::size_t length = framing.length;
   const std::string_view here = unread().substr(0, length);
   buffer.consume(here.size());
@@ -181,7 +183,7 @@ Task<Result<void>> Exchange::Impl::read_length_body() {
   co_return Result<void>{};
 }
 
-Task<Result<void>> Exchange::Impl::read_chunked_body() {
+Task<Result<void>> Exchange::Impl::read_chunked_body(std::uint64_t most_bytes) {
   ChunkedReader reader;
   while (!reader.done()) {
     if (unread().empty()) {
@@ -192,8 +194,7 @@ Task<Result<void>> Exchange::Impl::read_chunked_body() {
     }
     const Result<ChunkedReader::Step> step = reader.next(unread());
     if (!step) co_return step.error();
-    if (long_body.unread().size() + step->data.size() > options.largest_body_bytes)
-      co_return too_large(options.largest_body_bytes);
+    if (long_body.unread().size() + step->data.size() > most_bytes) co_return too_large(most_bytes);
     std::copy(step->data.begin(), step->data.end(), long_body.prepare(step->data.size()));
     long_body.commit(step->data.size());
     buffer.consume(step->used);
@@ -202,15 +203,16 @@ Task<Result<void>> Exchange::Impl::read_chunked_body() {
   co_return Result<void>{};
 }
 
-Task<Result<void>> Exchange::Impl::read_whole_body() {
+Task<Result<void>> Exchange::Impl::read_whole_body(std::uint64_t most_bytes) {
   if (body_done) co_return Result<void>{};
   if (std::exchange(expects_continue, false) &&
-      (framing.kind != Framing::length || framing.length <= options.largest_body_bytes)) {
+      (framing.kind != Framing::length || framing.length <= most_bytes)) {
     const Result<void> sent = co_await stream.write("HTTP/1.1 100 Continue\r\n\r\n");
     if (!sent) co_return sent.error();
   }
   stream.expire_after(options.body_silence);
-  Task<Result<void>> reading = framing.kind == Framing::length ? read_length_body() : read_chunked_body();
+  Task<Result<void>> reading =
+      framing.kind == Framing::length ? read_length_body(most_bytes) : read_chunked_body(most_bytes);
   Result<void> read = co_await reading;
   if (read) body_done = true;
   if (!read) keep_alive = false;
@@ -230,7 +232,7 @@ Task<bool> Exchange::Impl::finish_request() {
 Task<bool> Exchange::Impl::discard_body() {
   if (framing.kind != Framing::length || framing.length > most_discarded_bytes || expects_continue)
     co_return false;
-  const Result<void> rest = co_await read_whole_body();
+  const Result<void> rest = co_await read_whole_body(most_discarded_bytes);
   if (!rest) co_return false;
   reset();
   co_return true;

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -76,8 +77,10 @@ class Exchange {
   void add_to_answer(FieldName name, std::string_view value);
   // The whole body, kept until the exchange ends; ReadBuffer::readable_behind more bytes may be looked at.
   // Fails with body_too_large, request_timeout, bad_request (cut or badly framed) or cancelled. Answers
-  // "100-continue" first where it was asked for.
-  Task<Result<std::string_view>> read_body();
+  // "100-continue" first where it was asked for. Of more than `most_bytes`, or than the server takes, nothing
+  // is read where its length is told, and no more than that otherwise.
+  Task<Result<std::string_view>> read_body(
+      std::uint64_t most_bytes = std::numeric_limits<std::uint64_t>::max());
   // The same where it came with its head, as short ones do; nothing: it has to be waited for.
   [[nodiscard]] std::optional<std::string_view> body_at_hand();
 

@@ -151,6 +151,25 @@ TEST_F(ServerTest, ABodyOverTheLimitIsRefusedBeforeItIsSent) {
                   .starts_with("HTTP/1.1 413 "));
 }
 
+Task<void> echo_up_to_4_kib(Exchange& exchange) {
+  const Result<std::string_view> body = co_await exchange.read_body(4096);
+  Task<Result<void>> responding =
+      body ? exchange.respond(200, Headers{}, std::string(*body)) : exchange.respond_error(body.error());
+  const auto ignored = co_await responding;
+  static_cast<void>(ignored);
+}
+
+TEST_F(ServerTest, AHandlerMayTakeLessThanTheServer) {
+  listen(echo_up_to_4_kib);
+  EXPECT_EQ(ask("POST", "/", std::string(4096, 'x')).status, 200);
+  const std::string answer = raw("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4097\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
+  EXPECT_NE(answer.find("4 KiB"), std::string::npos) << answer;
+  const std::string chunk = cat("1001\r\n", std::string(0x1001, 'x'), "\r\n0\r\n\r\n");
+  EXPECT_TRUE(raw(cat("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", chunk))
+                  .starts_with("HTTP/1.1 413 "));
+}
+
 TEST_F(ServerTest, ACutBodyIsSaidToBeCut) {
   listen(echo);
   const std::string answer = raw("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc", true);
