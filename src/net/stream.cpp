@@ -309,9 +309,11 @@ Result<std::size_t> Stream::Reading::await_resume() {
   if (impl_ == nullptr) return no_connection();
   if (secure_) return secure_.await_resume();
   const bool waited = std::exchange(waits_, false);
+  // Closed behind the bytes and before they are told: what stands here may be an earlier read's.
+  if (impl_->closed) return impl_->failure({});
   error_code result = impl_->read_result;
   std::size_t got = impl_->read_bytes;
-  if (impl_->ahead && impl_->ahead->done && !impl_->closed) {
+  if (impl_->ahead && impl_->ahead->done) {
     result = impl_->ahead->result;
     got = impl_->ahead->take(buffer_, size_);
     if (got > 0) return got;

@@ -192,6 +192,22 @@ TEST_P(WatchedStream, IsNotToldOfItsOwnEnd) {
 INSTANTIATE_TEST_SUITE_P(BothWays, WatchedStream,
                          ::testing::Values(Stream::Watch::waits, Stream::Watch::reads_ahead));
 
+// What is there already is told in the loop's next turn, behind the close.
+Task<std::string> close_before_it_is_told(Loop& loop, Stream& stream) {
+  loop.post([&stream] { stream.close(); });
+  stream.watch([] {}, Stream::Watch::reads_ahead);
+  char room[100];
+  const Result<std::size_t> got = co_await stream.read_some(room, sizeof room);
+  co_return got ? cat(*got, " bytes") : std::string(info(got.error().code).name);
+}
+
+TEST_F(StreamTest, WhatIsClosedBeforeItsBytesAreToldGivesNoneOfAnEarlierRead) {
+  send("early");
+  EXPECT_EQ(read(100), "early");
+  send("late words");
+  EXPECT_EQ(loop_.block_on(close_before_it_is_told(loop_, stream_)), "cancelled");
+}
+
 TEST_F(StreamTest, OnlyWhatReadsAheadKnowsOfBytesThatNobodyAskedFor) {
   watch(Stream::Watch::reads_ahead);
   EXPECT_FALSE(stream_.has_read_ahead());
