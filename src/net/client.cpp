@@ -221,7 +221,8 @@ std::optional<Stream> ClientExchange::give_back() {
   Impl& impl = *impl_;
   const bool over = impl.ended || impl.framing.kind == Framing::none ||
                     (impl.framing.kind == Framing::length && impl.left == 0);
-  const bool clean = over && impl.unread().empty() && impl.stream.is_open();
+  // Who answered before all of the request was there still waits for its rest.
+  const bool clean = over && impl.unread().empty() && impl.stream.is_open() && !impl.stream.write_failed();
   if (!impl.keep || !clean || !impl.is_kept_there) return std::nullopt;
   impl.stream.expire_after(Milliseconds{0});
   return std::move(impl.stream);

@@ -77,8 +77,8 @@ class ClientExchange {
   struct Upgraded;
   static Task<Result<Upgraded>> upgrade(Stream stream, Endpoint to, ClientRequest request,
                                         Milliseconds within);
-  // The connection, for the next request: where it was begun with begin_on, the answer was read to its end,
-  // and the other end keeps it open.
+  // The connection, for the next request: where it was begun with begin_on, the request was written whole,
+  // the answer was read to its end, and the other end keeps it open.
   [[nodiscard]] std::optional<Stream> give_back();
   // What waits here ends with timed_out, and may be waited for again.
   void stop_waiting();

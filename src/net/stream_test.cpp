@@ -1,62 +1,15 @@
 #include "net/stream.h"
 
 #include "base/text.h"
+#include "net/test_connection.h"
 
 #include <gtest/gtest.h>
-
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-#include <cstring>
 
 namespace rbee::net {
 namespace {
 
-constexpr Milliseconds a_minute{60'000};  // of patience
-
-// A connection whose other end is a plain socket in the test's own hands.
-class StreamTest : public ::testing::Test {
+class StreamTest : public ConnectionTest {
  protected:
-  StreamTest() {
-    const int listening = ::socket(AF_UNIX, SOCK_STREAM, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path_.c_str(), path_.size());
-    const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-    EXPECT_EQ(::bind(listening, generic, sizeof address), 0);
-    EXPECT_EQ(::listen(listening, 1), 0);
-    Result<Stream> connected = loop_.block_on(Stream::connect(loop_, Endpoint{.unix_path = path_}, a_minute));
-    EXPECT_TRUE(connected);
-    stream_ = std::move(*connected);
-    other_ = ::accept(listening, nullptr, nullptr);
-    ::close(listening);
-    ::unlink(path_.c_str());
-  }
-  ~StreamTest() override { leave(); }
-
-  void send(std::string_view bytes) const {
-    EXPECT_EQ(::write(other_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
-  }
-  // So many bytes that are there.
-  [[nodiscard]] std::string receive(std::size_t bytes) const {
-    std::string room(bytes, '?');
-    std::size_t got = 0;
-    while (got < bytes) {
-      const ssize_t more = ::read(other_, room.data() + got, bytes - got);
-      if (more <= 0) break;
-      got += static_cast<std::size_t>(more);
-    }
-    room.resize(got);
-    return room;
-  }
-  void leave() {
-    if (other_ >= 0) ::close(std::exchange(other_, -1));
-  }
-  // All that has happened by now is told.
-  void settle() {
-    loop_.block_on(sleep_for(loop_, Milliseconds{0}));
-    loop_.block_on(sleep_for(loop_, Milliseconds{0}));
-  }
   // The bytes, or the error's name; "" is the end.
   std::string read(std::size_t most, Milliseconds within = a_minute) {
     stream_.expire_after(within);
@@ -73,11 +26,6 @@ class StreamTest : public ::testing::Test {
     stream_.watch([this] { ++left_; }, how);
   }
 
-  std::string path_ = cat("/tmp/rbee-stream-test-", ::getpid(), ".sock");
-  SystemClock clock_;
-  Loop loop_{clock_};
-  Stream stream_;
-  int other_ = -1;
   int left_ = 0;  // how often it was told
 };
 
