@@ -30,6 +30,20 @@ Error too_large(std::uint64_t limit) {
 // The first byte of a TLS record that begins a handshake; no method of HTTP begins with it.
 constexpr char handshake_record = 0x16;
 
+Error head_too_large() {
+  return Error{ErrorCode::bad_request,
+               cat("The request's head is larger than ", largest_head_bytes / 1024, " KiB."),
+               {},
+               {}};
+}
+
+Error head_too_late(Milliseconds within) {
+  return Error{ErrorCode::request_timeout,
+               cat("The request's head did not come within ", within.count() / 1000, " s."),
+               {},
+               {}};
+}
+
 Error speaks_tls() {
   return Error{
       ErrorCode::bad_request, "This address speaks TLS only.", "Use https:// instead of http://.", {}};
@@ -77,19 +91,23 @@ Task<bool> Exchange::Impl::prepare() {
 }
 
 Task<bool> Exchange::Impl::read_head() {
-  std::size_t end = unread().find("\r\n\r\n");
-  bool begun = !unread().empty();
-  Instant deadline = loop.clock().recent() + options.head_within;
-  while (end == std::string_view::npos) {
-    if (unread().size() > largest_head_bytes) {
-      Error error{ErrorCode::bad_request,
-                  cat("The request's head is larger than ", largest_head_bytes / 1024, " KiB."),
-                  {},
-                  {}};
-      Task<void> refusing = refuse(431, std::move(error));
+  bool begun = false;
+  Instant deadline{};
+  std::size_t bytes = 0;
+  while (true) {
+    // RFC 9112 2.2: empty lines before a request are no fault, and no beginning of one.
+    while (unread().starts_with("\r\n")) buffer.consume(2);
+    const bool had_begun = std::exchange(begun, !unread().empty());
+    if (begun && !had_begun) deadline = loop.clock().recent() + options.head_within;
+    const std::size_t end = unread().find("\r\n\r\n");
+    const bool whole = end != std::string_view::npos;
+    bytes = whole ? end + 4 : unread().size();
+    if (bytes > largest_head_bytes) {
+      Task<void> refusing = refuse(431, head_too_large());
       co_await refusing;
       co_return false;
     }
+    if (whole) break;
     const Milliseconds left = begun ? deadline - loop.clock().recent() : options.idle_keep_alive;
     stream.expire_after(std::max(left, Milliseconds{1}));
     waits = !begun;
@@ -97,37 +115,33 @@ Task<bool> Exchange::Impl::read_head() {
     const Result<bool> more = filled(got);
     waits = false;
     if (!more && more.error().code == ErrorCode::timed_out && begun) {
-      Error error{ErrorCode::request_timeout,
-                  cat("The request's head did not come within ", options.head_within.count() / 1000, " s."),
-                  {},
-                  {}};
-      Task<void> refusing = refuse(408, std::move(error));
+      Task<void> refusing = refuse(408, head_too_late(options.head_within));
       co_await refusing;
       co_return false;
     }
     if (!more || !*more) co_return false;
-    if (!begun) deadline = loop.clock().recent() + options.head_within;
-    begun = true;
     // Who wants TLS where there is none waits for an answer that HTTP cannot give: the end is clearer.
     if (unread().front() == handshake_record) co_return false;
-    while (unread().starts_with("\r\n"))
-      buffer.consume(2);  // RFC 9112 2.2: empty lines before a request are no fault
-    end = unread().find("\r\n\r\n");
   }
-  Result<RequestHead> parsed = parse_request_head(unread().substr(0, end + 4));
-  buffer.consume(end + 4);
-  Result<BodyFraming> body_framing = parsed ? request_framing(*parsed) : parsed.error();
-  if (!body_framing) {
-    Task<void> refusing = refuse(400, body_framing.error());
-    co_await refusing;
-    co_return false;
-  }
+  const Result<void> taken = take_head(bytes);
+  if (taken) co_return true;
+  Task<void> refusing = refuse(400, taken.error());
+  co_await refusing;
+  co_return false;
+}
+
+Result<void> Exchange::Impl::take_head(std::size_t bytes) {
+  Result<RequestHead> parsed = parse_request_head(unread().substr(0, bytes));
+  buffer.consume(bytes);
+  if (!parsed) return parsed.error();
+  const Result<BodyFraming> body_framing = request_framing(*parsed);
+  if (!body_framing) return body_framing.error();
   head = std::move(*parsed);
   framing = *body_framing;
   body_done = framing.kind == Framing::none || (framing.kind == Framing::length && framing.length == 0);
   keep_alive = keeps_alive(head.minor_version, head.headers);
   expects_continue = equal_ignoring_case(head.headers.find("Expect").value_or(""), "100-continue");
-  co_return true;
+  return {};
 }
 
 // Before there is a request to answer: in any case the connection's end.
