@@ -28,6 +28,24 @@ class ClientTest : public ConnectionTest {
   std::string body_;
 };
 
+TEST_F(ClientTest, AHeadThatComesInDropsHasItsTimeAsAWhole) {
+  Result<ClientExchange> exchange = begin(2);
+  loop_.spawn(drip(cat("HTTP/1.1 200 OK\r\nX: ", std::string(50, 'x'), "\r\n\r\n")));
+  const Result<void> head = loop_.block_on(exchange->read_head(shorter_than_all));
+  ASSERT_FALSE(head);
+  EXPECT_EQ(head.error().code, ErrorCode::timed_out);
+}
+
+TEST_F(ClientTest, ABodyHasItsTimeAsAWholeWhereThatIsAskedFor) {
+  Result<ClientExchange> exchange = begin(2);
+  send("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n");
+  ASSERT_TRUE(loop_.block_on(exchange->read_head(a_minute)));
+  loop_.spawn(drip(std::string(50, 'x')));
+  const Result<std::string> body = loop_.block_on(exchange->read_all_within(100, shorter_than_all));
+  ASSERT_FALSE(body);
+  EXPECT_EQ(body.error().code, ErrorCode::timed_out);
+}
+
 TEST_F(ClientTest, AConnectionIsGivenBackBehindAWholeRequestOnly) {
   constexpr std::string_view answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
   Result<ClientExchange> whole = begin(2);

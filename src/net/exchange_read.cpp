@@ -92,13 +92,13 @@ Task<bool> Exchange::Impl::prepare() {
 
 Task<bool> Exchange::Impl::read_head() {
   bool begun = false;
-  Instant deadline{};
   std::size_t bytes = 0;
+  stream.expire_within(options.idle_keep_alive);
   while (true) {
     // RFC 9112 2.2: empty lines before a request are no fault, and no beginning of one.
     while (unread().starts_with("\r\n")) buffer.consume(2);
     const bool had_begun = std::exchange(begun, !unread().empty());
-    if (begun && !had_begun) deadline = loop.clock().recent() + options.head_within;
+    if (begun && !had_begun) stream.expire_within(options.head_within);
     const std::size_t end = unread().find("\r\n\r\n");
     const bool whole = end != std::string_view::npos;
     bytes = whole ? end + 4 : unread().size();
@@ -108,8 +108,6 @@ Task<bool> Exchange::Impl::read_head() {
       co_return false;
     }
     if (whole) break;
-    const Milliseconds left = begun ? deadline - loop.clock().recent() : options.idle_keep_alive;
-    stream.expire_after(std::max(left, Milliseconds{1}));
     waits = !begun;
     const Result<std::size_t> got = co_await fill();
     const Result<bool> more = filled(got);
@@ -160,11 +158,8 @@ Task<void> Exchange::Impl::refuse(int with_status, Error error) {
 
 Task<void> Exchange::Impl::linger() {
   stream.shut_down_sending();
-  const Instant end = loop.clock().now() + lingers_for;
+  stream.expire_within(lingers_for);
   while (true) {
-    const Milliseconds left = end - loop.clock().now();
-    if (left <= Milliseconds{0}) co_return;
-    stream.expire_after(left);
     buffer.consume(unread().size());
     const Result<std::size_t> got = co_await fill();
     const Result<bool> more = filled(got);
@@ -218,12 +213,12 @@ Task<Result<void>> Exchange::Impl::read_chunked_body() {
 
 Task<Result<void>> Exchange::Impl::read_whole_body() {
   if (body_done) co_return Result<void>{};
+  stream.expire_after(options.body_silence);
   if (std::exchange(expects_continue, false) &&
       (framing.kind != Framing::length || framing.length <= options.largest_body_bytes)) {
     const Result<void> sent = co_await stream.write("HTTP/1.1 100 Continue\r\n\r\n");
     if (!sent) co_return sent.error();
   }
-  stream.expire_after(options.body_silence);
   Task<Result<void>> reading = framing.kind == Framing::length ? read_length_body() : read_chunked_body();
   Result<void> read = co_await reading;
   if (read) body_done = true;

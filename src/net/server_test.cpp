@@ -343,8 +343,7 @@ TEST_F(ServerTest, AStreamIsChunkedOrEndsWithTheConnection) {
 
 Task<Result<std::string>> read_stream(Loop& loop, Endpoint to, std::string target, bool as_raw) {
   ClientRequest request{.target = std::move(target)};
-  Task<Result<ClientExchange>> sending =
-      ClientExchange::send(loop, to, std::move(request), a_minute, a_minute);
+  Task<Result<ClientExchange>> sending = ClientExchange::send(loop, to, std::move(request), a_minute);
   Result<ClientExchange> exchange = co_await sending;
   if (!exchange) co_return exchange.error();
   if (!as_raw) {
@@ -498,6 +497,28 @@ TEST_F(ServerTest, NobodyThereIsUnreachable) {
   const auto response = loop_.block_on(fetch(loop_, nowhere, std::move(request), a_minute));
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, ErrorCode::unreachable);
+}
+
+// A byte every 4 ms for 200 ms.
+Task<void> answer_in_drops(Exchange& exchange) {
+  Headers headers;
+  Task<Result<void>> starting = exchange.start(200, std::move(headers));
+  co_await starting;
+  for (int i = 0; i < 50; ++i) {
+    co_await exchange.write("x");
+    Task<void> pausing = sleep_for(exchange.loop(), Milliseconds{4});
+    co_await pausing;
+  }
+  co_await exchange.finish();
+}
+
+TEST_F(ServerTest, AnAnswerThatComesInDropsIsTimedOutAsAWhole) {
+  listen(answer_in_drops);
+  ClientRequest request;
+  const auto response =
+      loop_.block_on(fetch(loop_, server_->endpoint(), std::move(request), Milliseconds{40}));
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, ErrorCode::timed_out);
 }
 
 Task<void> never_answer(Exchange& exchange) { co_await sleep_for(exchange.loop(), a_minute); }

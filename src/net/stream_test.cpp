@@ -61,6 +61,35 @@ TEST_F(StreamTest, WhatCannotBeWrittenIsToldAtOnce) {
 
 class WatchedStream : public StreamTest, public ::testing::WithParamInterface<Stream::Watch> {};
 
+Task<std::string> read_to_the_end(Stream& stream, std::size_t& bytes) {
+  char byte = 0;
+  while (true) {
+    const Result<std::size_t> got = co_await stream.read_some(&byte, 1);
+    if (!got) co_return std::string(info(got.error().code).name);
+    if (*got == 0) co_return "";
+    ++bytes;
+  }
+}
+
+TEST_F(StreamTest, ATimeForAllIsNotRenewedByWhatComes) {
+  loop_.spawn(drip(std::string(50, 'x')));
+  std::size_t bytes = 0;
+  stream_.expire_within(shorter_than_all);
+  EXPECT_EQ(loop_.block_on(read_to_the_end(stream_, bytes)), "timed_out");
+  EXPECT_LT(bytes, 50u);
+  EXPECT_EQ(loop_.block_on(read_to_the_end(stream_, bytes)), "timed_out") << "it stays over";
+  EXPECT_EQ(read(1), "x") << "a new time is a new one";
+}
+
+TEST_F(StreamTest, ATimeForAllIsNotOutlastedByBytesThatAreAlwaysThere) {
+  send(std::string(100'000, 'x'));
+  leave();
+  std::size_t bytes = 0;
+  stream_.expire_within(Milliseconds{1});
+  EXPECT_EQ(loop_.block_on(read_to_the_end(stream_, bytes)), "timed_out");
+  EXPECT_LT(bytes, 100'000u);
+}
+
 TEST_P(WatchedStream, TellsOnceThatTheOtherEndHasLeft) {
   watch(GetParam());
   settle();

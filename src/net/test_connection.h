@@ -35,6 +35,16 @@ class ConnectionTest : public ::testing::Test {
   void send(std::string_view bytes) const {
     EXPECT_EQ(::write(other_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   }
+  // Each byte by itself, with a pause behind it: 50 of them last 200 ms, and none is silent for 40.
+  static constexpr Milliseconds pause{4};
+  static constexpr Milliseconds shorter_than_all{40};
+  Task<void> drip(std::string bytes) {
+    for (const char byte : bytes) {
+      static_cast<void>(::send(other_, &byte, 1, MSG_NOSIGNAL));
+      Task<void> pausing = sleep_for(loop_, pause);
+      co_await pausing;
+    }
+  }
   // So many bytes that are there.
   [[nodiscard]] std::string receive(std::size_t bytes) const {
     std::string room(bytes, '?');
