@@ -21,6 +21,8 @@ describe('bad input', () => {
   const heads = {
     'a length beside chunks': `${start}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
     'chunks that are coded twice': `${start}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n`,
+    'chunks in HTTP/1.0':
+      `${start.replace('1.1', '1.0')}Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
     'another coding than chunks': `${start}Transfer-Encoding: gzip\r\n\r\n0\r\n\r\n`,
     'a length with a sign': `${start}Content-Length: +2\r\n\r\n{}`,
     'a length beyond all numbers': `${start}Content-Length: 99999999999999999999\r\n\r\n{}`,

@@ -253,7 +253,7 @@ net::Task<void> read_events(net::Loop& loop, net::Endpoint endpoint, std::size_t
   net::ClientRequest request;
   request.target = "/events";
   Result<net::ClientExchange> exchange =
-      co_await net::ClientExchange::send(loop, endpoint, request, patience, patience);
+      co_await net::ClientExchange::send(loop, endpoint, request, patience);
   if (!exchange) {
     seen.failure = exchange.error().message;
     co_return;

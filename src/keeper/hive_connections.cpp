@@ -220,7 +220,7 @@ net::Task<Result<net::ClientResponse>> HiveConnections::fetch(std::shared_ptr<Hi
   const Result<void> head = co_await exchange->read_head(for_head);
   if (!head) co_return head.error();
   const Milliseconds left = std::max(deadline - loop.clock().now(), Milliseconds{1});
-  Result<std::string> body = co_await exchange->read_all(largest_answer_bytes, left);
+  Result<std::string> body = co_await exchange->read_all_within(largest_answer_bytes, left);
   if (!body) co_return body.error();
   net::ClientResponse response{exchange->head().status, exchange->head().headers, std::move(*body)};
   self->give_back(loop, hive, *exchange);

@@ -138,7 +138,7 @@ net::Task<Answer> ask(net::Loop& loop, net::Endpoint to, std::string method, std
   net::ClientRequest request{
       .method = std::move(method), .target = std::move(target), .headers = std::move(headers), .body = body};
   net::Task<Result<net::ClientExchange>> sending =
-      net::ClientExchange::send(loop, std::move(to), std::move(request), soon, soon);
+      net::ClientExchange::send(loop, std::move(to), std::move(request), soon);
   Result<net::ClientExchange> exchange = co_await sending;
   if (!exchange) co_return Answer{};
   Answer answer{exchange->head().status, exchange->head().headers, {}, false};
@@ -305,8 +305,8 @@ TEST_F(WholeKeeper, AClientThatLeavesFreesTheEngine) {
 TEST_F(WholeKeeper, AClientThatReadsSlowlyHoldsTheEngineBack) {
   const std::string body = R"({"model":"demo","act":"flood"})";
   net::ClientRequest request{.method = "POST", .target = "/v1/chat/completions", .body = body};
-  Result<net::ClientExchange> exchange = client_.block_on(
-      net::ClientExchange::send(client_, keeper_->endpoint(), std::move(request), soon, soon));
+  Result<net::ClientExchange> exchange =
+      client_.block_on(net::ClientExchange::send(client_, keeper_->endpoint(), std::move(request), soon));
   ASSERT_TRUE(exchange);
   for (int i = 0; i < 200; ++i) EXPECT_EQ(get("/healthz").status, 200);
   EXPECT_LT(engines_[0]->written, flood_bytes / 2);

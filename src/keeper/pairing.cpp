@@ -69,7 +69,7 @@ net::Task<Result<Answer>> ask(net::Stream& stream, net::Endpoint to, net::Client
   if (!exchange) co_return exchange.error();
   const Result<void> head = co_await exchange->read_head(within);
   if (!head) co_return head.error();
-  const Result<std::string> text = co_await exchange->read_all(largest_answer_bytes, within);
+  const Result<std::string> text = co_await exchange->read_all_within(largest_answer_bytes, within);
   if (!text) co_return text.error();
   Answer answer{.status = exchange->head().status};
   if (Result<Json> body = parse_json(*text); body && body->is_object()) answer.body = std::move(*body);

@@ -24,11 +24,13 @@ struct ReadAhead {
 
 // As a Deadline it is looked at not later than its own deadline.
 struct Stream::Impl final : std::enable_shared_from_this<Stream::Impl>, Deadline {
+  static constexpr Instant never = Instant::max();
   Impl(Loop& on, Socket connected) : loop(on), socket(std::move(connected)) {}
   Loop& loop;
   Socket socket;
+  // What each operation moves the deadline to from its beginning; zero: it stands.
   Milliseconds idle{0};
-  Instant deadline{};
+  Instant deadline = never;
   // Who waits for the socket: at most one reader and one writer.
   std::coroutine_handle<> reader = {};
   std::coroutine_handle<> writer = {};
@@ -47,7 +49,10 @@ struct Stream::Impl final : std::enable_shared_from_this<Stream::Impl>, Deadline
   bool sending = false;   // a writer is on its way with what `tls` had to say: what follows waits behind it
 
   void prepare();  // non-blocking, TCP_NODELAY
-  void renew();
+  void expire_after(Milliseconds each);
+  void expire_within(Milliseconds all);
+  // Before an operation that waits. False: its time is over before it began.
+  [[nodiscard]] bool renew();
   void due() override;
   void stop_waiting();
   void close();

@@ -25,6 +25,11 @@ Error lost(const Endpoint& to, std::string_view when) {
   return Error{ErrorCode::unreachable, cat(to.text(), " closed the connection ", when, "."), {}, {}};
 }
 
+// Never nothing: zero would be no limit.
+Milliseconds left_until(const Loop& loop, Instant deadline) {
+  return std::max(deadline - loop.clock().now(), Milliseconds{1});
+}
+
 std::string head_of(const ClientRequest& request, const Endpoint& to, bool keep) {
   const bool has_body = !request.body.empty() || request.method == "POST";
   const std::string host = to.is_unix() ? "localhost" : to.text();
@@ -54,7 +59,7 @@ struct ClientExchange::Impl : InRoom {
   std::shared_ptr<SignOfLife> life;
   Instant last_byte{};
 
-  void form_head(const ClientRequest& request, Milliseconds within);
+  void form_head(const ClientRequest& request);
   [[nodiscard]] std::string_view unread() const { return buffer.unread(); }
   // Room for what is read next, and what came into it: between them it is read. False: the end.
   [[nodiscard]] Stream::Reading fill();
@@ -62,6 +67,9 @@ struct ClientExchange::Impl : InRoom {
   // What of the answer's head has come: whether that is all of it.
   [[nodiscard]] Result<bool> take_head();
   [[nodiscard]] Result<void> begin_body();
+  // As read_some() and read_all(), in the time that the stream has.
+  Task<Result<std::string_view>> next();
+  Task<Result<std::string>> read_whole(std::size_t limit_bytes);
   Task<Result<std::string_view>> read_more();
   Task<Result<Raw>> read_more_raw();
   Task<Result<Raw>> read_more_chunks();
@@ -146,8 +154,7 @@ void ClientExchange::say_goodbye() {
 
 // A peer that answers before it has read all (413) also makes the write that follows fail: its answer is
 // still there, and where it is not, reading the head says that the connection is lost.
-void ClientExchange::Impl::form_head(const ClientRequest& request, Milliseconds within) {
-  stream.expire_after(within);
+void ClientExchange::Impl::form_head(const ClientRequest& request) {
   answers_head_request = request.method == "HEAD";
   sent_head = head_of(request, to, keep);
 }
@@ -158,11 +165,13 @@ Task<Result<ClientExchange>> ClientExchange::begin(Loop& loop, Endpoint to, Clie
   exchange.impl_ = std::make_unique<Impl>();
   Impl& impl = *exchange.impl_;
   impl.to = to;
+  const Instant deadline = loop.clock().now() + within;
   Task<Result<Stream>> connecting = Stream::connect(loop, to, within);
   Result<Stream> connected = co_await connecting;
   if (!connected) co_return connected.error();
   impl.stream = std::move(*connected);
-  impl.form_head(request, within);
+  impl.stream.expire_within(left_until(loop, deadline));
+  impl.form_head(request);
   const Result<void> ignored = co_await impl.stream.write(impl.sent_head, request.body);
   static_cast<void>(ignored);
   co_return std::move(exchange);
@@ -178,7 +187,8 @@ Task<Result<ClientExchange>> ClientExchange::begin_on(Stream stream, Endpoint to
   impl.stream = std::move(stream);
   impl.keep = true;
   if (life) exchange.tell(std::move(life));
-  impl.form_head(request, within);
+  impl.stream.expire_after(within);
+  impl.form_head(request);
   std::string_view first = impl.sent_head;
   std::string_view second = request.body;
   const Result<bool> whole = impl.stream.write_at_once(first, second);
@@ -221,7 +231,8 @@ std::optional<Stream> ClientExchange::give_back() {
   Impl& impl = *impl_;
   const bool over = impl.ended || impl.framing.kind == Framing::none ||
                     (impl.framing.kind == Framing::length && impl.left == 0);
-  const bool clean = over && impl.unread().empty() && impl.stream.is_open();
+  // Who answered before all of the request was there still waits for its rest.
+  const bool clean = over && impl.unread().empty() && impl.stream.is_open() && !impl.stream.write_failed();
   if (!impl.keep || !clean || !impl.is_kept_there) return std::nullopt;
   impl.stream.expire_after(Milliseconds{0});
   return std::move(impl.stream);
@@ -247,7 +258,7 @@ Task<Result<Stream>> connect_secure(Loop& loop, Endpoint to, Secure secure, Mill
 
 Task<Result<void>> ClientExchange::read_head(Milliseconds within) {
   Impl& impl = *impl_;
-  impl.stream.expire_after(within);
+  impl.stream.expire_within(within);
   while (true) {
     const Result<bool> whole = impl.take_head();
     if (!whole) co_return whole.error();
@@ -261,11 +272,12 @@ Task<Result<void>> ClientExchange::read_head(Milliseconds within) {
 }
 
 Task<Result<ClientExchange>> ClientExchange::send(Loop& loop, Endpoint to, ClientRequest request,
-                                                  Milliseconds connect_within, Milliseconds head_within) {
-  Task<Result<ClientExchange>> beginning = begin(loop, std::move(to), std::move(request), connect_within);
+                                                  Milliseconds within) {
+  const Instant deadline = loop.clock().now() + within;
+  Task<Result<ClientExchange>> beginning = begin(loop, std::move(to), std::move(request), within);
   Result<ClientExchange> exchange = co_await beginning;
   if (!exchange) co_return exchange.error();
-  const Result<void> read = co_await exchange->read_head(head_within);
+  const Result<void> read = co_await exchange->read_head(left_until(loop, deadline));
   if (!read) co_return read.error();
   co_return std::move(*exchange);
 }
@@ -303,9 +315,13 @@ std::optional<Result<std::string_view>> ClientExchange::Impl::decoded() {
 
 Task<Result<std::string_view>> ClientExchange::read_some(Milliseconds silence) {
   impl_->stream.expire_after(silence);
-  if (std::optional<Result<std::string_view>> data = impl_->decoded())
+  return impl_->next();
+}
+
+Task<Result<std::string_view>> ClientExchange::Impl::next() {
+  if (std::optional<Result<std::string_view>> data = decoded())
     return Task<Result<std::string_view>>::done(std::move(*data));
-  return impl_->read_more();
+  return read_more();
 }
 
 Task<Result<std::string_view>> ClientExchange::Impl::read_more() {
@@ -377,17 +393,26 @@ Task<Result<ClientExchange::Raw>> ClientExchange::Impl::read_more_chunks() {
 }
 
 Task<Result<std::string>> ClientExchange::read_all(std::size_t limit_bytes, Milliseconds silence) {
+  impl_->stream.expire_after(silence);
+  return impl_->read_whole(limit_bytes);
+}
+
+Task<Result<std::string>> ClientExchange::read_all_within(std::size_t limit_bytes, Milliseconds within) {
+  impl_->stream.expire_within(within);
+  return impl_->read_whole(limit_bytes);
+}
+
+Task<Result<std::string>> ClientExchange::Impl::read_whole(std::size_t limit_bytes) {
   std::string body;
   while (true) {
-    const Result<std::string_view> data = co_await read_some(silence);
+    const Result<std::string_view> data = co_await next();
     if (!data) co_return data.error();
     if (data->empty()) co_return body;
     if (body.size() + data->size() > limit_bytes) {
-      co_return Error{
-          ErrorCode::io_failed,
-          cat("The answer of ", impl_->to.text(), " is larger than ", bytes_text(limit_bytes), "."),
-          {},
-          {}};
+      co_return Error{ErrorCode::io_failed,
+                      cat("The answer of ", to.text(), " is larger than ", bytes_text(limit_bytes), "."),
+                      {},
+                      {}};
     }
     body.append(*data);
   }
@@ -396,12 +421,9 @@ Task<Result<std::string>> ClientExchange::read_all(std::size_t limit_bytes, Mill
 Task<void> ClientExchange::let_go(Milliseconds at_most) {
   Impl& impl = *impl_;
   impl.stream.shut_down_sending();
-  const Instant deadline = impl.stream.now() + at_most;
+  impl.stream.expire_within(at_most);
   char thrown_away[4096];
   while (impl.stream.is_open()) {
-    const Milliseconds left = deadline - impl.stream.now();
-    if (left.count() <= 0) break;
-    impl.stream.expire_after(left);
     const Result<std::size_t> got = co_await impl.stream.read_some(thrown_away, sizeof thrown_away);
     if (!got || *got == 0) break;
   }
@@ -412,11 +434,10 @@ Task<Result<ClientResponse>> fetch(Loop& loop, Endpoint to, ClientRequest reques
                                    std::size_t limit_bytes) {
   const Instant deadline = loop.clock().now() + within;
   Task<Result<ClientExchange>> sending =
-      ClientExchange::send(loop, std::move(to), std::move(request), within, within);
+      ClientExchange::send(loop, std::move(to), std::move(request), within);
   Result<ClientExchange> exchange = co_await sending;
   if (!exchange) co_return exchange.error();
-  const Milliseconds left = std::max(deadline - loop.clock().now(), Milliseconds{1});
-  Result<std::string> body = co_await exchange->read_all(limit_bytes, left);
+  Result<std::string> body = co_await exchange->read_all_within(limit_bytes, left_until(loop, deadline));
   if (!body) co_return body.error();
   ClientResponse response{exchange->head().status, exchange->head().headers, std::move(*body)};
   co_return std::move(response);

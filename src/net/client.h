@@ -36,19 +36,20 @@ class ClientExchange {
   ClientExchange(ClientExchange&&) noexcept;
   ClientExchange& operator=(ClientExchange&&) noexcept;
 
-  // Connects, sends and waits for the answer's head. Fails with unreachable (nothing was sent, or the other
-  // end went away before its head), timed_out (`head_within`; zero: none) or bad_request (no HTTP).
+  // Connects, sends and waits for the answer's head, all of it within `within`. Fails with unreachable
+  // (nothing was sent, or the other end went away before its head), timed_out or bad_request (no HTTP).
   static Task<Result<ClientExchange>> send(Loop& loop, Endpoint to, ClientRequest request,
-                                           Milliseconds connect_within, Milliseconds head_within);
+                                           Milliseconds within);
 
   // The two halves of send(), for whoever must be able to leave while it waits for the head: connects and
-  // sends (each within `within`) ...
+  // sends, both within `within` ...
   static Task<Result<ClientExchange>> begin(Loop& loop, Endpoint to, ClientRequest request,
                                             Milliseconds within);
-  // The first half on a connection that is there, which stays open after the answer. `life`: as tell().
+  // The first half on a connection that is there, which stays open after the answer; `within` is how long the
+  // other end may take nothing of it, for a body may be long. `life`: as tell().
   static Task<Result<ClientExchange>> begin_on(Stream stream, Endpoint to, ClientRequest request,
                                                Milliseconds within, std::shared_ptr<SignOfLife> life = {});
-  // ... and waits for the head. Then head() and framing() may be asked.
+  // ... and waits for the head (`within`, zero: no limit). Then head() and framing() may be asked.
   Task<Result<void>> read_head(Milliseconds within);
 
   // From now on each byte that comes is told there.
@@ -72,13 +73,15 @@ class ClientExchange {
   Task<Result<Raw>> read_raw(Milliseconds silence);
   // Whole, up to `limit_bytes` (else io_failed).
   Task<Result<std::string>> read_all(std::size_t limit_bytes, Milliseconds silence);
+  // The same, all of it within that time.
+  Task<Result<std::string>> read_all_within(std::size_t limit_bytes, Milliseconds within);
   // Asks for the connection to be handed over (Exchange::hand_over). On a 101 the stream, with what came
   // behind the answer; else the answer, to be read.
   struct Upgraded;
   static Task<Result<Upgraded>> upgrade(Stream stream, Endpoint to, ClientRequest request,
                                         Milliseconds within);
-  // The connection, for the next request: where it was begun with begin_on, the answer was read to its end,
-  // and the other end keeps it open.
+  // The connection, for the next request: where it was begun with begin_on, the request was written whole,
+  // the answer was read to its end, and the other end keeps it open.
   [[nodiscard]] std::optional<Stream> give_back();
   // What waits here ends with timed_out, and may be waited for again.
   void stop_waiting();

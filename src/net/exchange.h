@@ -47,6 +47,8 @@ struct Exchange::Impl {
   [[nodiscard]] Result<bool> filled(const Result<std::size_t>& got);
   // The next request's head, parsed; false when the client has no more. An error has been answered already.
   Task<bool> read_head();
+  // So many of the unread bytes are one.
+  [[nodiscard]] Result<void> take_head(std::size_t bytes);
   Task<void> refuse(int with_status, Error error);
   // Before closing on a client that still sends: a reset would take the answer from it.
   Task<void> linger();

@@ -32,6 +32,20 @@ Error too_large(std::uint64_t limit) {
 // The first byte of a TLS record that begins a handshake; no method of HTTP begins with it.
 constexpr char handshake_record = 0x16;
 
+Error head_too_large() {
+  return Error{ErrorCode::bad_request,
+               cat("The request's head is larger than ", largest_head_bytes / 1024, " KiB."),
+               {},
+               {}};
+}
+
+Error head_too_late(Milliseconds within) {
+  return Error{ErrorCode::request_timeout,
+               cat("The request's head did not come within ", within.count() / 1000, " s."),
+               {},
+               {}};
+}
+
 Error speaks_tls() {
   return Error{
       ErrorCode::bad_request, "This address speaks TLS only.", "Use https:// instead of http://.", {}};
@@ -79,57 +93,55 @@ Task<bool> Exchange::Impl::prepare() {
 }
 
 Task<bool> Exchange::Impl::read_head() {
-  std::size_t end = unread().find("\r\n\r\n");
-  bool begun = !unread().empty();
-  Instant deadline = loop.clock().recent() + options.head_within;
-  while (end == std::string_view::npos) {
-    if (unread().size() > largest_head_bytes) {
-      Error error{ErrorCode::bad_request,
-                  cat("The request's head is larger than ", largest_head_bytes / 1024, " KiB."),
-                  {},
-                  {}};
-      Task<void> refusing = refuse(431, std::move(error));
+  bool begun = false;
+  std::size_t bytes = 0;
+  stream.expire_within(options.idle_keep_alive);
+  while (true) {
+    // RFC 9112 2.2: empty lines before a request are no fault, and no beginning of one.
+    while (unread().starts_with("\r\n")) buffer.consume(2);
+    const bool had_begun = std::exchange(begun, !unread().empty());
+    if (begun && !had_begun) stream.expire_within(options.head_within);
+    const std::size_t end = unread().find("\r\n\r\n");
+    const bool whole = end != std::string_view::npos;
+    bytes = whole ? end + 4 : unread().size();
+    if (bytes > largest_head_bytes) {
+      Task<void> refusing = refuse(431, head_too_large());
       co_await refusing;
       co_return false;
     }
-    const Milliseconds left = begun ? deadline - loop.clock().recent() : options.idle_keep_alive;
-    stream.expire_after(std::max(left, Milliseconds{1}));
+    if (whole) break;
     waits = !begun;
     const Result<std::size_t> got = co_await fill();
     const Result<bool> more = filled(got);
     waits = false;
     if (!more && more.error().code == ErrorCode::timed_out && begun) {
-      Error error{ErrorCode::request_timeout,
-                  cat("The request's head did not come within ", options.head_within.count() / 1000, " s."),
-                  {},
-                  {}};
-      Task<void> refusing = refuse(408, std::move(error));
+      Task<void> refusing = refuse(408, head_too_late(options.head_within));
       co_await refusing;
       co_return false;
     }
     if (!more || !*more) co_return false;
-    if (!begun) deadline = loop.clock().recent() + options.head_within;
-    begun = true;
     // Who wants TLS where there is none waits for an answer that HTTP cannot give: the end is clearer.
     if (unread().front() == handshake_record) co_return false;
-    while (unread().starts_with("\r\n"))
-      buffer.consume(2);  // RFC 9112 2.2: empty lines before a request are no fault
-    end = unread().find("\r\n\r\n");
   }
-  Result<RequestHead> parsed = parse_request_head(unread().substr(0, end + 4));
-  buffer.consume(end + 4);
-  Result<BodyFraming> body_framing = parsed ? request_framing(*parsed) : parsed.error();
-  if (!body_framing) {
-    Task<void> refusing = refuse(400, body_framing.error());
-    co_await refusing;
-    co_return false;
-  }
+  const Result<void> taken = take_head(bytes);
+  if (taken) co_return true;
+  Task<void> refusing = refuse(400, taken.error());
+  co_await refusing;
+  co_return false;
+}
+
+Result<void> Exchange::Impl::take_head(std::size_t bytes) {
+  Result<RequestHead> parsed = parse_request_head(unread().substr(0, bytes));
+  buffer.consume(bytes);
+  if (!parsed) return parsed.error();
+  const Result<BodyFraming> body_framing = request_framing(*parsed);
+  if (!body_framing) return body_framing.error();
   head = std::move(*parsed);
   framing = *body_framing;
   body_done = framing.kind == Framing::none || (framing.kind == Framing::length && framing.length == 0);
   keep_alive = keeps_alive(head.minor_version, head.headers);
   expects_continue = equal_ignoring_case(head.headers.find("Expect").value_or(""), "100-continue");
-  co_return true;
+  return {};
 }
 
 // Before there is a request to answer: in any case the connection's end.
@@ -148,11 +160,8 @@ Task<void> Exchange::Impl::refuse(int with_status, Error error) {
 
 Task<void> Exchange::Impl::linger() {
   stream.shut_down_sending();
-  const Instant end = loop.clock().now() + lingers_for;
+  stream.expire_within(lingers_for);
   while (true) {
-    const Milliseconds left = end - loop.clock().now();
-    if (left <= Milliseconds{0}) co_return;
-    stream.expire_after(left);
     buffer.consume(unread().size());
     const Result<std::size_t> got = co_await fill();
     const Result<bool> more = filled(got);
@@ -205,12 +214,12 @@ Task<Result<void>> Exchange::Impl::read_chunked_body(std::uint64_t most_bytes) {
 
 Task<Result<void>> Exchange::Impl::read_whole_body(std::uint64_t most_bytes) {
   if (body_done) co_return Result<void>{};
+  stream.expire_after(options.body_silence);
   if (std::exchange(expects_continue, false) &&
       (framing.kind != Framing::length || framing.length <= most_bytes)) {
     const Result<void> sent = co_await stream.write("HTTP/1.1 100 Continue\r\n\r\n");
     if (!sent) co_return sent.error();
   }
-  stream.expire_after(options.body_silence);
   Task<Result<void>> reading =
       framing.kind == Framing::length ? read_length_body(most_bytes) : read_chunked_body(most_bytes);
   Result<void> read = co_await reading;

@@ -135,13 +135,15 @@ Result<std::optional<std::string_view>> single(const Headers& headers, FieldName
   return found;
 }
 
-Result<BodyFraming> framing_of(const Headers& headers) {
+Result<BodyFraming> framing_of(int minor_version, const Headers& headers) {
   const auto length = single(headers, "Content-Length");
   if (!length) return length.error();
   const auto coding = single(headers, "Transfer-Encoding");
   if (!coding) return coding.error();
   if (*coding) {
     if (*length) return bad("The head has both Content-Length and Transfer-Encoding.");
+    // RFC 9112 6.1: whoever passed it on may not know codings, and then has another end in mind.
+    if (minor_version == 0) return bad("HTTP/1.0 has no Transfer-Encoding.");
     if (!equal_ignoring_case(**coding, "chunked"))
       return bad(cat("The transfer coding '", **coding, "' is not known."));
     return BodyFraming{Framing::chunked, 0};
@@ -303,20 +305,30 @@ Result<ResponseHead> parse_response_head(std::string_view text) {
   return ResponseHead{.status = *status, .minor_version = *version, .headers = std::move(*headers)};
 }
 
-Result<BodyFraming> request_framing(const RequestHead& head) { return framing_of(head.headers); }
+Result<BodyFraming> request_framing(const RequestHead& head) {
+  return framing_of(head.minor_version, head.headers);
+}
 
 Result<BodyFraming> response_framing(const ResponseHead& head, bool answers_head_request) {
   if (answers_head_request || head.status < 200 || head.status == 204 || head.status == 304)
     return BodyFraming{};
-  Result<BodyFraming> framing = framing_of(head.headers);
+  Result<BodyFraming> framing = framing_of(head.minor_version, head.headers);
   if (framing && framing->kind == Framing::none) return BodyFraming{Framing::until_close, 0};
   return framing;
 }
 
+// A sender may spread its options over several fields, and what one of them ends no other keeps.
 bool keeps_alive(int minor_version, const Headers& headers) {
-  const std::string wish = lower(headers.find("Connection").value_or(""));
-  if (minor_version == 0) return wish.find("keep-alive") != std::string::npos;
-  return wish.find("close") == std::string::npos;
+  constexpr FieldName connection = "Connection";
+  bool keeps = minor_version > 0;
+  if (!headers.find(connection)) return keeps;
+  for (const auto& [name, value] : headers) {
+    if (name != connection) continue;
+    const std::string wish = lower(value);
+    if (wish.find("close") != std::string::npos) return false;
+    if (wish.find("keep-alive") != std::string::npos) keeps = true;
+  }
+  return keeps;
 }
 
 std::string_view status_text(int status) {

@@ -1,6 +1,6 @@
 // HTTP/1.1 as values: heads, header fields, the limits on both, and bodies' framing.
-// Parsing is strict where requests could be smuggled (RFC 9112): two lengths, a length beside chunks, bare
-// CR, spaces before the colon are refused.
+// Parsing is strict where requests could be smuggled (RFC 9112): two lengths, a length beside chunks, chunks
+// in HTTP/1.0, bare CR, spaces before the colon are refused.
 #pragma once
 
 #include "base/error.h"

@@ -93,6 +93,7 @@ TEST(RequestHead, WhatCouldSmuggleARequestIsRefused) {
   refuses(head({"GET / HTTP/1.1", "Host: h", "Content-Length: 1", "Content-Length: 2"}), "two fields");
   refuses(head({"POST / HTTP/1.1", "Host: h", "Content-Length: 1", "Transfer-Encoding: chunked"}), "both");
   refuses(head({"POST / HTTP/1.1", "Host: h", "Transfer-Encoding: gzip, chunked"}), "not known");
+  refuses(head({"POST / HTTP/1.0", "Transfer-Encoding: chunked"}), "HTTP/1.0");
   refuses(head({"POST / HTTP/1.1", "Host: h", "Content-Length: -1"}), "not a number");
   refuses(head({"POST / HTTP/1.1", "Host: h", "Content-Length: 1x"}), "not a number");
   refuses(head({"GET / HTTP/1.1", "Host : h"}), "valid name");
@@ -135,6 +136,8 @@ TEST(ResponseHead, FramingFollowsStatusAndFields) {
   EXPECT_EQ(kind({"HTTP/1.1 200 OK"}), Framing::until_close);
   EXPECT_EQ(kind({"HTTP/1.1 204 No Content"}), Framing::none);
   EXPECT_EQ(kind({"HTTP/1.1 200 OK", "Content-Length: 5"}, true), Framing::none);
+  const auto of_old = parse_response_head(head({"HTTP/1.0 200 OK", "Transfer-Encoding: chunked"}));
+  EXPECT_FALSE(response_framing(of_old.value(), false));
   EXPECT_FALSE(parse_response_head(head({"HTTP/1.1 abc OK"})));
   EXPECT_FALSE(parse_response_head(head({"ICY 200 OK and on"})));
 }
@@ -144,6 +147,14 @@ TEST(KeepAlive, IsTheRuleOfTheVersion) {
   EXPECT_FALSE(keeps_alive(1, {{"Connection", "Close"}}));
   EXPECT_FALSE(keeps_alive(0, {}));
   EXPECT_TRUE(keeps_alive(0, {{"connection", "Keep-Alive"}}));
+}
+
+TEST(KeepAlive, EndsWhereOneFieldOfSeveralSaysSo) {
+  for (const int minor_version : {0, 1}) {
+    EXPECT_FALSE(keeps_alive(minor_version, {{"Connection", "keep-alive"}, {"connection", "close"}}));
+    EXPECT_FALSE(keeps_alive(minor_version, {{"Connection", "close"}, {"Connection", "keep-alive"}}));
+    EXPECT_TRUE(keeps_alive(minor_version, {{"Connection", "TE"}, {"Connection", "keep-alive"}}));
+  }
 }
 
 TEST(Percent, DecodingUndoesEncoding) {

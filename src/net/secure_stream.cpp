@@ -122,11 +122,10 @@ Task<Result<void>> Stream::secure(std::shared_ptr<const TlsContext> context, std
   if (!impl) co_return Error{ErrorCode::cancelled, "There is no connection.", {}, {}};
   impl->tls = std::make_unique<TlsSession>(std::move(context), std::move(resume_as));
   impl->tls->feed(got);
-  // A silent end is given up after `within`; one that sends byte after byte has a handshake's few kB for it.
-  impl->idle = within;
+  impl->expire_within(within);
   Task<Result<void>> shaking = shake_hands(impl);
   const Result<void> shaken = co_await shaking;
-  impl->idle = Milliseconds{0};
+  impl->expire_after(Milliseconds{0});
   if (!shaken) {
     impl->close();
     co_return shaken;

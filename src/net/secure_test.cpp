@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "net/tls_session.h"
 
 #include <gtest/gtest.h>
 
@@ -21,10 +22,8 @@ Task<void> say_who(Exchange& exchange) {
 
 class SecureTest : public ::testing::Test {
  protected:
-  void listen(Handler handler, ServerOptions::Plain plain = ServerOptions::Plain::nobody) {
-    ServerOptions options;
+  void listen(Handler handler, ServerOptions options = {}) {
     options.tls = TlsContext::server(hive_, true).value();
-    options.plain = plain;
     auto listening =
         HttpServer::listen({&loop_}, Endpoint{.address = "127.0.0.1"}, std::move(handler), options);
     ASSERT_TRUE(listening) << listening.error().message;
@@ -100,7 +99,7 @@ TEST_F(SecureTest, PlainHttpIsToldToUseTls) {
 }
 
 TEST_F(SecureTest, OnePortSpeaksBothWhereItIsAsked) {
-  listen(say_who, ServerOptions::Plain::this_machine);
+  listen(say_who, {.plain = ServerOptions::Plain::this_machine});
   const auto plain = loop_.block_on(fetch(loop_, server_->endpoint(), ClientRequest{}, a_minute));
   ASSERT_TRUE(plain) << plain.error().message;
   EXPECT_EQ(plain->body, " 0");
@@ -108,6 +107,85 @@ TEST_F(SecureTest, OnePortSpeaksBothWhereItIsAsked) {
   ASSERT_TRUE(stream);
   EXPECT_EQ(loop_.block_on(ask_on(*stream, server_->endpoint(), "")),
             cat(key_print_of(keeper_).value(), " 0"));
+}
+
+// The first 50 bytes one by one, a byte every 4 ms: that takes 200 ms, with no silence of 40.
+Task<void> drip(Loop& loop, Stream& stream, std::string bytes) {
+  for (std::size_t at = 0; at < 50; ++at) {
+    const Result<void> ignored = co_await stream.write(std::string_view(bytes).substr(at, 1));
+    static_cast<void>(ignored);
+    Task<void> pausing = sleep_for(loop, Milliseconds{4});
+    co_await pausing;
+  }
+  const Result<void> ignored = co_await stream.write(std::string_view(bytes).substr(50));
+  static_cast<void>(ignored);
+}
+
+std::string taken_from(TlsSession& session) {
+  std::string bytes(session.pending());
+  session.sent(bytes.size());
+  return bytes;
+}
+
+Task<std::string> drip_hello(Loop& loop, Endpoint to, std::shared_ptr<const TlsContext> context) {
+  Task<Result<Stream>> connecting = Stream::connect(loop, to, a_minute);
+  Result<Stream> stream = co_await connecting;
+  TlsSession session(std::move(context), {});
+  EXPECT_EQ(session.handshake(), TlsSession::Outcome::wants_input);
+  std::string said = taken_from(session);
+  Task<void> dripping = drip(loop, *stream, std::move(said));
+  co_await dripping;
+  char room[4096];
+  const Result<std::size_t> got = co_await stream->read_some(room, sizeof room);
+  co_return got && *got > 0 ? "answered" : "closed";
+}
+
+TEST_F(SecureTest, AHandshakeThatComesInDropsHasItsTimeAsAWhole) {
+  listen(say_who, {.handshake_within = Milliseconds{40}});
+  EXPECT_EQ(loop_.block_on(drip_hello(loop_, server_->endpoint(), client_)), "closed");
+}
+
+// `first` in a record of its own, then `rest` in one that comes in drops; all that is answered.
+Task<std::string> drip_record(Loop& loop, Endpoint to, std::shared_ptr<const TlsContext> context,
+                              std::string first, std::string rest) {
+  Task<Result<Stream>> connecting = Stream::connect(loop, to, a_minute);
+  Result<Stream> stream = co_await connecting;
+  TlsSession session(std::move(context), {});
+  char room[4096];
+  while (session.handshake() == TlsSession::Outcome::wants_input) {
+    const std::string said = taken_from(session);
+    const Result<void> sent = co_await stream->write(said);
+    EXPECT_TRUE(sent);
+    const Result<std::size_t> got = co_await stream->read_some(room, sizeof room);
+    session.feed({room, got ? *got : 0});
+  }
+  EXPECT_TRUE(first.empty() || session.write(first));
+  const std::string begun = taken_from(session);
+  const Result<void> sent = co_await stream->write(begun);
+  EXPECT_TRUE(sent);
+  EXPECT_TRUE(session.write(rest));
+  std::string record = taken_from(session);
+  Task<void> dripping = drip(loop, *stream, std::move(record));
+  co_await dripping;
+  std::string answer;
+  while (true) {
+    const TlsSession::Read read = session.read(room, sizeof room);
+    if (read.outcome == TlsSession::Outcome::done) answer.append(room, read.bytes);
+    if (read.outcome == TlsSession::Outcome::done) continue;
+    const Result<std::size_t> got = co_await stream->read_some(room, sizeof room);
+    if (read.outcome != TlsSession::Outcome::wants_input || !got || *got == 0) co_return answer;
+    session.feed({room, *got});
+  }
+}
+
+TEST_F(SecureTest, AHeadHasItsTimeAsAWholeThoughItsRecordComesInDrops) {
+  const std::string rest = "ET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+  listen(say_who, {.head_within = Milliseconds{40}});
+  const std::string late = loop_.block_on(drip_record(loop_, server_->endpoint(), client_, "G", rest));
+  EXPECT_TRUE(late.starts_with("HTTP/1.1 408 ")) << late;
+  listen(say_who, {.idle_keep_alive = Milliseconds{40}});
+  EXPECT_EQ(loop_.block_on(drip_record(loop_, server_->endpoint(), client_, "", "G" + rest)), "")
+      << "nobody has asked for anything yet";
 }
 
 // Starts a long answer and says when the client has gone.

@@ -34,9 +34,9 @@ struct ServerOptions {
   // Who may speak without TLS all the same: told apart by the first byte, with which no HTTP begins.
   enum class Plain { nobody, this_machine, everybody };
   Plain plain = Plain::nobody;
-  Milliseconds handshake_within{10'000};
+  Milliseconds handshake_within{10'000};  // all of it, from its first byte
   std::uint64_t largest_body_bytes = 64u << 20;
-  Milliseconds head_within{10'000};      // from the connection's or the last answer's end, once a byte came
+  Milliseconds head_within{10'000};      // all of it, from its first byte
   Milliseconds body_silence{30'000};     // without a single byte
   Milliseconds idle_keep_alive{75'000};  // as nginx
   Milliseconds write_silence{120'000};   // a client that reads nothing

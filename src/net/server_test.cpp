@@ -195,6 +195,21 @@ TEST_F(ServerTest, AHeadOverTheLimitIsRefused) {
   const std::string line = cat("X: ", std::string(largest_head_bytes, 'x'), "\r\n");
   EXPECT_TRUE(raw(cat("GET / HTTP/1.1\r\nHost: h\r\n", line)).starts_with("HTTP/1.1 431 "));
   EXPECT_TRUE(raw("rubbish\r\n\r\n").starts_with("HTTP/1.1 400 "));
+  const std::string before = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: ";
+  const std::string most(largest_head_bytes - before.size() - 4, 'x');
+  EXPECT_TRUE(raw(cat(before, most, "\r\n\r\n")).starts_with("HTTP/1.1 200 "));
+  EXPECT_TRUE(raw(cat(before, most, "x\r\n\r\n")).starts_with("HTTP/1.1 431 ")) << "though it has an end";
+}
+
+TEST_F(ServerTest, EmptyLinesBeforeARequestAreNoPartOfIt) {
+  listen(echo, {.head_within = Milliseconds{30}, .idle_keep_alive = Milliseconds{60}});
+  const std::string next = "GET /next HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+  EXPECT_NE(raw("\r\n\r\n" + next).find("GET /next"), std::string::npos);
+  const std::string first = "GET /first HTTP/1.1\r\nHost: h\r\n\r\n\r\n";
+  EXPECT_NE(raw(first + next).find("GET /next"), std::string::npos) << "what came with another is no other";
+  const std::string alone = raw(first);
+  EXPECT_TRUE(alone.starts_with("HTTP/1.1 200 ")) << alone;
+  EXPECT_TRUE(alone.ends_with("GET /first ")) << "nobody is late where nobody has asked: " << alone;
 }
 
 TEST_F(ServerTest, ConnectionsOverTheLimitAreTurnedAway) {
@@ -243,13 +258,14 @@ TEST_F(ServerTest, AClientWithTooManyConnectionsIsToldSoUntilItHasFewer) {
 }
 
 // A kept connection over the end of accepting: what it is answered before and behind.
-Task<std::vector<std::string>> over_the_end(Loop& loop, HttpServer& server, HttpServer::Kept kept) {
+Task<std::vector<std::string>> over_the_end(Loop& loop, HttpServer& server, HttpServer::Kept kept,
+                                            std::string_view request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n") {
   Task<Result<Stream>> connecting = Stream::connect(loop, server.endpoint(), a_minute);
   Result<Stream> stream = co_await connecting;
   std::vector<std::string> answers;
   char buffer[4096];
   for (int round = 0; round < 3; ++round) {
-    const Result<void> sent = co_await stream->write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    const Result<void> sent = co_await stream->write(request);
     const Result<std::size_t> got = co_await stream->read_some(buffer, sizeof buffer);
     answers.emplace_back(buffer, sent && got ? *got : 0);
     if (answers.back().empty()) break;
@@ -272,11 +288,16 @@ TEST_F(ServerTest, AKeptConnectionIsServedOnceMoreWhereAnotherServerAccepts) {
 }
 
 TEST_F(ServerTest, AKeptConnectionIsClosedWhereNobodyComesAfter) {
-  listen(echo);
-  const std::vector<std::string> got =
-      loop_.block_on(over_the_end(loop_, *server_, HttpServer::Kept::closed));
-  ASSERT_EQ(got.size(), 2u);
-  EXPECT_EQ(got[1], "");
+  // An empty line is no beginning of a request that would have to be waited for.
+  for (const std::string_view behind : {"", "\r\n"}) {
+    server_.reset();
+    listen(echo);
+    const std::string request = cat("GET / HTTP/1.1\r\nHost: h\r\n\r\n", behind);
+    const std::vector<std::string> got =
+        loop_.block_on(over_the_end(loop_, *server_, HttpServer::Kept::closed, request));
+    ASSERT_EQ(got.size(), 2u);
+    EXPECT_EQ(got[1], "");
+  }
 }
 
 Task<std::string> connect_and_ask(Loop& loop, Endpoint to, HttpServer& old, std::function<void()> then) {
@@ -341,8 +362,7 @@ TEST_F(ServerTest, AStreamIsChunkedOrEndsWithTheConnection) {
 
 Task<Result<std::string>> read_stream(Loop& loop, Endpoint to, std::string target, bool as_raw) {
   ClientRequest request{.target = std::move(target)};
-  Task<Result<ClientExchange>> sending =
-      ClientExchange::send(loop, to, std::move(request), a_minute, a_minute);
+  Task<Result<ClientExchange>> sending = ClientExchange::send(loop, to, std::move(request), a_minute);
   Result<ClientExchange> exchange = co_await sending;
   if (!exchange) co_return exchange.error();
   if (!as_raw) {
@@ -496,6 +516,28 @@ TEST_F(ServerTest, NobodyThereIsUnreachable) {
   const auto response = loop_.block_on(fetch(loop_, nowhere, std::move(request), a_minute));
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, ErrorCode::unreachable);
+}
+
+// A byte every 4 ms for 200 ms.
+Task<void> answer_in_drops(Exchange& exchange) {
+  Headers headers;
+  Task<Result<void>> starting = exchange.start(200, std::move(headers));
+  co_await starting;
+  for (int i = 0; i < 50; ++i) {
+    co_await exchange.write("x");
+    Task<void> pausing = sleep_for(exchange.loop(), Milliseconds{4});
+    co_await pausing;
+  }
+  co_await exchange.finish();
+}
+
+TEST_F(ServerTest, AnAnswerThatComesInDropsIsTimedOutAsAWhole) {
+  listen(answer_in_drops);
+  ClientRequest request;
+  const auto response =
+      loop_.block_on(fetch(loop_, server_->endpoint(), std::move(request), Milliseconds{40}));
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, ErrorCode::timed_out);
 }
 
 Task<void> never_answer(Exchange& exchange) { co_await sleep_for(exchange.loop(), a_minute); }

@@ -78,16 +78,37 @@ void Stream::Impl::prepare() {
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
 }
 
-void Stream::Impl::renew() {
+void Stream::Impl::expire_after(Milliseconds each) {
+  // A shorter limit than the one it is set for has to be looked at earlier.
+  if (each.count() != 0 && is_set() && loop.clock().recent() + each < time()) cancel();
+  idle = each;
+  if (each.count() == 0) deadline = never;
+}
+
+void Stream::Impl::expire_within(Milliseconds all) {
+  idle = Milliseconds{0};
+  deadline = all.count() == 0 ? never : loop.clock().recent() + all;
+  if (is_set() && deadline < time()) cancel();
+}
+
+bool Stream::Impl::renew() {
   expired = false;
-  if (idle.count() == 0) return;
-  deadline = loop.clock().recent() + idle;
+  if (idle.count() != 0) {
+    deadline = loop.clock().recent() + idle;
+  } else if (deadline == never) {
+    return true;
+  } else if (deadline <= loop.clock().recent()) {
+    // Not left to due(): of bytes that come without a pause each is told before it.
+    expired = true;
+    return false;
+  }
   if (!is_set() && !closed) loop.impl().watch_over(loop).set(*this, deadline);
+  return true;
 }
 
 // An operation that renews its time only stores a number: what is set is looked at, and set again from there.
 void Stream::Impl::due() {
-  if (idle.count() == 0 || closed) return;
+  if (deadline == never || closed) return;
   if (loop.clock().now() < deadline) return loop.impl().watch_over(loop).set(*this, deadline);
   if (reader || writer) stop_waiting();  // else nobody waits: the next operation sets it again
 }
@@ -193,8 +214,8 @@ Task<Result<Stream>> Stream::connect(Loop& loop, Endpoint to, Milliseconds timeo
   const Result<void> checked = check_endpoint(to);
   if (!checked) co_return checked.error();
   const auto impl = std::make_shared<Impl>(loop, Socket(context_of(loop)));
-  impl->idle = timeout;
-  impl->renew();
+  impl->expire_after(timeout);
+  static_cast<void>(impl->renew());
   {
     impl->socket.async_connect(asio_endpoint(to), [impl](error_code result) {
       impl->write_result = result;
@@ -210,7 +231,7 @@ Task<Result<Stream>> Stream::connect(Loop& loop, Endpoint to, Milliseconds timeo
     co_return error;
   }
   impl->prepare();
-  impl->idle = Milliseconds{0};
+  impl->expire_after(Milliseconds{0});
   co_return Stream(impl);
 }
 
@@ -242,7 +263,7 @@ Task<Result<void>> write_socket(std::shared_ptr<Stream::Impl> impl, std::string_
     const Result<bool> whole = write_now(*impl, first, second);
     if (!whole) co_return whole.error();
     if (*whole) co_return Result<void>{};
-    impl->renew();
+    if (!impl->renew()) co_return impl->failure({});
     wait_writable(impl);
     SocketAwaiter awaiter(*impl, impl->writer);
     co_await awaiter;
@@ -291,8 +312,7 @@ std::coroutine_handle<> Stream::Reading::await_suspend(std::coroutine_handle<> w
     secure_ = read_secure(impl_->shared_from_this(), buffer_, size_);
     return secure_.await_suspend(waiting);
   }
-  if (impl_->closed) return waiting;
-  impl_->renew();
+  if (impl_->closed || !impl_->renew()) return waiting;
   impl_->reader = waiting;
   waits_ = true;
   if (impl_->ahead && impl_->ahead->reading) return std::noop_coroutine();
@@ -309,9 +329,11 @@ Result<std::size_t> Stream::Reading::await_resume() {
   if (impl_ == nullptr) return no_connection();
   if (secure_) return secure_.await_resume();
   const bool waited = std::exchange(waits_, false);
+  // Closed behind the bytes and before they are told: what stands here may be an earlier read's.
+  if (impl_->closed) return impl_->failure({});
   error_code result = impl_->read_result;
   std::size_t got = impl_->read_bytes;
-  if (impl_->ahead && impl_->ahead->done && !impl_->closed) {
+  if (impl_->ahead && impl_->ahead->done) {
     result = impl_->ahead->result;
     got = impl_->ahead->take(buffer_, size_);
     if (got > 0) return got;
@@ -345,11 +367,11 @@ Result<void> Stream::Writing::await_resume() {
 }
 
 void Stream::expire_after(Milliseconds idle) {
-  if (!impl_) return;
-  // A shorter limit than the one it is set for has to be looked at earlier.
-  if (idle.count() != 0 && impl_->is_set() && impl_->loop.clock().recent() + idle < impl_->time())
-    impl_->cancel();
-  impl_->idle = idle;
+  if (impl_) impl_->expire_after(idle);
+}
+
+void Stream::expire_within(Milliseconds all) {
+  if (impl_) impl_->expire_within(all);
 }
 
 void Stream::stop_waiting() {

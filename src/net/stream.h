@@ -65,7 +65,7 @@ class Stream {
   class Reading;
   class Writing;
   // Up to `size` bytes; 0 when the other end has finished. Fails with cancelled (close() here), timed_out
-  // (expire_after) or unreachable (reset).
+  // (expire_after, expire_within) or unreachable (reset).
   [[nodiscard]] Reading read_some(char* buffer, std::size_t size);
   // All of both parts, in one system call where the kernel takes it. Errors as read_some.
   [[nodiscard]] Writing write(std::string_view first, std::string_view second = {});
@@ -76,6 +76,9 @@ class Stream {
   // What reads and writes may last from now on, each call renewing it: a store, no system call. Zero: no
   // limit.
   void expire_after(Milliseconds idle);
+  // In place of that what all of them together may last from now on, whatever comes meanwhile: over TLS a
+  // read that gives nothing may have had many bytes. Zero: no limit.
+  void expire_within(Milliseconds all);
   // What waits ends now as if its time were over. The connection stays.
   void stop_waiting();
   // Gives the connection up when what was sent is not acknowledged for so long, where the system can: a

@@ -1,62 +1,15 @@
 #include "net/stream.h"
 
 #include "base/text.h"
+#include "net/test_connection.h"
 
 #include <gtest/gtest.h>
-
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-#include <cstring>
 
 namespace rbee::net {
 namespace {
 
-constexpr Milliseconds a_minute{60'000};  // of patience
-
-// A connection whose other end is a plain socket in the test's own hands.
-class StreamTest : public ::testing::Test {
+class StreamTest : public ConnectionTest {
  protected:
-  StreamTest() {
-    const int listening = ::socket(AF_UNIX, SOCK_STREAM, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path_.c_str(), path_.size());
-    const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-    EXPECT_EQ(::bind(listening, generic, sizeof address), 0);
-    EXPECT_EQ(::listen(listening, 1), 0);
-    Result<Stream> connected = loop_.block_on(Stream::connect(loop_, Endpoint{.unix_path = path_}, a_minute));
-    EXPECT_TRUE(connected);
-    stream_ = std::move(*connected);
-    other_ = ::accept(listening, nullptr, nullptr);
-    ::close(listening);
-    ::unlink(path_.c_str());
-  }
-  ~StreamTest() override { leave(); }
-
-  void send(std::string_view bytes) const {
-    EXPECT_EQ(::write(other_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
-  }
-  // So many bytes that are there.
-  [[nodiscard]] std::string receive(std::size_t bytes) const {
-    std::string room(bytes, '?');
-    std::size_t got = 0;
-    while (got < bytes) {
-      const ssize_t more = ::read(other_, room.data() + got, bytes - got);
-      if (more <= 0) break;
-      got += static_cast<std::size_t>(more);
-    }
-    room.resize(got);
-    return room;
-  }
-  void leave() {
-    if (other_ >= 0) ::close(std::exchange(other_, -1));
-  }
-  // All that has happened by now is told.
-  void settle() {
-    loop_.block_on(sleep_for(loop_, Milliseconds{0}));
-    loop_.block_on(sleep_for(loop_, Milliseconds{0}));
-  }
   // The bytes, or the error's name; "" is the end.
   std::string read(std::size_t most, Milliseconds within = a_minute) {
     stream_.expire_after(within);
@@ -73,11 +26,6 @@ class StreamTest : public ::testing::Test {
     stream_.watch([this] { ++left_; }, how);
   }
 
-  std::string path_ = cat("/tmp/rbee-stream-test-", ::getpid(), ".sock");
-  SystemClock clock_;
-  Loop loop_{clock_};
-  Stream stream_;
-  int other_ = -1;
   int left_ = 0;  // how often it was told
 };
 
@@ -112,6 +60,35 @@ TEST_F(StreamTest, WhatCannotBeWrittenIsToldAtOnce) {
 }
 
 class WatchedStream : public StreamTest, public ::testing::WithParamInterface<Stream::Watch> {};
+
+Task<std::string> read_to_the_end(Stream& stream, std::size_t& bytes) {
+  char byte = 0;
+  while (true) {
+    const Result<std::size_t> got = co_await stream.read_some(&byte, 1);
+    if (!got) co_return std::string(info(got.error().code).name);
+    if (*got == 0) co_return "";
+    ++bytes;
+  }
+}
+
+TEST_F(StreamTest, ATimeForAllIsNotRenewedByWhatComes) {
+  loop_.spawn(drip(std::string(50, 'x')));
+  std::size_t bytes = 0;
+  stream_.expire_within(shorter_than_all);
+  EXPECT_EQ(loop_.block_on(read_to_the_end(stream_, bytes)), "timed_out");
+  EXPECT_LT(bytes, 50u);
+  EXPECT_EQ(loop_.block_on(read_to_the_end(stream_, bytes)), "timed_out") << "it stays over";
+  EXPECT_EQ(read(1), "x") << "a new time is a new one";
+}
+
+TEST_F(StreamTest, ATimeForAllIsNotOutlastedByBytesThatAreAlwaysThere) {
+  send(std::string(100'000, 'x'));
+  leave();
+  std::size_t bytes = 0;
+  stream_.expire_within(Milliseconds{1});
+  EXPECT_EQ(loop_.block_on(read_to_the_end(stream_, bytes)), "timed_out");
+  EXPECT_LT(bytes, 100'000u);
+}
 
 TEST_P(WatchedStream, TellsOnceThatTheOtherEndHasLeft) {
   watch(GetParam());
@@ -191,6 +168,22 @@ TEST_P(WatchedStream, IsNotToldOfItsOwnEnd) {
 
 INSTANTIATE_TEST_SUITE_P(BothWays, WatchedStream,
                          ::testing::Values(Stream::Watch::waits, Stream::Watch::reads_ahead));
+
+// What is there already is told in the loop's next turn, behind the close.
+Task<std::string> close_before_it_is_told(Loop& loop, Stream& stream) {
+  loop.post([&stream] { stream.close(); });
+  stream.watch([] {}, Stream::Watch::reads_ahead);
+  char room[100];
+  const Result<std::size_t> got = co_await stream.read_some(room, sizeof room);
+  co_return got ? cat(*got, " bytes") : std::string(info(got.error().code).name);
+}
+
+TEST_F(StreamTest, WhatIsClosedBeforeItsBytesAreToldGivesNoneOfAnEarlierRead) {
+  send("early");
+  EXPECT_EQ(read(100), "early");
+  send("late words");
+  EXPECT_EQ(loop_.block_on(close_before_it_is_told(loop_, stream_)), "cancelled");
+}
 
 TEST_F(StreamTest, OnlyWhatReadsAheadKnowsOfBytesThatNobodyAskedFor) {
   watch(Stream::Watch::reads_ahead);
