@@ -48,8 +48,7 @@ void print_prompt(const simdjson::dom::element& value, PromptPrinter& printer, i
 }
 
 // What parts of messages hold beside texts, as OpenAI ("image_url", "input_image", "input_audio") and
-// Anthropic
-// ("image") write them.
+// Anthropic ("image", also within the source of a document) write them.
 void find_media(RequestHead& head, const simdjson::dom::element& value, int depth = 0) {
   if (depth > deepest_content) return;
   simdjson::dom::array list;
@@ -61,7 +60,7 @@ void find_media(RequestHead& head, const simdjson::dom::element& value, int dept
   if (value.get(fields)) return;
   for (const auto& [key, field] : fields) {
     std::string_view type;
-    if (key == "content") {
+    if (key == "content" || key == "source") {
       find_media(head, field, depth + 1);
     } else if (key == "type" && !field.get(type)) {
       head.has_images = head.has_images || type == "image_url" || type == "input_image" || type == "image";

@@ -80,6 +80,11 @@ TEST(RequestHead, ToolsImagesAndSoundAreSeenInEveryForm) {
     EXPECT_TRUE(image->has_images) << type;
     EXPECT_FALSE(image->has_sound) << type;
   }
+  const auto within = read_request_head(
+      R"({"model":"m","messages":[{"content":[{"type":"tool_result","content":[{"type":"document","source":)"
+      R"({"type":"content","content":[{"type":"image","source":{"type":"base64","data":""}}]}}]}]}]})");
+  ASSERT_TRUE(within);
+  EXPECT_TRUE(within->has_images);
   const auto sound = read_request_head(
       R"({"model":"m","messages":[{"content":[{"type":"input_audio","input_audio":{"data":""}}]}]})");
   ASSERT_TRUE(sound);
@@ -144,8 +149,24 @@ TEST(RequestHead, APictureComesWithTheRequestOrNotAtAll) {
               "bad_request");
     EXPECT_EQ(with(cat(R"("input":[{"content":[{"type":"input_image","image_url":")", url, R"("}]}])")),
               "bad_request");
+    EXPECT_EQ(picture(cat(R"({"type":"document","source":{"type":"content","content":[{"type":"image",)",
+                          R"("source":{"type":"url","url":")", url, R"("}}]}})")),
+              "bad_request");
   }
   EXPECT_EQ(with(R"("messages":[{"role":"user","content":"see http://10.0.0.1/"}])"), "a n=1");
+}
+
+// An engine reads the last of them, whichever is looked up here.
+TEST(RequestHead, APicturesPlaceIsCheckedHoweverOftenItIsNamed) {
+  constexpr std::string_view data = R"("url":"data:image/png;base64,iVBO")";
+  constexpr std::string_view elsewhere = R"("url":"http://10.0.0.1/")";
+  const auto named = [](std::string_view one, std::string_view other) {
+    return with(
+        cat(R"("messages":[{"content":[{"type":"image_url","image_url":{)", one, ",", other, "}}]}]"));
+  };
+  EXPECT_EQ(named(data, data), "a n=1");
+  EXPECT_EQ(named(data, elsewhere), "bad_request");
+  EXPECT_EQ(named(elsewhere, data), "bad_request");
 }
 
 TEST(RequestHead, WhatIsOddButNoHarmIsTheEnginesToJudge) {
