@@ -125,6 +125,8 @@ Result<void> read_asked(Core& core, Asked& asked, const net::RequestHead& head, 
   if (asked.chat) {
     asked.target = "/v1/chat/completions";
     asked.body = asked.chat->body;
+    // What an engine will read has the limits of every chat, by whichever names it came.
+    if (Result<RequestHead> checked = read_request_head(asked.body); !checked) return checked.error();
   }
   if (asked.target.size() <= longest_target) return {};
   return Error{

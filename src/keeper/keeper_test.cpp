@@ -338,6 +338,20 @@ TEST_F(WholeKeeper, EachWrongRequestGetsItsAnswer) {
       << anthropic.body;
 }
 
+// As a chat its tools have more to them.
+TEST_F(WholeKeeper, AMessageThatBecomesAChatHasTheLimitsOfAChat) {
+  const auto status = [&](std::size_t tools) {
+    std::string list = R"({"name":"t","input_schema":{}})";
+    for (std::size_t i = 1; i < tools; ++i) list += R"(,{"name":"t","input_schema":{}})";
+    return post("/v1/messages",
+                cat(R"({"model":"demo","messages":[],"output_config":{"format":{"type":"json_schema",)",
+                    R"("schema":{}}},"tools":[)", list, "]}"))
+        .status;
+  };
+  EXPECT_NE(status(1), 400);
+  EXPECT_EQ(status(30'000), 400);
+}
+
 TEST_F(WholeKeeper, ListsComeFromTheHivesReport) {
   EXPECT_NE(get("/v1/models").body.find(R"("id":"demo-q8")"), std::string::npos);
   EXPECT_EQ(get("/v1/models/demo").status, 200);

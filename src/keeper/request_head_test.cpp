@@ -121,7 +121,8 @@ TEST(RequestHead, GrammarsAndSchemasHaveASizeAndADepth) {
     for (int i = 0; i < depth; ++i) text = cat(R"({"a":)", text, "}");
     return text;
   };
-  for (const char* key : {"json_schema", "response_format", "tools", "format"}) {
+  for (const char* key :
+       {"json_schema", "response_format", "tools", "format", "text", "output_format", "output_config"}) {
     EXPECT_EQ(with(cat("\"", key, "\":", nested(deepest_schema))), "a n=1") << key;
     EXPECT_EQ(with(cat("\"", key, "\":", nested(deepest_schema + 1))), "bad_request") << key;
     EXPECT_EQ(with(cat("\"", key, R"(":{"a":")", std::string(largest_schema_bytes, 'x'), "\"}")),

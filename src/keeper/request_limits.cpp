@@ -175,7 +175,8 @@ Result<void> check_field(std::string_view key, const Element& value) {
   std::string_view text;
   if (key == "grammar" && !value.get(text) && text.size() > largest_grammar_bytes)
     return too_large(key, largest_grammar_bytes);
-  if (is_one_of(key, {"json_schema", "response_format", "tools", "format", "text", "output_format"}))
+  if (is_one_of(key, {"json_schema", "response_format", "tools", "format", "text", "output_format",
+                      "output_config"}))
     return check_schema(key, value);
   return {};
 }
