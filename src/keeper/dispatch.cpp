@@ -25,14 +25,15 @@ constexpr std::uint64_t tokens_of_answer = 512;
 // Of English, in most vocabularies.
 constexpr std::uint64_t usual_token_bytes = 4;
 
-// Of its key's tokens: by the engine's own words, or, where it said nothing (an answer that was cut, a
-// vector), by the bytes that were read and the pieces that came.
+// Of its key's tokens: by the engine's own words, and what it said nothing of (the prompt, or the answer
+// where that was cut) by the bytes that were read and the pieces that came.
 std::uint64_t tokens_used(const Passage& passage, const Relayed& relayed) {
-  const std::uint64_t told = relayed.usage.prompt_tokens + relayed.usage.tokens;
-  if (told > 0) return told;
+  const Usage& usage = relayed.usage;
   const std::size_t text = passage.call.prompt.text_bytes;
   const std::uint64_t read = (text > 0 ? text : passage.call.body.size()) / usual_token_bytes;
-  return read + (passage.call.stream ? relayed.chunks : 0);
+  const std::uint64_t prompt = usage.prompt_tokens > 0 ? usage.prompt_tokens : read;
+  const bool by_pieces = usage.tokens == 0 && passage.call.stream;
+  return prompt + (by_pieces ? relayed.chunks : usage.tokens);
 }
 
 // Of an answer that comes whole, its first token came when the engine says that it began to write.
@@ -44,7 +45,7 @@ void count_tokens(Passage& passage, const Usage& usage) {
                            .made_s = usage.tokens_ms / 1e3};
   passage.series->tokens(passage.record.tokens);
   const double first_s = passage.seconds() - passage.record.tokens.made_s;
-  if (!passage.call.stream && usage.tokens > 0 && first_s > 0) passage.series->first_token(first_s);
+  if (!passage.call.stream && usage.tokens_ms > 0 && first_s > 0) passage.series->first_token(first_s);
 }
 
 void account(Passage& passage, const Attempt& attempt, const std::string& worker) {
