@@ -353,9 +353,9 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       ticket.give_back(routing::Returned::leaving);
       continue;
     }
-    ended.outcome = attempt.outcome;
-    ended.tokens = attempt.relayed.usage.tokens;
     if (attempt.step == Step::done) {
+      ended.outcome = attempt.outcome;
+      ended.tokens = attempt.relayed.usage.tokens;
       routing::Spent spent = attempt.relayed.usage.spent();
       spent.answered = attempt.outcome == Outcome::ok;
       ticket.done(spent);

@@ -231,6 +231,18 @@ class WholeKeeper : public testing::Test {
     return post("/v1/chat/completions", cat(R"({"model":"demo","act":")", what, "\"}"));
   }
 
+  // Asks, and waits for nothing.
+  Result<net::ClientExchange> begin(std::string_view what, net::Headers headers = {}) {
+    const std::string body = cat(R"({"model":"demo","act":")", what, "\"}");
+    net::ClientRequest request{
+        .method = "POST", .target = "/v1/chat/completions", .headers = std::move(headers), .body = body};
+    return client_.block_on(
+        net::ClientExchange::begin(client_, keeper_->endpoint(), std::move(request), soon));
+  }
+  bool metrics_say(std::string_view line) {
+    return get("/metrics").body.find(cat("\n", line, "\n")) != std::string::npos;
+  }
+
   SystemClock clock_;
   Random random_;
   std::filesystem::path folder_;
@@ -288,11 +300,8 @@ TEST_F(WholeKeeper, AStreamThatBreaksEndsWithAnErrorEvent) {
 
 TEST_F(WholeKeeper, AClientThatLeavesFreesTheEngine) {
   std::future<void> left = engines_[0]->client_left.get_future();
-  const std::string body = R"({"model":"demo","act":"stand still"})";
-  net::ClientRequest request{.method = "POST", .target = "/v1/chat/completions", .body = body};
   {
-    Result<net::ClientExchange> exchange =
-        client_.block_on(net::ClientExchange::begin(client_, keeper_->endpoint(), std::move(request), soon));
+    Result<net::ClientExchange> exchange = begin("stand still");
     ASSERT_TRUE(exchange);
     until([&] { return get("/healthz").status == 200 && engines_[0]->asked > 0; });
     exchange->close();
@@ -300,6 +309,21 @@ TEST_F(WholeKeeper, AClientThatLeavesFreesTheEngine) {
   EXPECT_EQ(left.wait_for(soon), std::future_status::ready);
   until([&] { return get("/metrics").body.find("rbee_requests_running 0") != std::string::npos; });
   EXPECT_NE(get("/metrics").body.find("outcome=\"client_gone\""), std::string::npos);
+}
+
+TEST_F(WholeKeeper, AClientThatLeavesAfterItsEngineWasLostIsToldAsOneThatLeft) {
+  const Result<net::ClientExchange> busy = begin("stand still", {{"x-rbee-worker", "w2"}});
+  ASSERT_TRUE(busy);
+  until([&] { return get("/healthz").status == 200 && engines_[1]->asked > 0; });
+  {
+    Result<net::ClientExchange> exchange = begin("end before the head");
+    ASSERT_TRUE(exchange);
+    until([&] { return metrics_say("rbee_requests_waiting 1"); });
+    exchange->close();
+  }
+  until([&] {
+    return metrics_say(R"(rbee_requests_total{model="demo",outcome="client_gone",worker="w1"} 1)");
+  });
 }
 
 TEST_F(WholeKeeper, AClientThatReadsSlowlyHoldsTheEngineBack) {
