@@ -25,15 +25,35 @@ constexpr std::uint64_t tokens_of_answer = 512;
 // Of English, in most vocabularies.
 constexpr std::uint64_t usual_token_bytes = 4;
 
+// Of a stream that another engine had begun: the prompt of the last one had what was made before in it.
+Usage of_all_engines(const Passage& passage, Usage usage) {
+  if (!passage.take_up) return usage;
+  const TakeUp& before = *passage.take_up;
+  usage.prompt_tokens -= std::min(usage.prompt_tokens, before.tokens);
+  usage.cached_tokens = std::min(usage.cached_tokens, usage.prompt_tokens);
+  if (usage.tokens == 0) return usage;
+  const std::uint64_t made = before.tokens + usage.tokens - (before.complete ? 1 : 0);
+  // As if all of it had been made as fast as the last part.
+  usage.tokens_ms *= static_cast<double>(made) / static_cast<double>(usage.tokens);
+  usage.tokens = made;
+  return usage;
+}
+
+// That a client has of a stream. Where it broke off, all engines' together.
+std::uint64_t pieces_of(Passage& passage, const Relayed& relayed) {
+  const bool broke_off = passage.take_up || relayed.end == RelayEnd::lost_after;
+  if (!passage.so_far || !broke_off) return relayed.chunks;
+  return std::max(relayed.chunks, passage.so_far->told().tokens);
+}
+
 // Of its key's tokens: by the engine's own words, and what it said nothing of (the prompt, or the answer
 // where that was cut) by the bytes that were read and the pieces that came.
-std::uint64_t tokens_used(const Passage& passage, const Relayed& relayed) {
-  const Usage& usage = relayed.usage;
+std::uint64_t tokens_used(Passage& passage, const Usage& usage, const Relayed& relayed) {
   const std::size_t text = passage.call.prompt.text_bytes;
   const std::uint64_t read = (text > 0 ? text : passage.call.body.size()) / usual_token_bytes;
   const std::uint64_t prompt = usage.prompt_tokens > 0 ? usage.prompt_tokens : read;
   const bool by_pieces = usage.tokens == 0 && passage.call.stream;
-  return prompt + (by_pieces ? relayed.chunks : usage.tokens);
+  return prompt + (by_pieces ? pieces_of(passage, relayed) : usage.tokens);
 }
 
 // Of an answer that comes whole, its first token came when the engine says that it began to write.
@@ -48,6 +68,17 @@ void count_tokens(Passage& passage, const Usage& usage) {
   if (!passage.call.stream && usage.tokens_ms > 0 && first_s > 0) passage.series->first_token(first_s);
 }
 
+// Once, when nothing more of its answer comes.
+void charge(Passage& passage, const Relayed& relayed, Outcome outcome) {
+  Core& core = *passage.core;
+  const Usage usage = of_all_engines(passage, relayed.usage);
+  // Of an engine's refusal nothing is taken; part of an answer is one.
+  if (outcome != Outcome::engine_error || passage.take_up)
+    core.gate->spend(passage.call.visitor, tokens_used(passage, usage, relayed));
+  count_tokens(passage, usage);
+  core.state->count({lower(passage.call.model), 1, usage.prompt_tokens, usage.tokens});
+}
+
 void account(Passage& passage, const Attempt& attempt, const std::string& worker) {
   Core& core = *passage.core;
   core.metrics.relayed(attempt.relayed.bytes, attempt.relayed.chunks);
@@ -57,12 +88,7 @@ void account(Passage& passage, const Attempt& attempt, const std::string& worker
                           attempt.step == Step::lost ? "before it answered; it is placed again."
                                                      : "in the middle of its answer."));
   }
-  if (attempt.step != Step::done) return;
-  const Usage& usage = attempt.relayed.usage;
-  if (attempt.outcome != Outcome::engine_error)
-    core.gate->spend(passage.call.visitor, tokens_used(passage, attempt.relayed));
-  count_tokens(passage, usage);
-  core.state->count({lower(passage.call.model), 1, usage.prompt_tokens, usage.tokens});
+  if (attempt.step == Step::done) charge(passage, attempt.relayed, attempt.outcome);
 }
 
 // Clients choose names: only those of models that are there become labels. A refusal that is not of a name
@@ -241,7 +267,9 @@ net::Task<void> judge(Passage& passage, const FleetEngine& engine, Attempt& atte
   if (attempt.step != Step::cut) co_return;
   net::Task<bool> planning = plan_take_up(passage, attempt, engine.worker);
   const bool goes_on = co_await planning;
-  if (!goes_on) attempt.step = Step::done;
+  if (goes_on) co_return;
+  attempt.step = Step::done;
+  charge(passage, attempt.relayed, attempt.outcome);
 }
 
 // None of what follows until it is answered is a coroutine but what waits for an engine: a stream that passes
@@ -359,11 +387,13 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       routing::Spent spent = attempt.relayed.usage.spent();
       spent.answered = attempt.outcome == Outcome::ok;
       ticket.done(spent);
-      break;
+      co_return ended;
     }
     passage.core->metrics.placed_again();
     ticket.give_back(returned_for(attempt.step));
   }
+  // Nobody went on with it, or its client did not wait for that.
+  if (passage.take_up) charge(passage, {}, ended.outcome);
   co_return ended;
 }
 

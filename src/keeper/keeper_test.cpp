@@ -2,11 +2,14 @@
 // cannot be made to do: end before the head, end in the middle, stand still, and say that they still load.
 #include "keeper/keeper.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "keeper/api_keys.h"
 #include "net/client.h"
 #include "net/server.h"
 #include "net/sse.h"
+#include "net/tls.h"
 
 #include "domain/report.h"
 
@@ -24,6 +27,7 @@ namespace {
 constexpr Milliseconds soon{10'000};            // only a failing test waits so long
 constexpr std::size_t flood_bytes = 64u << 20;  // far more than sockets and buffers on the way hold
 constexpr std::size_t flood_piece_bytes = 1u << 16;
+constexpr std::uint64_t tokens_of_key = 1000;  // a minute's
 
 // What one engine was asked, and how it is to behave. Shared by threads.
 struct Peer {
@@ -47,6 +51,24 @@ net::Task<void> stream_words(net::Exchange& exchange, bool to_the_end) {
   const Result<void> last = co_await exchange.write("data: [DONE]\n\n");
   const Result<void> end = co_await exchange.finish();
   static_cast<void>(last && end);
+}
+
+// Of /v1/completions, which another engine goes on with behind the prompt. All but the last break off.
+net::Task<void> stream_text(net::Exchange& exchange, bool to_the_end) {
+  net::Headers headers{{"Content-Type", "text/event-stream"}};
+  const Result<void> started = co_await exchange.start(200, headers);
+  const std::string piece = "data: {\"choices\":[{\"text\":\"a\",\"index\":0}]}\n\n";
+  std::string next = piece;
+  if (to_the_end) next = "data: {\"timings\":{\"cache_n\":8,\"prompt_n\":4,\"predicted_n\":5}}\n\n";
+  const Result<void> first = co_await exchange.write(piece);
+  const Result<void> second = co_await exchange.write(next);
+  static_cast<void>(started && first && second);
+  if (!to_the_end) {
+    exchange.abort();
+    co_return;
+  }
+  const Result<void> end = co_await exchange.finish();
+  static_cast<void>(end);
 }
 
 net::Task<void> flood(std::shared_ptr<Peer> peer, net::Exchange& exchange) {
@@ -97,6 +119,8 @@ net::Task<void> play_engine(std::shared_ptr<Peer> peer, net::Exchange& exchange)
     co_return;
   } else if (act == "stream" || act == "cut the stream") {
     doing = stream_words(exchange, act == "stream");
+  } else if (act == "go on" || act == "never end") {
+    doing = stream_text(exchange, act == "go on" && peer->name == "e2");
   } else if (act == "flood") {
     doing = flood(peer, exchange);
   } else if (act == "stand still") {
@@ -185,6 +209,7 @@ class WholeKeeper : public testing::Test {
     const auto text = std::make_shared<const std::string>(dump_json(to_json(report)));
     const std::string hive_socket = (folder_ / "hive.sock").string();
     listen(hive_socket, [text](net::Exchange& exchange) { return play_hive(text, exchange); });
+    write_keys();
     KeeperOptions options{.state_folder = folder_ / "state",
                           .version = "test",
                           .own_hive_socket = hive_socket,
@@ -207,6 +232,16 @@ class WholeKeeper : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
+  void write_keys() {
+    ApiKeys keys;
+    for (const char* name : {"ann", "bob"}) {
+      ApiKey key{.name = name, .hash = net::secret_hash(cat("rbee-", name))};
+      key.tokens_per_minute = tokens_of_key;
+      EXPECT_TRUE(keys.add(key));
+    }
+    std::filesystem::create_directories(folder_ / "state");
+    EXPECT_TRUE(write_file(folder_ / "state" / keys_file, keys.text()));
+  }
   void listen(const std::string& path, net::Handler handler) {
     Result<std::unique_ptr<net::HttpServer>> server =
         net::HttpServer::listen(peers_.loops(), net::Endpoint{.unix_path = path}, std::move(handler), {});
@@ -296,6 +331,37 @@ TEST_F(WholeKeeper, AStreamThatBreaksEndsWithAnErrorEvent) {
   EXPECT_TRUE(answer.body.starts_with("data: one\n\ndata: two\n\ndata: {\"error\"")) << answer.body;
   EXPECT_NE(answer.body.find("worker_lost"), std::string::npos);
   EXPECT_EQ(answer.body.find("[DONE]"), std::string::npos);
+}
+
+TEST_F(WholeKeeper, AStreamThatAnotherEngineGoesOnWithIsCountedAsOneAnswer) {
+  const Answer answer =
+      post("/v1/completions", R"({"model":"demo","stream":true,"act":"go on","prompt":"One"})");
+  EXPECT_TRUE(answer.whole);
+  EXPECT_EQ(answer.headers.find("x-rbee-worker"), "w1");
+  // By the second engine's words 5 tokens behind a prompt of 12, in which the first one's 2 were.
+  EXPECT_TRUE(metrics_say(R"(rbee_generated_tokens_total{model="demo"} 7)")) << answer.body;
+  EXPECT_TRUE(metrics_say(R"(rbee_prompt_tokens_total{model="demo"} 10)")) << answer.body;
+}
+
+TEST_F(WholeKeeper, AStreamThatNobodyGoesOnWithIsChargedToItsKey) {
+  const auto ask_as = [&](std::string_view name, std::string_view body) {
+    return post("/v1/completions", std::string(body), {{"Authorization", cat("Bearer rbee-", name)}});
+  };
+  const std::string prompt(tokens_of_key * 8, 'x');
+  const auto lost = [&](std::string_view name, std::string_view act) {
+    const Answer answer = ask_as(
+        name, cat(R"({"model":"demo","stream":true,"act":")", act, R"(","prompt":")", prompt, R"("})"));
+    return answer.body.find("worker_lost") != std::string::npos;
+  };
+  // No engine has it, so nothing is spent on it.
+  const auto is_over = [&](std::string_view name) {
+    return ask_as(name, R"({"model":"nobodys"})").status == 429;
+  };
+  // One is no text that could go on; of the other each engine breaks off.
+  EXPECT_TRUE(lost("ann", "cut the stream"));
+  until([&] { return is_over("ann"); });
+  EXPECT_TRUE(lost("bob", "never end"));
+  until([&] { return is_over("bob"); });
 }
 
 TEST_F(WholeKeeper, AClientThatLeavesFreesTheEngine) {
