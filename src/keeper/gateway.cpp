@@ -248,7 +248,7 @@ Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, As
           .visitor = std::move(visitor),
           .model = core.models->resolve(asked.head.model),
           .names = names_of(head, asked.head.user),
-          .slots = asked.head.n,
+          .slots = asked.head.answers(),
           .prompt = std::move(asked.head.prompt),
           .max_tokens = asked.head.max_tokens,
           .stream = asked.head.stream,

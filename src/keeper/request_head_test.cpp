@@ -12,7 +12,7 @@ namespace {
 std::string check(std::string_view body) {
   const Result<RequestHead> head = read_request_head(body);
   if (!head) return std::string(info(head.error().code).name);
-  return cat(head->model, head->stream ? " stream" : "", " n=", head->n);
+  return cat(head->model, head->stream ? " stream" : "", " n=", head->answers());
 }
 
 TEST(RequestHead, ModelStreamAndNAreReadWhereverTheyStand) {
@@ -33,6 +33,18 @@ TEST(RequestHead, WhatTheEngineShouldJudgeIsLeftToIt) {
   EXPECT_EQ(check(R"({"model":"a","stream":"yes","n":"many"})"), "a n=1");
   EXPECT_EQ(check(R"({"model":"a","n":-4})"), "a n=1");
   EXPECT_EQ(check(R"({"model":"a","n":99999999999})"), cat("a n=", largest_n));
+}
+
+// An engine makes as many answers as it reads there, each in a slot of its own.
+TEST(RequestHead, AnswersAreCountedByAllThatAsksForSeveral) {
+  EXPECT_EQ(check(R"({"model":"a","n_cmpl":3})"), "a n=3");
+  EXPECT_EQ(check(R"({"model":"a","n_cmpl":3,"n":2})"), "a n=3");
+  EXPECT_EQ(check(R"({"model":"a","prompt":["x","y"]})"), "a n=2");
+  EXPECT_EQ(check(R"({"model":"a","prompt":[[1,2],[3]],"n":2})"), "a n=4");
+  EXPECT_EQ(check(R"({"model":"a","prompt":["x"]})"), "a n=1");
+  EXPECT_EQ(check(R"({"model":"a","prompt":[]})"), "a n=1");
+  EXPECT_EQ(check(R"({"model":"a","prompt":[12,"x",34]})"), "a n=1");
+  EXPECT_EQ(check(R"({"model":"a","prompt":["x","y"],"n":1024})"), cat("a n=", largest_n));
 }
 
 TEST(RequestHead, BrokenJsonIsFoundWhereverItBreaks) {
