@@ -39,6 +39,21 @@ Usage of_all_engines(const Passage& passage, Usage usage) {
   return usage;
 }
 
+std::uint64_t tokens_by_bytes(const Passage& passage) {
+  const std::size_t text = passage.call.prompt.text_bytes;
+  return (text > 0 ? text : passage.call.body.size()) / usual_token_bytes;
+}
+
+// Of several answers to one request an engine tells of one: the others are taken to be as long. Where they
+// have a prompt each, those are known by their bytes alone.
+Usage of_all_answers(const Passage& passage, Usage usage) {
+  if (passage.call.slots == 1 || usage.tokens == 0) return usage;
+  usage.prompt_tokens = std::max(usage.prompt_tokens, tokens_by_bytes(passage));
+  usage.tokens *= static_cast<std::uint64_t>(passage.call.slots);
+  usage.tokens_ms *= passage.call.slots;
+  return usage;
+}
+
 // That a client has of a stream. Where it broke off, all engines' together.
 std::uint64_t pieces_of(Passage& passage, const Relayed& relayed) {
   const bool broke_off = passage.take_up || relayed.end == RelayEnd::lost_after;
@@ -49,9 +64,7 @@ std::uint64_t pieces_of(Passage& passage, const Relayed& relayed) {
 // Of its key's tokens: by the engine's own words, and what it said nothing of (the prompt, or the answer
 // where that was cut) by the bytes that were read and the pieces that came.
 std::uint64_t tokens_used(Passage& passage, const Usage& usage, const Relayed& relayed) {
-  const std::size_t text = passage.call.prompt.text_bytes;
-  const std::uint64_t read = (text > 0 ? text : passage.call.body.size()) / usual_token_bytes;
-  const std::uint64_t prompt = usage.prompt_tokens > 0 ? usage.prompt_tokens : read;
+  const std::uint64_t prompt = usage.prompt_tokens > 0 ? usage.prompt_tokens : tokens_by_bytes(passage);
   const bool by_pieces = usage.tokens == 0 && passage.call.stream;
   return prompt + (by_pieces ? pieces_of(passage, relayed) : usage.tokens);
 }
@@ -65,13 +78,14 @@ void count_tokens(Passage& passage, const Usage& usage) {
                            .made_s = usage.tokens_ms / 1e3};
   passage.series->tokens(passage.record.tokens);
   const double first_s = passage.seconds() - passage.record.tokens.made_s;
-  if (!passage.call.stream && usage.tokens_ms > 0 && first_s > 0) passage.series->first_token(first_s);
+  const bool is_told = !passage.call.stream && passage.call.slots == 1 && usage.tokens_ms > 0;
+  if (is_told && first_s > 0) passage.series->first_token(first_s);
 }
 
 // Once, when nothing more of its answer comes.
 void charge(Passage& passage, const Relayed& relayed, Outcome outcome) {
   Core& core = *passage.core;
-  const Usage usage = of_all_engines(passage, relayed.usage);
+  const Usage usage = of_all_answers(passage, of_all_engines(passage, relayed.usage));
   // Of an engine's refusal nothing is taken; part of an answer is one.
   if (outcome != Outcome::engine_error || passage.take_up)
     core.gate->spend(passage.call.visitor, tokens_used(passage, usage, relayed));

@@ -71,6 +71,15 @@ net::Task<void> stream_text(net::Exchange& exchange, bool to_the_end) {
   static_cast<void>(end);
 }
 
+// A comment, and no event.
+net::Task<void> begin_nothing(net::Exchange& exchange) {
+  net::Headers headers{{"Content-Type", "text/event-stream"}};
+  const Result<void> started = co_await exchange.start(200, headers);
+  const Result<void> commented = co_await exchange.write(":\n\n");
+  static_cast<void>(started && commented);
+  exchange.abort();
+}
+
 net::Task<void> flood(std::shared_ptr<Peer> peer, net::Exchange& exchange) {
   net::Headers headers{{"Content-Type", "text/event-stream"}};
   const Result<void> started = co_await exchange.start(200, headers);
@@ -119,8 +128,10 @@ net::Task<void> play_engine(std::shared_ptr<Peer> peer, net::Exchange& exchange)
     co_return;
   } else if (act == "stream" || act == "cut the stream") {
     doing = stream_words(exchange, act == "stream");
-  } else if (act == "go on" || act == "never end") {
-    doing = stream_text(exchange, act == "go on" && peer->name == "e2");
+  } else if (act == "lose the first" && peer->name == "e1") {
+    doing = begin_nothing(exchange);
+  } else if (act == "go on" || act == "never end" || act == "lose the first") {
+    doing = stream_text(exchange, act != "never end" && peer->name == "e2");
   } else if (act == "flood") {
     doing = flood(peer, exchange);
   } else if (act == "stand still") {
@@ -215,6 +226,7 @@ class WholeKeeper : public testing::Test {
                           .own_hive_socket = hive_socket,
                           .expect_own_hive = true};
     options.listen.port = 0;
+    options.sign_of_life = Milliseconds{20};
     keeper_ = std::make_unique<Keeper>(runtime_, clock_, random_, Log::none(), options);
     const Result<void> started = keeper_->start();
     EXPECT_TRUE(started);
@@ -267,12 +279,33 @@ class WholeKeeper : public testing::Test {
   }
 
   // Asks, and waits for nothing.
-  Result<net::ClientExchange> begin(std::string_view what, net::Headers headers = {}) {
-    const std::string body = cat(R"({"model":"demo","act":")", what, "\"}");
+  Result<net::ClientExchange> begin_at(std::string target, std::string_view body, net::Headers headers = {}) {
     net::ClientRequest request{
-        .method = "POST", .target = "/v1/chat/completions", .headers = std::move(headers), .body = body};
+        .method = "POST", .target = std::move(target), .headers = std::move(headers), .body = body};
     return client_.block_on(
         net::ClientExchange::begin(client_, keeper_->endpoint(), std::move(request), soon));
+  }
+  Result<net::ClientExchange> begin(std::string_view what, net::Headers headers = {}) {
+    const std::string body = cat(R"({"model":"demo","act":")", what, "\"}");
+    return begin_at("/v1/chat/completions", body, std::move(headers));
+  }
+  // While those live both engines have no slot free.
+  std::vector<net::ClientExchange> keep_busy() {
+    std::vector<net::ClientExchange> busy;
+    for (std::size_t i = 0; i < engines_.size(); ++i) {
+      Result<net::ClientExchange> exchange = begin("stand still", {{"x-rbee-worker", cat("w", i + 1)}});
+      EXPECT_TRUE(exchange);
+      if (exchange) busy.push_back(std::move(*exchange));
+      until([&] { return get("/healthz").status == 200 && engines_[i]->asked > 0; });
+    }
+    return busy;
+  }
+  // The first bytes of an answer's body.
+  std::string first_of(net::ClientExchange& exchange) {
+    const Result<void> head = client_.block_on(exchange.read_head(soon));
+    if (!head) return head.error().message;
+    const Result<std::string_view> piece = client_.block_on(exchange.read_some(soon));
+    return piece ? std::string(*piece) : piece.error().message;
   }
   bool metrics_say(std::string_view line) {
     return get("/metrics").body.find(cat("\n", line, "\n")) != std::string::npos;
@@ -339,8 +372,18 @@ TEST_F(WholeKeeper, AStreamThatAnotherEngineGoesOnWithIsCountedAsOneAnswer) {
   EXPECT_TRUE(answer.whole);
   EXPECT_EQ(answer.headers.find("x-rbee-worker"), "w1");
   // By the second engine's words 5 tokens behind a prompt of 12, in which the first one's 2 were.
-  EXPECT_TRUE(metrics_say(R"(rbee_generated_tokens_total{model="demo"} 7)")) << answer.body;
+  until([&] { return metrics_say(R"(rbee_generated_tokens_total{model="demo"} 7)"); });
   EXPECT_TRUE(metrics_say(R"(rbee_prompt_tokens_total{model="demo"} 10)")) << answer.body;
+}
+
+// Each is told of as 5 tokens behind a prompt of 12.
+TEST_F(WholeKeeper, SeveralAnswersToOneRequestAreCountedAll) {
+  const Answer answer =
+      post("/v1/completions", R"({"model":"demo","stream":true,"act":"go on","prompt":"One","n":3})",
+           {{"x-rbee-worker", "w2"}});
+  EXPECT_TRUE(answer.whole);
+  until([&] { return metrics_say(R"(rbee_generated_tokens_total{model="demo"} 15)"); });
+  EXPECT_TRUE(metrics_say(R"(rbee_prompt_tokens_total{model="demo"} 12)"));
 }
 
 TEST_F(WholeKeeper, AStreamThatNobodyGoesOnWithIsChargedToItsKey) {
