@@ -14,6 +14,7 @@
 #include "keeper/ollama_request.h"
 #include "keeper/request_head.h"
 #include "keeper/responses_answer.h"
+#include "keeper/stream_so_far.h"
 
 #include <nlohmann/json.hpp>
 
@@ -241,6 +242,12 @@ std::unique_ptr<const CallNames> names_of(const net::RequestHead& head, std::str
       CallNames{std::string(worker), std::string(user), std::string(session)});
 }
 
+// Whatever else a request asks for comes whole, also where its body says `stream`.
+bool is_streamed(std::string_view target) {
+  const std::string_view path = target.substr(0, target.find('?'));
+  return dialect_of(path) || path == "/completion" || path == "/infill";
+}
+
 Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, Asked& asked) {
   return {.method = head.method,
           .target = asked.target,
@@ -251,7 +258,7 @@ Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, As
           .slots = asked.head.answers(),
           .prompt = std::move(asked.head.prompt),
           .max_tokens = asked.head.max_tokens,
-          .stream = asked.head.stream,
+          .stream = asked.head.stream && is_streamed(asked.target),
           .priority = priority_of(head.headers.find("x-rbee-priority").value_or("")),
           .needs_tools = asked.head.has_tools,
           .needs_vision = asked.head.has_images || asked.head.has_sound,

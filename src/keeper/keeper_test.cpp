@@ -435,6 +435,53 @@ TEST_F(WholeKeeper, AClientThatLeavesAfterItsEngineWasLostIsToldAsOneThatLeft) {
   });
 }
 
+TEST_F(WholeKeeper, EachStreamOfEventsHasSignsThatItWaits) {
+  const std::vector<net::ClientExchange> busy = keep_busy();
+  for (const auto& [target, more] : std::to_array<std::pair<const char*, const char*>>({
+           {"/v1/chat/completions", R"("messages":[])"},
+           {"/completion", R"("prompt":"x")"},
+           {"/v1/responses", R"("input":"x")"},
+           {"/v1/completions", R"("logprobs":1,"prompt":"x")"},
+           {"/v1/messages", R"("messages":[],"output_config":{"format":{"type":"json_schema","schema":{}}})"},
+       })) {
+    const std::string body = cat(R"({"model":"demo","stream":true,)", more, "}");
+    Result<net::ClientExchange> exchange = begin_at(target, body);
+    ASSERT_TRUE(exchange);
+    EXPECT_TRUE(first_of(*exchange).starts_with(": waiting\n\n")) << target;
+    exchange->close();
+  }
+}
+
+TEST_F(WholeKeeper, WhatComesWholeHasNoSignsThatItWaitsWhateverItsBodySays) {
+  std::vector<net::ClientExchange> busy = keep_busy();
+  Result<net::ClientExchange> whole =
+      begin_at("/tokenize", R"({"model":"demo","stream":true,"content":"x"})");
+  // It came later and waits as well, so the other one would have had a sign before it.
+  Result<net::ClientExchange> stream =
+      begin_at("/v1/completions", R"({"model":"demo","stream":true,"prompt":"x"})");
+  ASSERT_TRUE(whole && stream);
+  EXPECT_TRUE(first_of(*stream).starts_with(": waiting\n\n"));
+  busy.clear();
+  EXPECT_TRUE(first_of(*whole).starts_with("{"));
+  EXPECT_EQ(whole->head().headers.find("Content-Type"), "application/json");
+}
+
+TEST_F(WholeKeeper, AnEngineLostBeforeItsFirstEventIsReplacedBehindSignsOfWaiting) {
+  std::vector<net::ClientExchange> busy = keep_busy();
+  Result<net::ClientExchange> exchange =
+      begin_at("/v1/completions",
+               R"({"model":"demo","stream":true,"logprobs":1,"act":"lose the first","prompt":"x"})");
+  ASSERT_TRUE(exchange);
+  EXPECT_TRUE(first_of(*exchange).starts_with(": waiting\n\n"));
+  busy.erase(busy.begin());
+  until([&] { return get("/healthz").status == 200 && engines_[0]->asked == 2; });
+  busy.clear();
+  const Result<std::string> rest = client_.block_on(exchange->read_all(flood_bytes, soon));
+  ASSERT_TRUE(rest) << rest.error().message;
+  EXPECT_NE(rest->find("predicted_n"), std::string::npos) << *rest;
+  EXPECT_EQ(rest->find("error"), std::string::npos) << *rest;
+}
+
 TEST_F(WholeKeeper, AClientThatReadsSlowlyHoldsTheEngineBack) {
   const std::string body = R"({"model":"demo","act":"flood"})";
   net::ClientRequest request{.method = "POST", .target = "/v1/chat/completions", .body = body};
