@@ -142,7 +142,22 @@ net::Task<void> play_engine(std::shared_ptr<Peer> peer, net::Exchange& exchange)
   co_await doing;
 }
 
+// Ends in the middle of it.
+net::Task<void> play_download(net::Exchange& exchange) {
+  net::Headers headers{{"Content-Type", "text/event-stream"}};
+  const Result<void> started = co_await exchange.start(200, headers);
+  const std::string event = net::format_sse("progress", R"({"state":"fetching","total":10,"done":5})");
+  const Result<void> written = co_await exchange.write(event);
+  static_cast<void>(started && written);
+  exchange.abort();
+}
+
 net::Task<void> play_hive(std::shared_ptr<const std::string> report, net::Exchange& exchange) {
+  if (exchange.head().path == "/downloads") {
+    net::Task<void> downloading = play_download(exchange);
+    co_await downloading;
+    co_return;
+  }
   if (exchange.head().path != "/events") {
     net::Task<void> answering =
         respond_json(exchange, 404, R"({"error":{"code":"unknown_name","message":"no such thing"}})");
@@ -530,6 +545,17 @@ TEST_F(WholeKeeper, AMessageThatBecomesAChatHasTheLimitsOfAChat) {
   };
   EXPECT_NE(status(1), 400);
   EXPECT_EQ(status(30'000), 400);
+}
+
+TEST_F(WholeKeeper, ADownloadThatItsHiveDoesNotEndIsAFailureToOllamasClients) {
+  constexpr std::string_view lost = R"({"error":"Hive 'box' was lost before the download had ended.)";
+  const Answer whole = post("/api/pull", R"({"model":"demo","stream":false})");
+  EXPECT_EQ(whole.status, 503);
+  EXPECT_TRUE(whole.body.starts_with(lost)) << whole.body;
+  const Answer streamed = post("/api/pull", R"({"model":"demo"})");
+  EXPECT_TRUE(streamed.whole);
+  EXPECT_TRUE(streamed.body.starts_with(R"({"status":"pulling model")")) << streamed.body;
+  EXPECT_NE(streamed.body.find(cat("\n", lost)), std::string::npos) << streamed.body;
 }
 
 TEST_F(WholeKeeper, ListsComeFromTheHivesReport) {
