@@ -25,14 +25,48 @@ constexpr std::uint64_t tokens_of_answer = 512;
 // Of English, in most vocabularies.
 constexpr std::uint64_t usual_token_bytes = 4;
 
-// Of its key's tokens: by the engine's own words, or, where it said nothing (an answer that was cut, a
-// vector), by the bytes that were read and the pieces that came.
-std::uint64_t tokens_used(const Passage& passage, const Relayed& relayed) {
-  const std::uint64_t told = relayed.usage.prompt_tokens + relayed.usage.tokens;
-  if (told > 0) return told;
+// Of a stream that another engine had begun: the prompt of the last one had what was made before in it.
+Usage of_all_engines(const Passage& passage, Usage usage) {
+  if (!passage.take_up) return usage;
+  const TakeUp& before = *passage.take_up;
+  usage.prompt_tokens -= std::min(usage.prompt_tokens, before.tokens);
+  usage.cached_tokens = std::min(usage.cached_tokens, usage.prompt_tokens);
+  if (usage.tokens == 0) return usage;
+  const std::uint64_t made = before.tokens + usage.tokens - (before.complete ? 1 : 0);
+  // As if all of it had been made as fast as the last part.
+  usage.tokens_ms *= static_cast<double>(made) / static_cast<double>(usage.tokens);
+  usage.tokens = made;
+  return usage;
+}
+
+std::uint64_t tokens_by_bytes(const Passage& passage) {
   const std::size_t text = passage.call.prompt.text_bytes;
-  const std::uint64_t read = (text > 0 ? text : passage.call.body.size()) / usual_token_bytes;
-  return read + (passage.call.stream ? relayed.chunks : 0);
+  return (text > 0 ? text : passage.call.body.size()) / usual_token_bytes;
+}
+
+// Of several answers to one request an engine tells of one: the others are taken to be as long. Where they
+// have a prompt each, those are known by their bytes alone.
+Usage of_all_answers(const Passage& passage, Usage usage) {
+  if (passage.call.slots == 1 || usage.tokens == 0) return usage;
+  usage.prompt_tokens = std::max(usage.prompt_tokens, tokens_by_bytes(passage));
+  usage.tokens *= static_cast<std::uint64_t>(passage.call.slots);
+  usage.tokens_ms *= passage.call.slots;
+  return usage;
+}
+
+// That a client has of a stream. Where it broke off, all engines' together.
+std::uint64_t pieces_of(Passage& passage, const Relayed& relayed) {
+  const bool broke_off = passage.take_up || relayed.end == RelayEnd::lost_after;
+  if (!passage.so_far || !broke_off) return relayed.chunks;
+  return std::max(relayed.chunks, passage.so_far->told().tokens);
+}
+
+// Of its key's tokens: by the engine's own words, and what it said nothing of (the prompt, or the answer
+// where that was cut) by the bytes that were read and the pieces that came.
+std::uint64_t tokens_used(Passage& passage, const Usage& usage, const Relayed& relayed) {
+  const std::uint64_t prompt = usage.prompt_tokens > 0 ? usage.prompt_tokens : tokens_by_bytes(passage);
+  const bool by_pieces = usage.tokens == 0 && passage.call.stream;
+  return prompt + (by_pieces ? pieces_of(passage, relayed) : usage.tokens);
 }
 
 // Of an answer that comes whole, its first token came when the engine says that it began to write.
@@ -44,7 +78,19 @@ void count_tokens(Passage& passage, const Usage& usage) {
                            .made_s = usage.tokens_ms / 1e3};
   passage.series->tokens(passage.record.tokens);
   const double first_s = passage.seconds() - passage.record.tokens.made_s;
-  if (!passage.call.stream && usage.tokens > 0 && first_s > 0) passage.series->first_token(first_s);
+  const bool is_told = !passage.call.stream && passage.call.slots == 1 && usage.tokens_ms > 0;
+  if (is_told && first_s > 0) passage.series->first_token(first_s);
+}
+
+// Once, when nothing more of its answer comes.
+void charge(Passage& passage, const Relayed& relayed, Outcome outcome) {
+  Core& core = *passage.core;
+  const Usage usage = of_all_answers(passage, of_all_engines(passage, relayed.usage));
+  // Of an engine's refusal nothing is taken; part of an answer is one.
+  if (outcome != Outcome::engine_error || passage.take_up)
+    core.gate->spend(passage.call.visitor, tokens_used(passage, usage, relayed));
+  count_tokens(passage, usage);
+  core.state->count({lower(passage.call.model), 1, usage.prompt_tokens, usage.tokens});
 }
 
 void account(Passage& passage, const Attempt& attempt, const std::string& worker) {
@@ -56,12 +102,7 @@ void account(Passage& passage, const Attempt& attempt, const std::string& worker
                           attempt.step == Step::lost ? "before it answered; it is placed again."
                                                      : "in the middle of its answer."));
   }
-  if (attempt.step != Step::done) return;
-  const Usage& usage = attempt.relayed.usage;
-  if (attempt.outcome != Outcome::engine_error)
-    core.gate->spend(passage.call.visitor, tokens_used(passage, attempt.relayed));
-  count_tokens(passage, usage);
-  core.state->count({lower(passage.call.model), 1, usage.prompt_tokens, usage.tokens});
+  if (attempt.step == Step::done) charge(passage, attempt.relayed, attempt.outcome);
 }
 
 // Clients choose names: only those of models that are there become labels. A refusal that is not of a name
@@ -240,7 +281,9 @@ net::Task<void> judge(Passage& passage, const FleetEngine& engine, Attempt& atte
   if (attempt.step != Step::cut) co_return;
   net::Task<bool> planning = plan_take_up(passage, attempt, engine.worker);
   const bool goes_on = co_await planning;
-  if (!goes_on) attempt.step = Step::done;
+  if (goes_on) co_return;
+  attempt.step = Step::done;
+  charge(passage, attempt.relayed, attempt.outcome);
 }
 
 // None of what follows until it is answered is a coroutine but what waits for an engine: a stream that passes
@@ -352,17 +395,19 @@ net::Task<Ended> place_and_ask(Passage& passage, Placing::Ticket& ticket) {
       ticket.give_back(routing::Returned::leaving);
       continue;
     }
-    ended.outcome = attempt.outcome;
-    ended.tokens = attempt.relayed.usage.tokens;
     if (attempt.step == Step::done) {
+      ended.outcome = attempt.outcome;
+      ended.tokens = attempt.relayed.usage.tokens;
       routing::Spent spent = attempt.relayed.usage.spent();
       spent.answered = attempt.outcome == Outcome::ok;
       ticket.done(spent);
-      break;
+      co_return ended;
     }
     passage.core->metrics.placed_again();
     ticket.give_back(returned_for(attempt.step));
   }
+  // Nobody went on with it, or its client did not wait for that.
+  if (passage.take_up) charge(passage, {}, ended.outcome);
   co_return ended;
 }
 

@@ -210,6 +210,43 @@ TEST(Usage, TheLastTimingsCountHoweverTheyAreCut) {
   EXPECT_EQ(UsageReader().usage().tokens, 0u);
 }
 
+// "prompt/cached/made", the same however the answer is cut.
+std::string told_by(std::string_view answer) {
+  std::string told;
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{1000}, answer.size()}) {
+    UsageReader reader;
+    for (std::size_t at = 0; at < answer.size(); at += piece) reader.pass(answer.substr(at, piece));
+    const Usage usage = reader.usage();
+    const std::string now = cat(usage.prompt_tokens, '/', usage.cached_tokens, '/', usage.tokens);
+    if (!told.empty() && now != told) return cat(told, " but in pieces of ", piece, ' ', now);
+    told = now;
+  }
+  return told;
+}
+
+// As llama-server writes them, shortened.
+TEST(Usage, AnAnswerWithoutTimingsIsCountedByItsUsage) {
+  EXPECT_EQ(told_by(R"({"content":[{"text":"\"usage\":{"}],"stop_sequence":null,"usage":)"
+                    R"({"cache_read_input_tokens":16,"input_tokens":1,"output_tokens":4}})"),
+            "17/16/4");
+  EXPECT_EQ(told_by(cat(R"(data: {"type":"message_start","message":{"content":[],"usage":)",
+                        R"({"cache_read_input_tokens":16,"input_tokens":1,"output_tokens":0}}})", "\n\n",
+                        R"(data: {"type":"content_block_delta","delta":{"text":"a"}})", "\n\n",
+                        R"(data: {"type":"message_delta","delta":{},"usage":{"output_tokens":4}})", "\n\n")),
+            "17/16/4");
+  EXPECT_EQ(told_by(R"({"object":"response","usage":{"input_tokens":17,"output_tokens":4,"total_tokens":21,)"
+                    R"("input_tokens_details":{"cached_tokens":16}}})"),
+            "17/16/4");
+  EXPECT_EQ(told_by(R"({"object":"list","usage":{"prompt_tokens":3,"total_tokens":3},"data":[]})"), "3/0/0");
+}
+
+TEST(Usage, TimingsCountBeforeUsageWhicheverComesLast) {
+  constexpr std::string_view timings = R"("timings":{"cache_n":16,"prompt_n":1,"predicted_n":4})";
+  constexpr std::string_view usage = R"("usage":{"completion_tokens":9,"prompt_tokens":9})";
+  EXPECT_EQ(told_by(cat("{", usage, ",", timings, "}")), "17/16/4");
+  EXPECT_EQ(told_by(cat("{", timings, ",", usage, "}")), "17/16/4");
+}
+
 TEST(Usage, AFigureThatIsNoCountIsNone) {
   UsageReader reader;
   reader.pass(

@@ -14,6 +14,7 @@
 #include "keeper/ollama_request.h"
 #include "keeper/request_head.h"
 #include "keeper/responses_answer.h"
+#include "keeper/stream_so_far.h"
 
 #include <nlohmann/json.hpp>
 
@@ -125,6 +126,8 @@ Result<void> read_asked(Core& core, Asked& asked, const net::RequestHead& head, 
   if (asked.chat) {
     asked.target = "/v1/chat/completions";
     asked.body = asked.chat->body;
+    // What an engine will read has the limits of every chat, by whichever names it came.
+    if (Result<RequestHead> checked = read_request_head(asked.body); !checked) return checked.error();
   }
   if (asked.target.size() <= longest_target) return {};
   return Error{
@@ -239,6 +242,12 @@ std::unique_ptr<const CallNames> names_of(const net::RequestHead& head, std::str
       CallNames{std::string(worker), std::string(user), std::string(session)});
 }
 
+// Whatever else a request asks for comes whole, also where its body says `stream`.
+bool is_streamed(std::string_view target) {
+  const std::string_view path = target.substr(0, target.find('?'));
+  return dialect_of(path) || path == "/completion" || path == "/infill";
+}
+
 Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, Asked& asked) {
   return {.method = head.method,
           .target = asked.target,
@@ -246,10 +255,10 @@ Call call_of(const Core& core, const net::RequestHead& head, Visitor visitor, As
           .visitor = std::move(visitor),
           .model = core.models->resolve(asked.head.model),
           .names = names_of(head, asked.head.user),
-          .slots = asked.head.n,
+          .slots = asked.head.answers(),
           .prompt = std::move(asked.head.prompt),
           .max_tokens = asked.head.max_tokens,
-          .stream = asked.head.stream,
+          .stream = asked.head.stream && is_streamed(asked.target),
           .priority = priority_of(head.headers.find("x-rbee-priority").value_or("")),
           .needs_tools = asked.head.has_tools,
           .needs_vision = asked.head.has_images || asked.head.has_sound,

@@ -327,7 +327,7 @@ void Metrics::Series::tokens(const Tokens& tokens) {
   model.cached_tokens.Increment(cached);
   model.made_tokens.Increment(made);
   model.prompt_size.Observe(prompt);
-  model.answer_size.Observe(made);
+  if (tokens.made > 0) model.answer_size.Observe(made);  // a vector has none
   if (tokens.made > 1 && tokens.made_s > 0) {
     const double gaps = made - 1;
     model.per_token.Observe(tokens.made_s / gaps);

@@ -227,6 +227,22 @@ bool take_piece(net::SseReader& reader, std::string_view bytes, Pulled& pulled) 
   return true;
 }
 
+// Nothing but a word of its own tells a download whose hive is gone, or silent, from one that has ended.
+net::Task<void> tell_of_loss(net::Exchange& exchange, std::string hive, bool streamed) {
+  Error lost{
+      ErrorCode::unreachable, cat("Hive '", hive, "' was lost before the download had ended."), {}, {}};
+  if (!streamed) {
+    net::Task<void> refusing = refuse_as_ollama(exchange, std::move(lost));
+    co_await refusing;
+    co_return;
+  }
+  const std::string line = cat(error_body(Api::ollama, lost), "\n");
+  const Result<void> written = co_await exchange.write(line);
+  if (!written) co_return;
+  const Result<void> ignored = co_await exchange.finish();
+  static_cast<void>(ignored);
+}
+
 net::Task<void> pull(std::shared_ptr<Core> core, net::Exchange& exchange, std::string name, bool streamed,
                      bool insecure) {
   std::string body = dump_json(Json{{"source", source_of(name)}, {"allow_private", insecure}});
@@ -263,6 +279,11 @@ net::Task<void> pull(std::shared_ptr<Core> core, net::Exchange& exchange, std::s
     net::Task<Result<void>> writing = exchange.write(pulled.lines);
     const Result<void> written = co_await writing;
     if (!written) co_return;
+  }
+  if (!pulled.came && !pulled.failed) {
+    net::Task<void> telling = tell_of_loss(exchange, name_of_hive, streamed);
+    co_await telling;
+    co_return;
   }
   if (streamed) {
     net::Task<Result<void>> finishing = exchange.finish();

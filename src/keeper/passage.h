@@ -67,7 +67,9 @@ struct Attempt {
 struct TakeUp {
   Wire wire = {};
   std::string body;
-  SharedError lost = {};  // told where nobody can go on
+  SharedError lost = {};     // told where nobody can go on
+  std::uint64_t tokens = 0;  // that the client has: they are in the next engine's prompt
+  bool complete = false;     // all that it asked for; one more is made, for nobody
 };
 
 struct Passage {

@@ -2,6 +2,7 @@
 #include "keeper/relay.h"
 
 #include "base/text.h"
+#include "net/pass_on.h"
 
 #include <utility>
 
@@ -40,17 +41,21 @@ net::Task<void> relay_whole(net::Exchange& to, net::ClientExchange& from, const 
   const int status = told ? from.head().status : info(told.error().code).http_status;
   std::string text = told ? std::move(*told) : error_body(job.api, told.error());
   relayed.bytes = text.size();
-  net::Headers headers = formed_headers(from, job, "application/json");
-  net::Task<Result<void>> responding = to.respond(status, std::move(headers), std::move(text));
+  net::Task<Result<void>> responding;
+  if (to.started()) {
+    responding = net::pass_piece(to, text, true, false);
+  } else {
+    net::Headers headers = formed_headers(from, job, "application/json");
+    responding = to.respond(status, std::move(headers), std::move(text));
+  }
   const Result<void> passed = co_await responding;
   if (!passed) relayed.end = RelayEnd::client_gone;
 }
 
-// The head goes out with the first line.
+// The head goes out with the first line, or was needed before, by comments for a client that waits.
 net::Task<Result<void>> write_line(net::Exchange& to, net::ClientExchange& from, const RelayJob& job,
                                    std::string line) {
   if (!to.started()) {
-    if (job.on_first) job.on_first();
     net::Headers headers = formed_headers(from, job, job.form->stream_type());
     to.begin(from.head().status, std::move(headers));
   }
@@ -92,9 +97,10 @@ net::Task<void> relay_formed(net::Exchange& to, net::ClientExchange& from, Relay
     const Result<std::string_view> piece = co_await reading;
     const Result<std::string> events = piece ? cutter.take(*piece) : piece.error();
     if (gone || !events) {
-      relayed.end = gone           ? RelayEnd::client_gone
-                    : to.started() ? RelayEnd::lost_after
-                                   : RelayEnd::lost_before;
+      // Comments may have gone out before: they are nothing of it.
+      relayed.end = gone                 ? RelayEnd::client_gone
+                    : relayed.chunks > 0 ? RelayEnd::lost_after
+                                         : RelayEnd::lost_before;
       break;
     }
     last = piece->empty();
@@ -103,6 +109,7 @@ net::Task<void> relay_formed(net::Exchange& to, net::ClientExchange& from, Relay
     if (job.so_far != nullptr) job.so_far->add(*events, false);
     std::string line = job.form->events(*events);
     if (line.empty() && !last) continue;
+    if (relayed.chunks == 0 && job.on_first) job.on_first();
     relayed.bytes += line.size();
     ++relayed.chunks;
     net::Task<Result<void>> writing = write_line(to, from, job, std::move(line));

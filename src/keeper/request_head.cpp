@@ -48,8 +48,7 @@ void print_prompt(const simdjson::dom::element& value, PromptPrinter& printer, i
 }
 
 // What parts of messages hold beside texts, as OpenAI ("image_url", "input_image", "input_audio") and
-// Anthropic
-// ("image") write them.
+// Anthropic ("image", also within the source of a document) write them.
 void find_media(RequestHead& head, const simdjson::dom::element& value, int depth = 0) {
   if (depth > deepest_content) return;
   simdjson::dom::array list;
@@ -61,7 +60,7 @@ void find_media(RequestHead& head, const simdjson::dom::element& value, int dept
   if (value.get(fields)) return;
   for (const auto& [key, field] : fields) {
     std::string_view type;
-    if (key == "content") {
+    if (key == "content" || key == "source") {
       find_media(head, field, depth + 1);
     } else if (key == "type" && !field.get(type)) {
       head.has_images = head.has_images || type == "image_url" || type == "input_image" || type == "image";
@@ -113,6 +112,8 @@ Error bad_json(simdjson::error_code code) {
 
 }  // namespace
 
+int RequestHead::answers() const { return std::min(n * prompts, largest_n); }
+
 std::optional<KeepAliveWish> parse_keep_alive(std::string_view text) {
   if (const std::optional<double> plain = parse_double(text)) return wish_of_seconds(*plain);
   const bool negative = text.starts_with('-');
@@ -159,9 +160,9 @@ void take_wish(RequestHead& head, std::string_view key, const simdjson::dom::ele
     head.keep_alive = keep_alive_of(value);
   } else if (key == "options") {
     if (value.is_object()) head.num_ctx = num_ctx_of(value);
-  } else if (key == "n") {
+  } else if (key == "n" || key == "n_cmpl") {
     std::int64_t n = 0;
-    if (!value.get(n)) head.n = static_cast<int>(std::clamp<std::int64_t>(n, 1, largest_n));
+    if (!value.get(n)) head.n = std::max(head.n, static_cast<int>(std::clamp<std::int64_t>(n, 1, largest_n)));
   } else if (std::ranges::find(mendable, key) != mendable.end()) {
     head.may_need_mending = true;
   }
@@ -169,6 +170,18 @@ void take_wish(RequestHead& head, std::string_view key, const simdjson::dom::ele
 
 bool is_prompt(std::string_view key) {
   return key == "messages" || key == "prompt" || key == "input" || key == "system";
+}
+
+// A list of texts, or of lists of tokens; with a number in it, it is the tokens of one.
+int prompts_in(const simdjson::dom::element& value) {
+  simdjson::dom::array list;
+  if (value.get(list)) return 1;
+  std::int64_t count = 0;
+  for (const simdjson::dom::element one : list) {
+    if (one.is_number()) return 1;
+    ++count;
+  }
+  return static_cast<int>(std::clamp<std::int64_t>(count, 1, largest_n));
 }
 
 Result<void> take_prompt(RequestHead& head, PromptPrinter& printer, const simdjson::dom::element& value) {
@@ -194,6 +207,7 @@ Result<RequestHead> head_of(const simdjson::simdjson_result<simdjson::dom::eleme
       head.model = text;
       ++models;
     } else if (is_prompt(key)) {
+      if (key == "prompt") head.prompts = prompts_in(value);
       if (Result<void> taken = take_prompt(head, printer, value); !taken) return taken.error();
     } else {
       take_wish(head, key, value);

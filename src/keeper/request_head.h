@@ -28,11 +28,15 @@ struct RequestHead {
   bool has_images = false;
   bool has_sound = false;
   bool may_need_mending = false;  // a chat or completion has a field that mended_request() may have to change
-  int n = 1;                      // completions asked for: each takes a slot
+  int n = 1;                      // answers to each prompt: `n`, or `n_cmpl`, which engines read as well
+  int prompts = 1;                // of /v1/completions and /completion
   // Ollama's own: how long the engine is to stay afterwards (nothing within: for ever), and the context that
   // it is to have, options.num_ctx.
   std::optional<KeepAliveWish> keep_alive = {};
   std::uint32_t num_ctx = 0;  // 0: not said
+
+  // Each takes a slot.
+  [[nodiscard]] int answers() const;
 };
 
 // No name of a model is longer; what a client sends comes back in errors, metrics and logs.

@@ -12,7 +12,7 @@ namespace {
 std::string check(std::string_view body) {
   const Result<RequestHead> head = read_request_head(body);
   if (!head) return std::string(info(head.error().code).name);
-  return cat(head->model, head->stream ? " stream" : "", " n=", head->n);
+  return cat(head->model, head->stream ? " stream" : "", " n=", head->answers());
 }
 
 TEST(RequestHead, ModelStreamAndNAreReadWhereverTheyStand) {
@@ -33,6 +33,18 @@ TEST(RequestHead, WhatTheEngineShouldJudgeIsLeftToIt) {
   EXPECT_EQ(check(R"({"model":"a","stream":"yes","n":"many"})"), "a n=1");
   EXPECT_EQ(check(R"({"model":"a","n":-4})"), "a n=1");
   EXPECT_EQ(check(R"({"model":"a","n":99999999999})"), cat("a n=", largest_n));
+}
+
+// An engine makes as many answers as it reads there, each in a slot of its own.
+TEST(RequestHead, AnswersAreCountedByAllThatAsksForSeveral) {
+  EXPECT_EQ(check(R"({"model":"a","n_cmpl":3})"), "a n=3");
+  EXPECT_EQ(check(R"({"model":"a","n_cmpl":3,"n":2})"), "a n=3");
+  EXPECT_EQ(check(R"({"model":"a","prompt":["x","y"]})"), "a n=2");
+  EXPECT_EQ(check(R"({"model":"a","prompt":[[1,2],[3]],"n":2})"), "a n=4");
+  EXPECT_EQ(check(R"({"model":"a","prompt":["x"]})"), "a n=1");
+  EXPECT_EQ(check(R"({"model":"a","prompt":[]})"), "a n=1");
+  EXPECT_EQ(check(R"({"model":"a","prompt":[12,"x",34]})"), "a n=1");
+  EXPECT_EQ(check(R"({"model":"a","prompt":["x","y"],"n":1024})"), cat("a n=", largest_n));
 }
 
 TEST(RequestHead, BrokenJsonIsFoundWhereverItBreaks) {
@@ -80,6 +92,11 @@ TEST(RequestHead, ToolsImagesAndSoundAreSeenInEveryForm) {
     EXPECT_TRUE(image->has_images) << type;
     EXPECT_FALSE(image->has_sound) << type;
   }
+  const auto within = read_request_head(
+      R"({"model":"m","messages":[{"content":[{"type":"tool_result","content":[{"type":"document","source":)"
+      R"({"type":"content","content":[{"type":"image","source":{"type":"base64","data":""}}]}}]}]}]})");
+  ASSERT_TRUE(within);
+  EXPECT_TRUE(within->has_images);
   const auto sound = read_request_head(
       R"({"model":"m","messages":[{"content":[{"type":"input_audio","input_audio":{"data":""}}]}]})");
   ASSERT_TRUE(sound);
@@ -116,7 +133,8 @@ TEST(RequestHead, GrammarsAndSchemasHaveASizeAndADepth) {
     for (int i = 0; i < depth; ++i) text = cat(R"({"a":)", text, "}");
     return text;
   };
-  for (const char* key : {"json_schema", "response_format", "tools", "format"}) {
+  for (const char* key :
+       {"json_schema", "response_format", "tools", "format", "text", "output_format", "output_config"}) {
     EXPECT_EQ(with(cat("\"", key, "\":", nested(deepest_schema))), "a n=1") << key;
     EXPECT_EQ(with(cat("\"", key, "\":", nested(deepest_schema + 1))), "bad_request") << key;
     EXPECT_EQ(with(cat("\"", key, R"(":{"a":")", std::string(largest_schema_bytes, 'x'), "\"}")),
@@ -144,8 +162,24 @@ TEST(RequestHead, APictureComesWithTheRequestOrNotAtAll) {
               "bad_request");
     EXPECT_EQ(with(cat(R"("input":[{"content":[{"type":"input_image","image_url":")", url, R"("}]}])")),
               "bad_request");
+    EXPECT_EQ(picture(cat(R"({"type":"document","source":{"type":"content","content":[{"type":"image",)",
+                          R"("source":{"type":"url","url":")", url, R"("}}]}})")),
+              "bad_request");
   }
   EXPECT_EQ(with(R"("messages":[{"role":"user","content":"see http://10.0.0.1/"}])"), "a n=1");
+}
+
+// An engine reads the last of them, whichever is looked up here.
+TEST(RequestHead, APicturesPlaceIsCheckedHoweverOftenItIsNamed) {
+  constexpr std::string_view data = R"("url":"data:image/png;base64,iVBO")";
+  constexpr std::string_view elsewhere = R"("url":"http://10.0.0.1/")";
+  const auto named = [](std::string_view one, std::string_view other) {
+    return with(
+        cat(R"("messages":[{"content":[{"type":"image_url","image_url":{)", one, ",", other, "}}]}]"));
+  };
+  EXPECT_EQ(named(data, data), "a n=1");
+  EXPECT_EQ(named(data, elsewhere), "bad_request");
+  EXPECT_EQ(named(elsewhere, data), "bad_request");
 }
 
 TEST(RequestHead, WhatIsOddButNoHarmIsTheEnginesToJudge) {

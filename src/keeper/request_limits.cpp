@@ -115,13 +115,23 @@ Result<void> check_url(const Element& value) {
   return elsewhere(url);
 }
 
-// {"type": "image_url", "image_url": {"url": ...}}, the same with a plain text, and Anthropic's
-// {"type": "image", "source": {"type": "url", "url": ...}}.
-Result<void> check_place(const Element& place) {
+Result<void> check_content(const Element& value, int depth);
+
+// {"type": "image_url", "image_url": {"url": ...}}, the same with a plain text, Anthropic's {"type": "image",
+// "source": {"type": "url", "url": ...}}, and its documents, whose source holds blocks of their own. Of a
+// name that stands twice an engine reads the last: so none is looked up, each is checked.
+Result<void> check_place(const Element& place, int depth) {
   Object within;
-  Element url = place;
-  if (!place.get(within) && within["url"].get(url)) return {};
-  return check_url(url);
+  if (place.get(within)) return check_url(place);
+  for (const auto& [key, field] : within) {
+    Result<void> checked;
+    if (key == "url")
+      checked = check_url(field);
+    else if (key == "content")
+      checked = check_content(field, depth + 1);
+    if (!checked) return checked;
+  }
+  return {};
 }
 
 Result<void> check_content(const Element& value, int depth) {
@@ -143,7 +153,7 @@ Result<void> check_content(const Element& value, int depth) {
     if (is_one_of(key, {"content", "output"}))
       checked = check_content(field, depth + 1);
     else if (is_one_of(key, {"image_url", "source", "video_url", "audio_url", "file"}))
-      checked = check_place(field);
+      checked = check_place(field, depth);
     if (!checked) return checked;
   }
   return {};
@@ -165,7 +175,8 @@ Result<void> check_field(std::string_view key, const Element& value) {
   std::string_view text;
   if (key == "grammar" && !value.get(text) && text.size() > largest_grammar_bytes)
     return too_large(key, largest_grammar_bytes);
-  if (is_one_of(key, {"json_schema", "response_format", "tools", "format", "text", "output_format"}))
+  if (is_one_of(key, {"json_schema", "response_format", "tools", "format", "text", "output_format",
+                      "output_config"}))
     return check_schema(key, value);
   return {};
 }

@@ -12,10 +12,13 @@ constexpr std::string_view comment = ": waiting\n\n";
 // A writer that is stuck ends by the connection's own limit for writing, far below.
 constexpr Milliseconds longest_write{10 * 60'000};
 
+constexpr std::string_view stream_of_events = "text/event-stream";
+
 // Ollama's streams are lines of JSON, and have no comments.
 bool may_have_comments(const Passage& passage) {
   const Call& call = passage.call;
-  return call.stream && call.form == nullptr && call.api != Api::ollama && call.method == "POST" &&
+  const bool has_events = call.form == nullptr || call.form->stream_type() == stream_of_events;
+  return call.stream && has_events && call.api != Api::ollama && call.method == "POST" &&
          passage.core->options.sign_of_life > Milliseconds{0};
 }
 
@@ -30,7 +33,7 @@ net::Task<bool> say_alive(Passage& passage) {
   }
   if (!exchange.started()) {
     net::Headers headers = own_headers(passage, "");
-    headers.add("Content-Type", "text/event-stream");
+    headers.add("Content-Type", std::string(stream_of_events));
     headers.add("Cache-Control", "no-cache");
     net::Task<Result<void>> starting = exchange.start(200, std::move(headers));
     const Result<void> started = co_await starting;

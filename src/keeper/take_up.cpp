@@ -86,8 +86,11 @@ net::Task<bool> plan_take_up(Passage& passage, const Attempt& attempt, std::stri
     Result<std::string> body =
         continued_request(passage.so_far->dialect(), passage.call.body, passage.so_far->told());
     if (body) {
-      if (has_all_tokens(passage.call.body, passage.so_far->told())) passage.so_far->complete();
-      passage.take_up = std::make_unique<TakeUp>(TakeUp{wire, std::move(*body), std::move(error)});
+      const ToldSoFar& told = passage.so_far->told();
+      const bool complete = has_all_tokens(passage.call.body, told);
+      if (complete) passage.so_far->complete();
+      passage.take_up =
+          std::make_unique<TakeUp>(TakeUp{wire, std::move(*body), std::move(error), told.tokens, complete});
       co_return true;
     }
     error.message += cat(' ', body.error().message);
