@@ -17,6 +17,20 @@ describe('bad input', () => {
   });
   after(() => system?.stop());
 
+  const mistakes = {
+    'a chat without messages': ['/v1/chat/completions', {}],
+    'a chat with a message that nobody says': ['/v1/chat/completions', { messages: [{ content: 'x' }] }],
+    'a chat with tools that are none': ['/v1/chat/completions', { messages: [], tools: 5 }],
+    'a Message without messages': ['/v1/messages', { max_tokens: 5 }],
+    'tokens of no messages': ['/v1/messages/count_tokens', {}],
+    'a completion without a prompt': ['/v1/completions', {}],
+  };
+  for (const [mistake, [path, fields]] of Object.entries(mistakes)) {
+    test(`${mistake} is the client's mistake, not the engine's`, async () => {
+      assert.equal((await post(system, path, { model, ...fields })).status, 400);
+    });
+  }
+
   // Each with a request behind it, that must not be taken for one of its own.
   const heads = {
     'a length beside chunks': `${start}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,

@@ -102,10 +102,22 @@ bool is_told_by_its_fields(std::string_view path) {
   return path == "/v1/chat/completions" || path == "/v1/completions";
 }
 
+// Without these an engine answers with a 500 of its own.
+Result<void> check_needed(std::string_view path, const RequestHead& head) {
+  const bool chats = path == "/v1/chat/completions" || path.starts_with("/v1/messages");
+  const bool completes = path == "/v1/completions" || path == "/completion" || path == "/completions";
+  const std::string_view lacks = chats && !head.has_messages     ? "messages"
+                                 : completes && !head.has_prompt ? "prompt"
+                                                                 : "";
+  if (lacks.empty()) return {};
+  return Error{ErrorCode::bad_request, cat("The field '", lacks, "' is missing."), {}, {}};
+}
+
 Result<void> read_asked(Core& core, Asked& asked, const net::RequestHead& head, std::string_view body) {
   Result<RequestHead> read = head_of(core, head, body);
   if (!read) return read.error();
   asked.head = std::move(*read);
+  if (Result<void> needed = check_needed(head.path, asked.head); !needed) return needed;
   asked.target = head.target;
   asked.body = body;
   if (const std::optional<OllamaAsk> ask = ollama_ask_of(head.path)) {

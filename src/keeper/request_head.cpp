@@ -207,7 +207,13 @@ Result<RequestHead> head_of(const simdjson::simdjson_result<simdjson::dom::eleme
       head.model = text;
       ++models;
     } else if (is_prompt(key)) {
-      if (key == "prompt") head.prompts = prompts_in(value);
+      if (key == "messages") {
+        if (Result<void> checked = check_messages(value); !checked) return checked.error();
+        head.has_messages = true;
+      } else if (key == "prompt") {
+        head.prompts = prompts_in(value);
+        head.has_prompt = true;
+      }
       if (Result<void> taken = take_prompt(head, printer, value); !taken) return taken.error();
     } else {
       take_wish(head, key, value);

@@ -25,6 +25,8 @@ struct RequestHead {
   std::string user = {};
   PromptPrint prompt = {};
   bool has_tools = false;
+  bool has_messages = false;
+  bool has_prompt = false;
   bool has_images = false;
   bool has_sound = false;
   bool may_need_mending = false;  // a chat or completion has a field that mended_request() may have to change

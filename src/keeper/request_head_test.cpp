@@ -47,6 +47,18 @@ TEST(RequestHead, AnswersAreCountedByAllThatAsksForSeveral) {
   EXPECT_EQ(check(R"({"model":"a","prompt":["x","y"],"n":1024})"), cat("a n=", largest_n));
 }
 
+TEST(RequestHead, WhatAnEngineWouldFailOfIsTheClientsMistake) {
+  for (const char* fields :
+       {R"("messages":5)", R"("messages":{})", R"("messages":["hello"])", R"("messages":[{"content":"x"}])",
+        R"("messages":[{"role":5}])", R"("messages":null)", R"("tools":5)", R"("tools":["x"])"}) {
+    EXPECT_EQ(check(cat(R"({"model":"a",)", fields, "}")), "bad_request") << fields;
+  }
+  for (const char* fields : {R"("messages":[])", R"("messages":[{"role":"user"}])", R"("tools":null)",
+                             R"("tools":[])", R"("tools":[{}])"}) {
+    EXPECT_EQ(check(cat(R"({"model":"a",)", fields, "}")), "a n=1") << fields;
+  }
+}
+
 TEST(RequestHead, BrokenJsonIsFoundWhereverItBreaks) {
   for (const char* body :
        {"", " ", "{", "nonsense", "[]", "\"model\"", "3", R"({"model":"a"} x)", R"({"model":"a",})",

@@ -175,10 +175,37 @@ Result<void> check_field(std::string_view key, const Element& value) {
   std::string_view text;
   if (key == "grammar" && !value.get(text) && text.size() > largest_grammar_bytes)
     return too_large(key, largest_grammar_bytes);
+  if (key == "tools") {
+    if (Result<void> checked = check_tools(value); !checked) return checked;
+  }
   if (is_one_of(key, {"json_schema", "response_format", "tools", "format", "text", "output_format",
                       "output_config"}))
     return check_schema(key, value);
   return {};
+}
+
+Result<void> check_messages(const Element& messages) {
+  simdjson::dom::array list;
+  if (messages.get(list)) {
+    return Error{ErrorCode::bad_request, "The field 'messages' is no list of messages.",
+                 R"(As in {"messages": [{"role": "user", "content": "Hello"}]}.)"};
+  }
+  for (const Element one : list) {
+    std::string_view role;
+    if (one["role"].get(role)) {
+      return Error{ErrorCode::bad_request, "One of the 'messages' has no 'role'.",
+                   R"(As in {"messages": [{"role": "user", "content": "Hello"}]}.)"};
+    }
+  }
+  return {};
+}
+
+Result<void> check_tools(const Element& tools) {
+  simdjson::dom::array list;
+  const bool is_list = !tools.get(list);
+  const auto is_object = [](const Element one) { return one.is_object(); };
+  if (tools.is_null() || (is_list && std::all_of(list.begin(), list.end(), is_object))) return {};
+  return Error{ErrorCode::bad_request, "The field 'tools' is no list of tools.", {}, {}};
 }
 
 Result<void> check_pictures(const Element& messages) { return check_content(messages, 0); }
