@@ -126,18 +126,18 @@ int run(std::span<const std::string> words, const Environment& environment, Cloc
   // Words that could not be read may still have said how the answer is wanted.
   if (!line) options.json = std::find(words.begin(), words.end(), "--json") != words.end();
   Output out(stdout, stderr, style_of(options, environment));
-  if (!line) return out.error(line.error());
+  if (!line) return out.end(out.error(line.error()));
   if (line->help) {
-    std::fputs(line->help->c_str(), stdout);
-    return 0;
+    out.help(*line->help);
+    return out.end(0);
   }
   const Result<Paths> paths = find_paths(environment);
-  if (!paths) return out.error(paths.error());
+  if (!paths) return out.end(out.error(paths.error()));
   const Result<void> done = run_command(Context{options, environment, *paths, out, clock, random});
   // A command that has told what is wrong in its own way leaves no sentence to print.
-  if (!done && done.error().message.empty()) return info(done.error().code).exit_code;
-  if (!done) return out.error(done.error());
-  return out.failed() ? 1 : 0;
+  if (!done && done.error().message.empty()) return out.end(info(done.error().code).exit_code);
+  if (!done) return out.end(out.error(done.error()));
+  return out.end(out.failed() ? 1 : 0);
 }
 
 }  // namespace rbee::cli
