@@ -76,6 +76,7 @@ TEST(CommandLine, KnowsEveryCommand) {
     const Result<CommandLine> got = parse(line);
     ASSERT_TRUE(got) << line << ": " << got.error().message;
     EXPECT_EQ(got->options.command, command) << line;
+    EXPECT_EQ(got->spoken, cat("rbee ", name_of(line)));
     EXPECT_FALSE(got->help) << line;
   }
 }
