@@ -305,6 +305,19 @@ describe('commands', () => {
       }
     });
 
+    test('a hive is called by a name that its workers can have too', async () => {
+      const home = makeHome();
+      try {
+        for (const args of [['hive'], ['hive', 'token', '--start', '127.0.0.1:0']]) {
+          const refused = await run(home, [...args, '--name', 'a b', '--json']);
+          assert.equal(refused.code, 2, refused.stdout);
+          assert.match(refused.json().error.hint, /A name has 1 to 128 letters/);
+        }
+      } finally {
+        removeHome(home);
+      }
+    });
+
     test('with no keeper there a command ends with 3', async () => {
       const home = makeHome();
       try {
