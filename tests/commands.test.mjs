@@ -296,6 +296,26 @@ describe('commands', () => {
       assert.equal(state.code, 2);
       assert.match(state.stderr, /'sleepy'.*\n.*ready, starting, failed/);
       assert.equal((await system.run([])).code, 2);
+      // What only the keeper or its hive can tell, too.
+      for (const args of [['worker', 'deploy', '--name', 'a b'], ['model', 'add', 'bad name', demoFile],
+        ['hive', 'add', 'x', '127.0.0.2', '--token', 'abc'], ['model', 'download', 'hf:foo'],
+        ['model', 'copy', model, '--from', hive.name, '--to', hive.name]]) {
+        const refused = await fails(args, 2, 'bad_request');
+        assert.doesNotMatch(refused.hint, /the API's own documentation/);
+      }
+    });
+
+    test('a hive is called by a name that its workers can have too', async () => {
+      const home = makeHome();
+      try {
+        for (const args of [['hive'], ['hive', 'token', '--start', '127.0.0.1:0']]) {
+          const refused = await run(home, [...args, '--name', 'a b', '--json']);
+          assert.equal(refused.code, 2, refused.stdout);
+          assert.match(refused.json().error.hint, /A name has 1 to 128 letters/);
+        }
+      } finally {
+        removeHome(home);
+      }
     });
 
     test('with no keeper there a command ends with 3', async () => {

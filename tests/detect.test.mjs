@@ -2,7 +2,7 @@
 // (tests/stand-ins), and on this one. What each field means is in docs/cli.md.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { card, cudaCard, folders, machine, pc } from './support/machine.mjs';
@@ -125,6 +125,25 @@ describe('detect', () => {
 });
 
 describe('doctor', () => {
+  test('what rbee cannot start with is broken, with its place and cure', async () => {
+    const other = makeHome();
+    try {
+      writeFileSync(path.join(other, 'rbee.toml'), '[keeper]\nlisen = "x"\n');
+      mkdirSync(path.join(other, 'hive'), { recursive: true });
+      writeFileSync(path.join(other, 'hive/workers.json'), '{');
+      const result = await run(other, ['doctor', '--json']);
+      assert.equal(result.code, 1);
+      const found = result.json().findings.filter(({ what }) => what === 'rbee cannot start');
+      assert.equal(found.length, 2);
+      assert.match(found[0].why, /lisen/);
+      assert.match(found[0].cure, /listen/);
+      assert.match(found[1].why, /workers\.json' cannot be read/);
+      assert.match(found[1].cure, /worker deploy/);
+    } finally {
+      removeHome(other);
+    }
+  });
+
   test('a card that nothing can use is broken, and the exit code says so', async () => {
     const env = machine(
       {

@@ -89,6 +89,14 @@ describe('the states of a hive', () => {
     await is('draining');
     assert.equal((await system.worker(worker)).state, 'draining');
     assert.match(await metrics(), /rbee_hive_state\{hive="gaming-pc",state="draining"\} 1/);
+    // Its own hold is not what holds it.
+    for (const word of ['resume', 'start']) {
+      const { code, stdout } = await system.run(['worker', word, worker]);
+      assert.equal(code, 0);
+      assert.match(stdout, /takes no requests, it is draining: `rbee hive resume gaming-pc` puts all/);
+    }
+    const refused = await system.run(['infer', '-m', 'far', '-p', 'x', '--json']);
+    assert.match(refused.json().error.hint, /^`rbee hive resume gaming-pc` puts all its workers back/);
     await system.json(['hive', 'resume', name]);
     await is('up');
     assert.equal(await answered(), answer);

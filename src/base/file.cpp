@@ -59,7 +59,7 @@ Result<void> write_file(const std::filesystem::path& path, std::string_view cont
   const std::string beside = cat(path.string(), ".new-", ::getpid());
   {
     const Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (file.get() < 0) return io_error(cat("'", beside, "' cannot be written"), errno);
+    if (file.get() < 0) return io_error(cat("'", path.string(), "' cannot be written"), errno);
     if (!write_all(file.get(), content) || ::fsync(file.get()) != 0) {
       const int failure = errno;
       ::unlink(beside.c_str());

@@ -79,7 +79,9 @@ TEST_F(FileTest, WhatCannotBeOpenedIsNamed) {
   const Result<std::string> read = read_file(path("none"), 10);
   ASSERT_FALSE(read);
   EXPECT_THAT(read.error().message, HasSubstr("none' cannot be opened: No such file"));
-  EXPECT_FALSE(write_file(path("none/a"), "x"));
+  const Result<void> written = write_file(path("none/a"), "x");
+  ASSERT_FALSE(written);
+  EXPECT_THAT(written.error().message, HasSubstr("none/a' cannot be written: No such file"));
 }
 
 TEST_F(FileTest, AFolderIsMadeWithItsParentsForTheOwnerOnly) {

@@ -89,6 +89,7 @@ Result<CommandLine> parse_command_line(std::span<const std::string> words) {
     // CLI11 takes the words from the back.
     root.parse(std::vector<std::string>(words.rbegin(), words.rend()));
     line.options.command = grammar.command_of(innermost(root));
+    line.spoken = spoken_name(innermost(root));
   } catch (const CLI::CallForVersion& call) {
     line.help = cat(call.what(), "\n");
   } catch (const CLI::CallForHelp&) {

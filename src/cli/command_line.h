@@ -13,6 +13,7 @@ namespace rbee::cli {
 
 struct CommandLine {
   Options options;
+  std::string spoken;               // the command with its group: "rbee worker list"
   std::optional<std::string> help;  // what to print instead, where help or the version was asked for
 };
 

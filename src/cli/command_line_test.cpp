@@ -61,15 +61,6 @@ const std::vector<std::pair<std::string, Command>> all_commands = {
     {"simulate --fleet F", Command::simulate},
 };
 
-TEST(CommandLine, KnowsEveryCommand) {
-  for (const auto& [line, command] : all_commands) {
-    const Result<CommandLine> got = parse(line);
-    ASSERT_TRUE(got) << line << ": " << got.error().message;
-    EXPECT_EQ(got->options.command, command) << line;
-    EXPECT_FALSE(got->help) << line;
-  }
-}
-
 // "worker stop" of "worker stop W".
 std::string name_of(const std::string& line) {
   std::string name;
@@ -78,6 +69,16 @@ std::string name_of(const std::string& line) {
     name += cat(name.empty() ? "" : " ", word);
   }
   return name;
+}
+
+TEST(CommandLine, KnowsEveryCommand) {
+  for (const auto& [line, command] : all_commands) {
+    const Result<CommandLine> got = parse(line);
+    ASSERT_TRUE(got) << line << ": " << got.error().message;
+    EXPECT_EQ(got->options.command, command) << line;
+    EXPECT_EQ(got->spoken, cat("rbee ", name_of(line)));
+    EXPECT_FALSE(got->help) << line;
+  }
 }
 
 TEST(CommandLine, EveryHelpShowsItsUsageAndEndsWithAnExample) {
@@ -121,6 +122,26 @@ TEST(CommandLine, WhatIsMissingOrNonsenseIsNamed) {
   check_error("worker deploy --slots 0", "--slots", "rbee worker deploy --help");
   check_error("status --color pink", "--color", "rbee status --help");
   check_error("chat M --temperature 3", "--temperature", "rbee chat --help");
+}
+
+TEST(CommandLine, WhatAFlagDoesNotTakeIsNamedWithWhatItTakes) {
+  check_error("status --color blue", "--color: 'blue' is none of auto, always, never.", "status --help");
+  check_error("status --color 1", "'1' is none of auto", "rbee status --help");
+  check_error("up --port abc", "--port: 'abc' is no whole number from 0 to 65535.", "rbee up --help");
+  check_error("serve --port -1", "'-1' is no whole number", "rbee serve --help");
+  check_error("worker deploy --vram abc", "'abc' is no number from 0.001 to 1048576.", "deploy --help");
+  check_error("worker deploy --vram nan", "'nan' is no number", "deploy --help");
+  check_error("worker list --limit 0", "'0' is no whole number from 1 to 100000.", "list --help");
+  check_error("worker benchmark --seconds 0", "'0' is no whole number from 1 to 3600.", "benchmark --help");
+  check_error("simulate --fleet F --seed x", "--seed: 'x' is no whole number", "simulate --help");
+  check_error("model fit M --kv both", "'both' is none of split, unified.", "fit --help");
+  check_error("service status cellar", "'cellar' is none of keeper, hive.", "service status --help");
+}
+
+TEST(CommandLine, AWordOfAListIsTakenInAnyCase) {
+  EXPECT_EQ(parse("model fit M --on CPU")->options.on, "cpu");
+  EXPECT_EQ(parse("status --color Always")->options.color, ColorMode::always);
+  EXPECT_EQ(parse("--color never status")->options.color, ColorMode::never);
 }
 
 TEST(CommandLine, FlagsBecomeValues) {

@@ -10,6 +10,7 @@
 #include "cli/introduction.h"
 #include "cli/run.h"
 #include "cli/successor.h"
+#include "domain/model_name.h"
 
 #include <nlohmann/json.hpp>
 
@@ -210,7 +211,9 @@ Result<void> run_keeper(const Context& context) {
 Result<void> run_hive(const Context& context) {
   const Result<Config> config = read_config(context.paths.config_file);
   if (!config) return config.error();
-  DaemonPlan plan{.hive = true, .hive_name = context.options.name};
+  const std::string& name = context.options.name;
+  if (const Result<void> good = check_name(name); !name.empty() && !good) return good;
+  DaemonPlan plan{.hive = true, .hive_name = name};
   if (!context.options.listen.empty()) {
     Result<net::Endpoint> listen = net::parse_endpoint(context.options.listen, keeper::default_hive_port);
     if (!listen) return listen.error();

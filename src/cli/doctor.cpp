@@ -116,6 +116,12 @@ void check_packs(const DoctorFacts& facts, Findings& findings) {
 }
 
 void check_house(const DoctorFacts& facts, Findings& findings) {
+  for (const Error& error : facts.start_errors) {
+    findings.push_back({.what = "rbee cannot start",
+                        .broken = true,
+                        .why = error.message,
+                        .cure = std::string(hint_of(error))});
+  }
   for (const DiskSpace& disk : facts.disks) {
     if (disk.free_bytes >= little_free_bytes) continue;
     findings.push_back({.what = "the disk is nearly full",

@@ -1,6 +1,7 @@
 // What is wrong on a machine, why, and what mends it. Pure: doctor_command.cpp collects the facts.
 #pragma once
 
+#include "base/error.h"
 #include "base/json.h"
 #include "domain/machine.h"
 #include "engine/pack.h"
@@ -31,6 +32,7 @@ struct DoctorFacts {
   std::vector<DiskSpace> disks;
   std::string plain_address = {};  // where the keeper's configuration has it speak plainly with others
   std::optional<std::string> port_owner = {};  // who has the keeper's port, where it is not this home's
+  std::vector<Error> start_errors = {};        // what ends `rbee up` before anything runs
   std::int64_t unix_ms = 0;
   std::vector<SlowWorker> slow = {};
 };

@@ -7,6 +7,9 @@
 #include "cli/known_keepers.h"
 #include "cli/port_owner.h"
 #include "cli/probe_child.h"
+#include "hive/door.h"
+#include "hive/state_files.h"
+#include "keeper/api_keys.h"
 
 #include <nlohmann/json.hpp>
 
@@ -38,6 +41,20 @@ std::string plain_address_of(const Context& context) {
   return listen && !net::is_loopback(*listen) ? listen->text() : std::string();
 }
 
+// What `up`, `keeper` and `hive` read before they do anything.
+std::vector<Error> start_errors(const Context& context) {
+  const Paths& paths = context.paths;
+  std::vector<Error> errors;
+  const auto look = [&errors](const auto& read) {
+    if (!read) errors.push_back(read.error());
+  };
+  look(read_config(paths.config_file));
+  look(hive::read_workers(paths.hive_folder / hive::workers_file));
+  look(hive::TrustFiles(paths.hive_folder).read_keeper());
+  look(keeper::read_keys(paths.keeper_folder / keeper::keys_file));
+  return errors;
+}
+
 // Of a keeper that runs; where none does nothing is known, and nothing is wrong with that.
 std::vector<SlowWorker> slow_workers(const Context& context) {
   net::Loop loop(context.clock);
@@ -61,6 +78,7 @@ Result<void> run_doctor(const Context& context) {
   facts.disks = {space_at(context.paths.state), space_at(context.paths.engines)};
   if (!find_holder(context.paths.lock)) facts.port_owner = find_port_owner(usual_port);
   facts.plain_address = plain_address_of(context);
+  facts.start_errors = start_errors(context);
   facts.unix_ms = context.clock.unix_ms();
   facts.slow = slow_workers(context);
   const std::vector<Finding> findings = diagnose(facts);

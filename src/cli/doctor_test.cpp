@@ -50,6 +50,13 @@ TEST(Doctor, ACardThatServesThroughAnotherBackendIsAWarning) {
   check(facts, false, "ROCm is not installed");
 }
 
+TEST(Doctor, WhatKeepsItFromStartingIsBroken) {
+  DoctorFacts facts = healthy();
+  facts.start_errors = {
+      {ErrorCode::bad_config, "rbee.toml:2:1: There is no key 'lisen'.", "Write 'listen'."}};
+  check(facts, true, "rbee cannot start: rbee.toml:2:1: There is no key 'lisen'.: Write 'listen'.");
+}
+
 TEST(Doctor, AMissingPackIsAWarningThatNamesTheCommand) {
   DoctorFacts facts = healthy();
   facts.machine.devices[0].backends[0].engine = "missing";

@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 #include "cli/own_program.h"
+#include "domain/model_name.h"
+#include "model/source.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -22,11 +24,17 @@ int terminal_columns() {
 
 std::string host_name() {
   char name[256] = {};
-  if (gethostname(name, sizeof name - 1) != 0) return "localhost";
-  return std::string(split(name, '.').front());
+  if (gethostname(name, sizeof name - 1) != 0) return name_of_host({});
+  return name_of_host(name);
 }
 
 }  // namespace
+
+std::string name_of_host(std::string_view hostname) {
+  std::string name(hostname.substr(0, hostname.find('.')));
+  if (!check_name(name)) name = model::as_name(name);
+  return name.empty() ? "localhost" : name;
+}
 
 std::optional<std::string> Environment::find(std::string_view name) const {
   for (const std::string& variable : variables) {

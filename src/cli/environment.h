@@ -24,6 +24,10 @@ struct Environment {
 // The one place of rbee that reads the environment.
 [[nodiscard]] Environment read_environment();
 
+// What its hive is called where nobody names it: the first part of the host's name, and where that may be no
+// name of a hive (a system takes any bytes) what is left of it; "localhost" where nothing is.
+[[nodiscard]] std::string name_of_host(std::string_view hostname);
+
 // The first executable file of that name in PATH, absolute.
 [[nodiscard]] std::optional<std::string> find_program(const Environment& environment, std::string_view name);
 

@@ -5,7 +5,11 @@
 #include "cli/run.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,7 +26,44 @@ class HelpForm final : public CLI::Formatter {
   }
 };
 
+// "0.001", "1048576": as a person writes it.
+std::string plain(double value) {
+  // Room for the digits of any limit here.
+  std::array<char, 64> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed).ptr;
+  return {text.data(), end};
+}
+
 }  // namespace
+
+CLI::Validator Grammar::whole(std::uint64_t least, std::uint64_t most) {
+  const auto check = [least, most](const std::string& text) {
+    const std::optional<std::uint64_t> value = parse_int<std::uint64_t>(text);
+    const bool good = value && *value >= least && *value <= most;
+    return good ? std::string() : cat("'", text, "' is no whole number from ", least, " to ", most);
+  };
+  return {check, ""};
+}
+
+CLI::Validator Grammar::number(double least, double most) {
+  const auto check = [least, most](const std::string& text) {
+    const std::optional<double> value = parse_double(text);
+    const bool good = value && *value >= least && *value <= most;
+    return good ? std::string() : cat("'", text, "' is no number from ", plain(least), " to ", plain(most));
+  };
+  return {check, ""};
+}
+
+CLI::Validator Grammar::one_of(std::vector<std::string> words) {
+  const auto check = [words = std::move(words)](std::string& text) {
+    const auto named =
+        std::ranges::find_if(words, [&](const std::string& word) { return equal_ignoring_case(word, text); });
+    if (named == words.end()) return cat("'", text, "' is none of ", join(words, ", "));
+    text = *named;
+    return std::string();
+  };
+  return {check, ""};
+}
 
 std::string config_help(std::initializer_list<std::string_view> tables) {
   std::string text = "Configuration (rbee.toml):\n";
@@ -61,11 +102,14 @@ void Grammar::add_common(CLI::App& app) {
       ->type_name("URL");
   app.add_option("--key", o_.key, "API key (RBEE_API_KEY)")->type_name("K");
   app.add_flag("-q,--quiet", o_.quiet, "No progress and no notes on stderr");
-  const std::vector<std::pair<std::string, ColorMode>> modes = {
-      {"auto", ColorMode::automatic}, {"always", ColorMode::always}, {"never", ColorMode::never}};
-  app.add_option("--color", o_.color, "Colours: auto, always or never")
+  const auto set_color = [this](const std::string& word) {
+    o_.color = word == "always"  ? ColorMode::always
+               : word == "never" ? ColorMode::never
+                                 : ColorMode::automatic;
+  };
+  app.add_option_function<std::string>("--color", set_color, "Colours: auto, always or never")
       ->type_name("WHEN")
-      ->transform(CLI::CheckedTransformer(modes, CLI::ignore_case).description(""));
+      ->transform(one_of({"auto", "always", "never"}));
 }
 
 CLI::App& Grammar::command(CLI::App& parent, Command which, const std::string& name,
@@ -86,7 +130,9 @@ CLI::App& Grammar::group(const std::string& name, const std::string& sentence, c
 
 void Grammar::add_daemons() {
   CLI::App& up = command(root_, Command::up, "up", "Run a keeper and a hive for this machine", "up --demo");
-  up.add_option("--port", o_.port, "Port for clients (7833; 0: any free one)")->type_name("PORT");
+  up.add_option("--port", o_.port, "Port for clients (7833; 0: any free one)")
+      ->type_name("PORT")
+      ->check(port());
   up.add_flag("--demo", o_.demo, "Put the demo model in service");
   up.footer(cat(config_help({"keeper.", "hive.", "routing."}), "\nExample: rbee up --demo"));
   command(root_, Command::down, "down", "End the `up` of this home", "down");
@@ -166,10 +212,10 @@ void Grammar::add_keys() {
   add.add_option("NAME", o_.name, "Whose it is")->required();
   add.add_option("--requests-per-minute", o_.requests_per_minute, "At most so many (no limit)")
       ->type_name("N")
-      ->check(CLI::Range(1u, 1u << 24).description(""));
+      ->check(positive());
   add.add_option("--tokens-per-minute", o_.tokens_per_minute, "Of prompts and answers (no limit)")
       ->type_name("N")
-      ->check(CLI::Range(1u, 1u << 31).description(""));
+      ->check(whole(1, 1u << 31));
   add.add_option("--models", o_.models, "Only these, with * for any part of a name (all)")
       ->type_name("M,...");
   add.add_flag("--admin", o_.admin, "Also opens the admin API, which these commands use");
@@ -182,7 +228,7 @@ void Grammar::add_services() {
   CLI::App& service = group("service", "Keeper and hive as services of this machine", "service status");
   const auto add = [&](Command which, const std::string& name, const std::string& sentence) -> CLI::App& {
     CLI::App& one = command(service, which, name, sentence, cat("service ", name, " hive"));
-    one.add_option("WHAT", o_.service, "keeper or hive (both)")->check(CLI::IsMember({"keeper", "hive"}));
+    one.add_option("WHAT", o_.service, "keeper or hive (both)")->transform(one_of({"keeper", "hive"}));
     one.add_option("--into", o_.into, "Files in this folder only; nothing is started or asked")
         ->type_name("DIR");
     return one;

@@ -6,10 +6,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <initializer_list>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rbee::cli {
 
@@ -52,7 +54,14 @@ class Grammar {
   void add_routing();
   void add_rhai();
 
-  static CLI::Validator positive() { return CLI::Range(1u, 1u << 24).description(""); }
+  // What a flag takes, and what is said of anything else. None of them shows in --help.
+  static CLI::Validator whole(std::uint64_t least, std::uint64_t most);
+  static CLI::Validator number(double least, double most);
+  static CLI::Validator port() { return whole(0, 65535); }
+  static CLI::Validator positive() { return whole(1, 1u << 24); }
+  // In any case; it becomes the one of the list.
+  static CLI::Validator one_of(std::vector<std::string> words);
+
   Options& o_;
   CLI::App root_;
   std::map<const CLI::App*, Command> commands_;

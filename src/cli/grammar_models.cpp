@@ -2,11 +2,22 @@
 
 #include "base/text.h"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace rbee::cli {
+namespace {
+
+// What the keeper takes at most: a list longer than any system has workers, and an hour of measuring.
+constexpr std::uint64_t longest_list = 100'000;
+constexpr std::uint64_t longest_measuring_s = 3600;
+constexpr double most_vram_gb = 1 << 20;
+// A model has at most some thousand layers; the output is one more.
+constexpr std::uint64_t most_layers = 4097;
+
+}  // namespace
 
 void Grammar::add_deploy_options(CLI::App& app) {
   app.add_option("--hive", o_.hive, "On this hive")->type_name("H");
@@ -16,7 +27,7 @@ void Grammar::add_deploy_options(CLI::App& app) {
   app.add_option("--name", o_.name, "Name of the worker")->type_name("N");
   app.add_option("--vram", o_.vram, "The most that its models may take of the device, in GB")
       ->type_name("GB")
-      ->check(CLI::Range(0.001, 1048576.0).description(""));
+      ->check(number(0.001, most_vram_gb));
   app.add_option("--slots", o_.slots, "Requests at once in each engine")->type_name("N")->check(positive());
   app.add_option("--context", o_.context, "Tokens that one request may use")
       ->type_name("N")
@@ -39,7 +50,7 @@ void Grammar::add_workers() {
   list.add_option("--hive", o_.hive, "Of this hive only")->type_name("H");
   list.add_option("--backend", o_.backend, "With this backend only")->type_name("B");
   list.add_option("--state", o_.state, "In this state only")->type_name("S");
-  list.add_option("--limit", o_.limit, "At most so many")->type_name("N");
+  list.add_option("--limit", o_.limit, "At most so many")->type_name("N")->check(whole(1, longest_list));
   CLI::App& about = command(worker, Command::worker_info, "info",
                             "What a machine can do, or what a worker does", "worker info --hive gaming-pc");
   about.add_option("W", o_.worker, "The worker; without it, the machine");
@@ -74,7 +85,9 @@ void Grammar::add_benchmark(CLI::App& worker) {
   benchmark.add_option("--hive", o_.hive, "The workers of this hive only")->type_name("H");
   benchmark.add_option("--worker", o_.worker, "This worker only")->type_name("W");
   benchmark.add_option("--model", o_.model, "With this model (the one that is loaded)")->type_name("M");
-  benchmark.add_option("--seconds", o_.seconds, "Of measuring each, at most (20)")->type_name("N");
+  benchmark.add_option("--seconds", o_.seconds, "Of measuring each, at most (20)")
+      ->type_name("N")
+      ->check(whole(1, longest_measuring_s));
   benchmark.add_flag("--csv", o_.csv, "Comma-separated lines instead of a table");
   benchmark.add_option("--plot", o_.plot, "Also write a chart: SVG, or HTML by its name's ending")
       ->type_name("FILE");
@@ -130,20 +143,20 @@ void Grammar::add_fit(CLI::App& model) {
   fit.add_flag("--allow-private", o_.allow_private, "Also http, and addresses of private networks");
   fit.add_option("--on", o_.on, "On any machine with a cpu or gpu; asks no keeper")
       ->type_name("cpu|gpu")
-      ->check(CLI::IsMember({"cpu", "gpu"}, CLI::ignore_case).description(""));
+      ->transform(one_of({"cpu", "gpu"}));
   fit.add_option("--layers", o_.layers, "Of them on the GPU, the output counted first (all)")
       ->type_name("N")
-      ->check(CLI::Range(0u, 4097u).description(""));
+      ->check(whole(0, most_layers));
   fit.add_option("--context", o_.context, "Tokens that one request may use")
       ->type_name("N")
       ->check(positive());
   fit.add_option("--slots", o_.slots, "Requests at once (4)")->type_name("N")->check(positive());
   fit.add_option("--cache-type", o_.cache_type, "Of the KV cache (f16)")
       ->type_name("f16|q8_0")
-      ->check(CLI::IsMember({"f16", "q8_0"}, CLI::ignore_case).description(""));
+      ->transform(one_of({"f16", "q8_0"}));
   fit.add_option("--kv", o_.kv, "A cache for each slot, or one for all (unified)")
       ->type_name("split|unified")
-      ->check(CLI::IsMember({"split", "unified"}, CLI::ignore_case).description(""));
+      ->transform(one_of({"split", "unified"}));
 }
 
 void Grammar::add_model_of_hive(CLI::App& app) {
@@ -171,7 +184,9 @@ void Grammar::add_ollama() {
   add_model_of_hive(command(root_, Command::model_remove, "rm", "Remove a model", "rm llama-3.2-1b"));
   add_model_of_hive(command(root_, Command::stop, "stop", "End the engines of a model", "stop llama-3.2-1b"));
   CLI::App& serve = command(root_, Command::up, "serve", "The same as `rbee up`", "serve");
-  serve.add_option("--port", o_.port, "Port for clients (7833; 0: any free one)")->type_name("PORT");
+  serve.add_option("--port", o_.port, "Port for clients (7833; 0: any free one)")
+      ->type_name("PORT")
+      ->check(port());
 }
 
 }  // namespace rbee::cli

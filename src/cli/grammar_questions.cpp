@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,7 +28,7 @@ void Grammar::add_sampling(CLI::App& app) {
       ->check(positive());
   app.add_option("--temperature", o_.temperature, "0: always the likeliest word")
       ->type_name("T")
-      ->check(CLI::Range(0.0, 2.0).description(""));
+      ->check(number(0.0, 2.0));
 }
 
 void Grammar::add_routing() {
@@ -40,7 +42,7 @@ void Grammar::add_routing() {
   explain.add_option("-m,--model", o_.model, "The model")->type_name("M")->required();
   explain.add_option("--prompt-tokens", o_.prompt_tokens, "Length of the prompt")
       ->type_name("N")
-      ->check(CLI::Range(0.0, 1e9).description(""));
+      ->check(number(0.0, 1e9));
   explain.add_option("--max-tokens", o_.max_tokens, "Longest answer, in tokens")
       ->type_name("N")
       ->check(positive());
@@ -57,16 +59,16 @@ void Grammar::add_routing() {
   simulate.add_option("--trace", o_.trace, "The requests")->type_name("FILE.csv");
   simulate.add_option("--load", o_.load, "Share of the fleet's capacity that the trace is to ask for")
       ->type_name("R")
-      ->check(CLI::Range(0.0001, 100.0).description(""));
-  simulate.add_option("--rate", o_.rate, "Made requests, a second")
-      ->type_name("R")
-      ->check(CLI::Range(1e-6, 1e6).description(""));
+      ->check(number(0.0001, 100.0));
+  simulate.add_option("--rate", o_.rate, "Made requests, a second")->type_name("R")->check(number(1e-6, 1e6));
   simulate.add_option("--duration", o_.duration, "For so long")->type_name("D");
   simulate.add_option("--strategy", o_.strategies, "One to run (all); may be given again")->type_name("S");
   simulate.add_option("--speed-error", o_.speed_error, "Sigma of the error of believed speeds")
       ->type_name("X")
-      ->check(CLI::Range(0.0, 3.0).description(""));
-  simulate.add_option("--seed", o_.seed, "The same seed gives the same figures (1)")->type_name("N");
+      ->check(number(0.0, 3.0));
+  simulate.add_option("--seed", o_.seed, "The same seed gives the same figures (1)")
+      ->type_name("N")
+      ->check(whole(0, std::numeric_limits<std::uint64_t>::max()));
   simulate.add_option("--fail", o_.failures, "A worker fails T after the begin, for D; may be given again")
       ->type_name("W@T[+D]");
   simulate.add_flag("--no-limits", o_.no_limits, "Refuse nothing, however long the queue");

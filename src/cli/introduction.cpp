@@ -59,8 +59,15 @@ Task<Result<void>> put_demo_in_service(const Context& context, AdminClient& clie
 
 }  // namespace
 
-std::string greeting(const std::string& address, bool demo) {
-  const std::string model = demo ? demo_model_name : "MODEL";
+InService in_service(const Json& status) {
+  InService now{.has_worker = !get_array(status, "workers").empty()};
+  const auto models = get_array(status, "models");
+  if (!models.empty()) now.model = text_of(models.front(), "name");
+  return now;
+}
+
+std::string greeting(const std::string& address, const InService& now) {
+  const std::string model = now.model.empty() ? "MODEL" : now.model;
   // Over TLS a client takes the keeper's certificate, from its state folder, and a key.
   const bool secure = address.starts_with("https://");
   const std::string_view more =
@@ -68,10 +75,13 @@ std::string greeting(const std::string& address, bool demo) {
   std::string text = cat("rbee is up: ", address, "\n\n  curl ", address, "/v1/chat/completions", more,
                          " -H 'Content-Type: application/json' \\\n    -d '{\"model\": \"", model,
                          "\", \"messages\": [{\"role\": \"user\", \"content\": \"What is rbee?\"}]}'\n\n");
-  text += demo ? cat("Next: `rbee chat ", model, "` talks to it; `rbee status` shows what runs")
-               : std::string(
-                     "Next: `rbee worker deploy` puts this machine's devices in service; "
-                     "`rbee model add NAME FILE` makes a model known");
+  if (!now.model.empty() && now.has_worker) {
+    text += cat("Next: `rbee chat ", model, "` talks to it; `rbee status` shows what runs");
+  } else {
+    text += now.has_worker ? "Next: " : "Next: `rbee worker deploy` puts this machine's devices in service; ";
+    text += now.model.empty() ? "`rbee model add NAME FILE` makes a model known"
+                              : cat("then `rbee chat ", model, "` talks to it");
+  }
   return text + "; Ctrl-C or `rbee down` ends it.\n";
 }
 
@@ -84,9 +94,16 @@ Task<Result<void>> introduce(const Context& context, AdminClient& client, Introd
         co_await put_demo_in_service(context, client, what.hive, what.demo_model_path);
     if (!in_service) co_return in_service.error();
   }
+  const std::string method = "GET";
+  const std::string target = "/api/v1/status";
+  const std::string nothing;
+  const Result<Json> status = co_await client.call(method, target, nothing);
+  if (!status) co_return status.error();
+  InService now = in_service(*status);
+  if (demo) now.model = demo_model_name;
   const std::string& address = client.url();
   context.out.document(Json{{"address", address}, {"pid", getpid()}, {"demo", demo}});
-  context.out.text(greeting(address, demo));
+  context.out.text(greeting(address, now));
   co_return Result<void>();
 }
 

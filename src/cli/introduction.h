@@ -18,7 +18,15 @@ struct Introduction {
 // Tells the progress on stderr. Fails as the admin API does, or with timed_out where the hive stays silent.
 net::Task<Result<void>> introduce(const Context& context, AdminClient& client, Introduction what);
 
+// What can be asked now.
+struct InService {
+  std::string model = {};  // empty: none
+  bool has_worker = false;
+};
+// Of the keeper's answer to GET /api/v1/status.
+[[nodiscard]] InService in_service(const Json& status);
+
 // Pure: the greeting for a person. It ends with the address, a curl line and what to do next.
-[[nodiscard]] std::string greeting(const std::string& address, bool demo);
+[[nodiscard]] std::string greeting(const std::string& address, const InService& now);
 
 }  // namespace rbee::cli

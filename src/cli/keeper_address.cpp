@@ -54,6 +54,8 @@ Result<KeeperAddress> parse_keeper_address(std::string_view text, std::string_vi
   if (address.secure) rest.remove_prefix(secure_scheme.size());
   if (rest.starts_with(plain_scheme)) rest.remove_prefix(plain_scheme.size());
   if (rest.ends_with('/')) rest.remove_suffix(1);
+  // A scheme that is left is another one, and no name to be looked up.
+  if (rest.find("://") != std::string_view::npos) return no_address(text, given_by);
   if (!address.key_print.empty() && !address.secure) return no_address(text, given_by);
   std::string numeric(rest);
   const std::string name = name_in(rest);

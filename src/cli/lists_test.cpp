@@ -82,7 +82,7 @@ TEST(HiveChoice, OneOfSeveralMustBeNamedAndNearNamesAreTold) {
 }
 
 TEST(Greeting, EndsWithTheAddressACurlLineAndWhatToDoNext) {
-  const std::string text = greeting("http://127.0.0.1:7833", true);
+  const std::string text = greeting("http://127.0.0.1:7833", {.model = "rbee-demo", .has_worker = true});
   const std::size_t address = text.find("http://127.0.0.1:7833");
   const std::size_t curl = text.find("curl http://127.0.0.1:7833/v1/chat/completions");
   const std::size_t next = text.find("Next:");
@@ -90,7 +90,27 @@ TEST(Greeting, EndsWithTheAddressACurlLineAndWhatToDoNext) {
   EXPECT_LT(curl, next);
   EXPECT_NE(next, std::string::npos);
   EXPECT_THAT(text, HasSubstr("\"model\": \"rbee-demo\""));
-  EXPECT_THAT(greeting("http://127.0.0.1:7833", false), HasSubstr("rbee worker deploy"));
+  EXPECT_THAT(text, HasSubstr("Next: `rbee chat rbee-demo` talks to it"));
+}
+
+TEST(Greeting, SaysWhatIsStillMissing) {
+  const std::string nothing = greeting("http://127.0.0.1:7833", {});
+  EXPECT_THAT(nothing, HasSubstr("\"model\": \"MODEL\""));
+  EXPECT_THAT(nothing, HasSubstr("Next: `rbee worker deploy`"));
+  EXPECT_THAT(nothing, HasSubstr("`rbee model add NAME FILE`"));
+  const std::string model = greeting("http://127.0.0.1:7833", {.model = "m"});
+  EXPECT_THAT(model, HasSubstr("Next: `rbee worker deploy`"));
+  EXPECT_THAT(model, HasSubstr("`rbee chat m`"));
+  const std::string worker = greeting("http://127.0.0.1:7833", {.has_worker = true});
+  EXPECT_THAT(worker, HasSubstr("Next: `rbee model add NAME FILE`"));
+  EXPECT_EQ(worker.find("worker deploy"), std::string::npos);
+}
+
+TEST(Greeting, WhatAnEarlierRunLeftInServiceIsNamed) {
+  const InService now = in_service(json(R"({"workers": [{"name": "w"}], "models": [{"name": "kept"}]})"));
+  EXPECT_EQ(now.model, "kept");
+  EXPECT_TRUE(now.has_worker);
+  EXPECT_FALSE(in_service(json(R"({"workers": [], "models": []})")).has_worker);
 }
 
 TEST(AnswerError, KeepsRbeesCodeAndReadsOpenAisByTheStatus) {

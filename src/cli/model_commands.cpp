@@ -285,7 +285,8 @@ Result<void> run_model_import(const Context& context, AdminClient& client) {
   for (const Json& skipped : get_array(*answer, "skipped")) {
     context.out.note(cat("'", text_of(skipped, "path"), "' was left out: ", text_of(skipped, "reason")));
   }
-  if (table.rows.empty()) context.out.note("No model was found.");
+  const bool found = !get_array(*answer, "skipped").empty();
+  if (table.rows.empty()) context.out.note(found ? "Nothing was imported." : "No model was found.");
   return {};
 }
 

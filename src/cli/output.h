@@ -32,6 +32,8 @@ class Output {
   // To stdout as it is, at once; dropped with --json.
   void text(std::string_view text);
   void line(std::string_view text);
+  // To stdout as it is, also with --json.
+  void help(std::string_view text);
   void table(const Table& table);
   // The document of --json; dropped without it.
   void document(const Json& json);
@@ -44,12 +46,19 @@ class Output {
   [[nodiscard]] bool failed() const { return failed_; }
   // To stderr as it is: for bars.
   void raw_error_text(std::string_view text);
+  // The last of it all: where something for stdout could not be written, a sentence says so, and a command
+  // that was to end with 0 ends as a failed one does. Returns the exit code.
+  int end(int exit_code);
 
  private:
+  void answer(std::string_view text);
+  void say(const Error& error);
+
   std::FILE* out_;
   std::FILE* err_;
   OutputStyle style_;
   bool failed_ = false;
+  int failure_ = 0;  // the errno of the first text that stdout did not take
 };
 
 }  // namespace rbee::cli

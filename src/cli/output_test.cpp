@@ -7,6 +7,9 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -53,6 +56,34 @@ TEST(Output, WithJsonStdoutHasOneDocumentAndNothingElse) {
   output.note("a note");
   EXPECT_EQ(out.text(), "{\"a\":1}\n");
   EXPECT_EQ(err.text(), "a note\n");
+}
+
+TEST(Output, AnAnswerThatCouldNotBeWrittenIsAFailureThatIsSaid) {
+  std::FILE* for_reading = std::fopen("/dev/null", "r");
+  ASSERT_NE(for_reading, nullptr);
+  Captured err;
+  Output output(for_reading, err.file(), {.json = true});
+  EXPECT_EQ(output.end(0), 0);
+  output.document(Json{{"key", "secret"}});
+  EXPECT_EQ(output.end(0), 1);
+  EXPECT_EQ(output.end(4), 4);
+  EXPECT_TRUE(err.text().starts_with("What this command has to say could not be written: ")) << err.text();
+  std::fclose(for_reading);
+}
+
+TEST(Output, AReaderThatIsGoneIsNoFailure) {
+  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  int ends[2] = {};
+  ASSERT_EQ(pipe(ends), 0);
+  close(ends[0]);
+  std::FILE* pipe_without_reader = fdopen(ends[1], "w");
+  Captured err;
+  Output output(pipe_without_reader, err.file(), {});
+  output.line("hello");
+  EXPECT_EQ(output.end(0), 0);
+  EXPECT_EQ(err.text(), "");
+  std::fclose(pipe_without_reader);
+  std::signal(SIGPIPE, before);
 }
 
 TEST(Output, WithoutJsonTheDocumentIsDropped) {

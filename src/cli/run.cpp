@@ -117,6 +117,20 @@ Result<void> run_command(const Context& context) {
   return keeper_command(context.options.command)(context, *client);
 }
 
+// Their words go to an engine, which may refuse them for what they are.
+bool asks_a_model(Command command) {
+  return command == Command::infer || command == Command::chat || command == Command::run;
+}
+
+// What a command asks for is what was typed: a request that is called bad is wrong usage of the command.
+int tell(Output& out, const CommandLine& line, Error error) {
+  if (error.code != ErrorCode::bad_request) return out.error(error);
+  // Also where it came over the API, which sends the table's hint where there is no better one.
+  if (hint_of(error) == info(error.code).hint) error.hint = cat("See `", line.spoken, " --help`.");
+  const int failed = out.error(error);
+  return asks_a_model(line.options.command) ? failed : info(ErrorCode::bad_usage).exit_code;
+}
+
 }  // namespace
 
 int run(std::span<const std::string> words, const Environment& environment, Clock& clock, Random& random) {
@@ -126,18 +140,18 @@ int run(std::span<const std::string> words, const Environment& environment, Cloc
   // Words that could not be read may still have said how the answer is wanted.
   if (!line) options.json = std::find(words.begin(), words.end(), "--json") != words.end();
   Output out(stdout, stderr, style_of(options, environment));
-  if (!line) return out.error(line.error());
+  if (!line) return out.end(out.error(line.error()));
   if (line->help) {
-    std::fputs(line->help->c_str(), stdout);
-    return 0;
+    out.help(*line->help);
+    return out.end(0);
   }
   const Result<Paths> paths = find_paths(environment);
-  if (!paths) return out.error(paths.error());
+  if (!paths) return out.end(out.error(paths.error()));
   const Result<void> done = run_command(Context{options, environment, *paths, out, clock, random});
   // A command that has told what is wrong in its own way leaves no sentence to print.
-  if (!done && done.error().message.empty()) return info(done.error().code).exit_code;
-  if (!done) return out.error(done.error());
-  return out.failed() ? 1 : 0;
+  if (!done && done.error().message.empty()) return out.end(info(done.error().code).exit_code);
+  if (!done) return out.end(tell(out, *line, done.error()));
+  return out.end(out.failed() ? 1 : 0);
 }
 
 }  // namespace rbee::cli

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/detached_process.h"
 #include "cli/installed_service.h"
+#include "domain/model_name.h"
 #include "hive/door.h"
 #include "net/client.h"
 
@@ -59,6 +60,7 @@ net::Task<Result<void>> wait_until_it_listens(net::Loop& loop, const Paths& path
 }  // namespace
 
 Result<StartedAs> start_hive(const Context& context, const std::string& listen, const std::string& name) {
+  if (const Result<void> good = check_name(name); !name.empty() && !good) return good.error();
   const Paths& paths = context.paths;
   net::Loop loop(context.clock);
   const fs::path address = paths.hive_folder / hive::Door::address_file;

@@ -47,7 +47,7 @@ Result<Load> load_of_keeper(AdminClient& client, const Fleet& fleet) {
   load.is_made = true;
   Result<sim::Trace> made = made_trace(fleet);
   if (!made) {
-    return Error{ErrorCode::bad_request,
+    return Error{ErrorCode::no_worker,
                  "There is nothing to judge rules by: no model is loaded.",
                  "Ask a model something, or put one in service with `rbee worker deploy`.",
                  {}};

@@ -5,6 +5,7 @@
 #include "cli/lists.h"
 #include "cli/progress.h"
 #include "domain/backend.h"
+#include "domain/report.h"
 
 #include <nlohmann/json.hpp>
 
@@ -52,6 +53,17 @@ void print_deployed(const Context& context, const Json& answer) {
   }
 }
 
+// Its own hold is over; that of its hive, or another program on its device, may not be.
+std::string back_in_service(const std::string& name, const Json& answer) {
+  const Json worker = answer.value("worker", Json::object());
+  const std::string state = text_of(worker, "state");
+  const std::string reason = text_of(worker, "reason");
+  if (state.empty() || state == worker_state_name(WorkerState::ready))
+    return cat(name, " takes requests again.");
+  const std::string said = cat(name, " takes no requests, it is ", state, reason.empty() ? "" : ": ", reason);
+  return said.ends_with('.') ? said : cat(said, ".");
+}
+
 }  // namespace
 
 Result<void> run_worker_deploy(const Context& context, AdminClient& client) {
@@ -83,7 +95,7 @@ Result<void> run_worker_start(const Context& context, AdminClient& client) {
   const Result<Json> answer = client.post(worker_target(options, "/start"), Json::object());
   if (!answer) return answer.error();
   context.out.document(*answer);
-  context.out.line(cat(options.worker, " takes requests again."));
+  context.out.line(back_in_service(options.worker, *answer));
   return {};
 }
 
@@ -137,7 +149,7 @@ Result<void> run_worker_resume(const Context& context, AdminClient& client) {
   const Result<Json> answer = client.post(worker_target(context.options, "/resume"), Json::object());
   if (!answer) return answer.error();
   context.out.document(*answer);
-  context.out.line(cat(context.options.worker, " takes requests again."));
+  context.out.line(back_in_service(context.options.worker, *answer));
   return {};
 }
 

@@ -41,7 +41,7 @@ struct DownloadReport {
   std::string id;                // the canonical name of its source: "hf:owner/repo:Q4_K_M"
   std::string name;              // what the model will be called
   std::string state;             // "waiting", "asking", "fetching", "checking", "done", "failed", "cancelled"
-  std::string reason;            // of "failed"
+  std::string reason;            // of "failed"; of "fetching" why it is being tried again
   std::uint64_t bytes = 0;       // of all its files; 0 while that is not known
   std::uint64_t done_bytes = 0;  // never shrinks
   std::uint64_t bytes_per_s = 0;

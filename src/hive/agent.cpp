@@ -19,7 +19,6 @@
 namespace rbee::hive {
 namespace {
 
-constexpr std::size_t largest_state_file_bytes = 1u << 20;
 // "run/" and "abcdef.sock", the longest socket name that is made.
 constexpr std::string_view longest_socket_name = "run/abcdef.sock";
 
@@ -36,7 +35,7 @@ Folders::Folders(const std::filesystem::path& state)
       socket(hive / "hive.sock"),
       run(hive / "run"),
       logs(hive / "logs"),
-      workers(hive / "workers.json"),
+      workers(hive / workers_file),
       engines(hive / "engines.json"),
       corrections(hive / "corrections.json"),
       models(state / "models") {}
@@ -97,21 +96,13 @@ Result<void> Agent::open_models() {
 }
 
 Result<void> Agent::restore_workers() {
-  std::error_code error;
-  if (!std::filesystem::exists(folders_.workers, error)) return {};
-  const Result<std::string> text = read_file(folders_.workers, largest_state_file_bytes);
-  if (!text) return text.error();
-  Result<std::vector<WorkerSpec>> workers = parse_workers(*text);
-  if (!workers) {
-    return Error{ErrorCode::bad_config,
-                 cat("'", folders_.workers.string(), "' cannot be read: ", workers.error().message),
-                 "Mend it, or remove it: `rbee worker deploy` makes its workers anew."};
-  }
-  for (WorkerSpec& worker : *workers) {
+  Result<KeptWorkers> kept = read_workers(folders_.workers);
+  if (!kept) return kept.error();
+  for (WorkerSpec& worker : kept->workers) {
     const Result<void> added = supervisor_.add_worker(std::move(worker));
     if (!added) log_->warning(added.error().message);
   }
-  if (parse_all_drained(*text)) supervisor_.drain_all(true, clock_.now());
+  if (kept->all_drained) supervisor_.drain_all(true, clock_.now());
   settle_workers();
   return {};
 }

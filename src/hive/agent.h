@@ -111,7 +111,8 @@ class Agent : public std::enable_shared_from_this<Agent> {
   static net::Task<Reply> when_there(int status, net::Task<Result<std::string>> asking);
   net::Task<Result<std::string>> post_trust();
   [[nodiscard]] Reply after(int status, const Result<void>& done);
-  [[nodiscard]] Reply start_worker(const std::string& name);
+  // The same, with what the worker is now: it may still take nothing, where its hive drains.
+  [[nodiscard]] Reply after_of_worker(const std::string& name, const Result<void>& done);
   net::Task<Result<std::string>> post_engine(std::string body);
   net::Task<Result<std::string>> post_model(std::string body);
   net::Task<Result<std::string>> delete_model(std::string id);

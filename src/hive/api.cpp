@@ -125,7 +125,7 @@ Agent::Reply Agent::reply_of_workers(const Asked& asked, const std::string& body
     return after(202, supervisor_.remove_worker(parts[1], clock_.now()));
   if (asked.method != "POST" || parts.size() != 3) return no_such(asked);
   if (parts[2] == "stop") return after(202, supervisor_.stop_worker(parts[1], clock_.now()));
-  if (parts[2] == "start") return start_worker(parts[1]);
+  if (parts[2] == "start") return after_of_worker(parts[1], supervisor_.start_worker(parts[1]));
   return hold_worker(parts[1], parts[2], body);
 }
 
@@ -162,8 +162,8 @@ Agent::Reply Agent::after(int status, const Result<void>& done) {
   return {.status = status, .text = std::string("{}")};
 }
 
-Agent::Reply Agent::start_worker(const std::string& name) {
-  Reply reply = after(200, supervisor_.start_worker(name));
+Agent::Reply Agent::after_of_worker(const std::string& name, const Result<void>& done) {
+  Reply reply = after(200, done);
   if (!reply.text) return reply;
   Json answer;
   for (const WorkerReport& worker : supervisor_.worker_reports()) {

@@ -42,6 +42,7 @@ std::string message_of(const DownloadReport& report) {
   if (report.bytes_per_s > 0) text += cat(", ", bytes_text(report.bytes_per_s), "/s");
   if (report.seconds_left)
     text += cat(", ", duration_text(static_cast<double>(*report.seconds_left)), " left");
+  if (!report.reason.empty()) text += cat("; trying again: ", report.reason);
   return text;
 }
 

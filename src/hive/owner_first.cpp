@@ -123,7 +123,7 @@ Agent::Reply Agent::hold_worker(const std::string& name, std::string_view how, c
       for (const WorkerDevice& other : worker->others) overrule(other.id);
     }
     yield_where_taken();
-    return after(200, supervisor_.resume_worker(name));
+    return after_of_worker(name, supervisor_.resume_worker(name));
   }
   return {.status = 0,
           .text = Error{ErrorCode::unknown_name, cat("A worker has no '", how, "'."),

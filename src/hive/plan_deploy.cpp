@@ -177,6 +177,12 @@ Result<WorkerSpec> choose_together(const Machine& machine, const DeployRequest& 
   return worker;
 }
 
+// A hive's name may be as long as any: its end is cut off where what stands around it needs the room.
+std::string name_after(std::string_view hive) {
+  constexpr std::size_t longest = 100;  // room for "worker-" and a number within a name's 128
+  return cat("worker-", hive.substr(0, longest));
+}
+
 std::string free_name(std::string_view base, const std::vector<std::string>& taken) {
   std::string name(base);
   for (int number = 2; std::find(taken.begin(), taken.end(), name) != taken.end(); ++number) {
@@ -270,6 +276,9 @@ void describe(WorkerSpec& worker, std::string name, const DeployRequest& request
 
 Result<DeployPlan> plan_deploy(const Machine& machine, std::string_view hive,
                                std::span<const WorkerSpec> workers, const DeployRequest& request) {
+  if (request.name) {
+    if (const Result<void> good = check_name(*request.name); !good) return good.error();
+  }
   Result<std::vector<WorkerSpec>> wanted = wanted_workers(machine, request);
   if (!wanted) return wanted.error();
   DeployPlan plan;
@@ -294,13 +303,14 @@ Result<DeployPlan> plan_deploy(const Machine& machine, std::string_view hive,
       continue;
     }
     if (request.name) {
-      const Result<void> good = check_name(*request.name);
-      if (!good) return good.error();
       if (std::find(taken.begin(), taken.end(), *request.name) != taken.end() && plan.create.empty()) {
         return Error{ErrorCode::name_taken, cat("'", hive, "' has a worker '", *request.name, "' already.")};
       }
     }
-    describe(one, free_name(request.name ? *request.name : cat("worker-", hive), taken), request, machine);
+    std::string name = free_name(request.name ? *request.name : name_after(hive), taken);
+    // With its number: a name that workers.json could not be read with again is none.
+    if (const Result<void> good = check_name(name); !good) return good.error();
+    describe(one, std::move(name), request, machine);
     taken.push_back(one.name);
     plan.create.push_back(std::move(one));
   }

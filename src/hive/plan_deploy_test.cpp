@@ -1,6 +1,7 @@
 #include "hive/plan_deploy.h"
 
 #include "base/text.h"
+#include "domain/model_name.h"
 
 #include <gtest/gtest.h>
 
@@ -118,6 +119,20 @@ TEST(PlanDeploy, NamesGoOnWhereTheyAreTaken) {
   const std::vector<WorkerSpec> there = {{.name = "worker-pc", .backend = Backend::cpu, .device_id = "cpu"}};
   EXPECT_EQ(planned(machine({cpu(), llvmpipe()}), {.backend = Backend::vulkan}, there),
             "worker-pc-2 vulkan vulkan-llvmpipe");
+}
+
+TEST(PlanDeploy, TheNameOfAWorkerIsOneWhateverItsHiveIsCalled) {
+  const Machine two = machine({card("GPU-1"), card("GPU-2")});
+  const Result<DeployPlan> plan = plan_deploy(two, std::string(128, 'h'), {}, {});
+  ASSERT_TRUE(plan) << plan.error().message;
+  for (const WorkerSpec& worker : plan->create) EXPECT_TRUE(check_name(worker.name)) << worker.name;
+  EXPECT_NE(plan->create.at(0).name, plan->create.at(1).name);
+  EXPECT_FALSE(plan_deploy(two, "a b", {}, {}));
+  // Also where no worker is made.
+  const WorkerSpec there{.name = "worker-pc", .backend = Backend::cpu, .device_id = "cpu"};
+  EXPECT_EQ(planned(machine({cpu()}), {.name = "a b"}, {there}), "bad_request");
+  // It is one, but for the second worker's number.
+  EXPECT_EQ(planned(two, {.name = std::string(128, 'n')}), "bad_request");
 }
 
 TEST(PlanDeploy, AGivenNameThatIsTakenIsAnError) {

@@ -1,5 +1,6 @@
 #include "hive/state_files.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "domain/model_name.h"
@@ -93,6 +94,20 @@ Result<std::vector<WorkerSpec>> parse_workers(std::string_view text) {
 bool parse_all_drained(std::string_view text) {
   const Result<Json> json = parse_json(text);
   return json && json->is_object() && get_bool(*json, "draining").value_or(false);
+}
+
+Result<KeptWorkers> read_workers(const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return KeptWorkers{};
+  const Result<std::string> text = read_file(file, largest_state_file_bytes);
+  if (!text) return text.error();
+  Result<std::vector<WorkerSpec>> workers = parse_workers(*text);
+  if (!workers) {
+    return Error{ErrorCode::bad_config,
+                 cat("'", file.string(), "' cannot be read: ", workers.error().message),
+                 "Mend it, or remove it: `rbee worker deploy` makes its workers anew."};
+  }
+  return KeptWorkers{std::move(*workers), parse_all_drained(*text)};
 }
 
 void settle_worker(WorkerSpec& worker, const Machine& machine, const GoneDevices& gone) {

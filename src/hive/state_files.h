@@ -1,11 +1,13 @@
 // What a hive keeps over its own end: its workers, and the engines that run now (for the sweep at the next
-// start). Pure: texts of JSON in and out; the shell reads and writes the files.
+// start). Pure but for read_workers(): texts of JSON in and out; the shell reads and writes the files.
 #pragma once
 
 #include "domain/machine.h"
 #include "engine/process.h"
 #include "hive/supervisor.h"
 
+#include <cstddef>
+#include <filesystem>
 #include <map>
 #include <span>
 #include <string>
@@ -21,6 +23,16 @@ namespace rbee::hive {
 [[nodiscard]] Result<std::vector<WorkerSpec>> parse_workers(std::string_view text);
 
 [[nodiscard]] bool parse_all_drained(std::string_view text);
+
+// The one that reads: workers.json of a hive's folder; no workers where it is not there. Fails as reading a
+// file does, or with bad_config naming it.
+struct KeptWorkers {
+  std::vector<WorkerSpec> workers = {};
+  bool all_drained = false;
+};
+inline constexpr const char* workers_file = "workers.json";
+inline constexpr std::size_t largest_state_file_bytes = 1u << 20;
+[[nodiscard]] Result<KeptWorkers> read_workers(const std::filesystem::path& file);
 
 // Devices that were seen to disappear, by id, and why: they stay out until they are seen again.
 using GoneDevices = std::map<std::string, std::string>;

@@ -1,5 +1,8 @@
 #include "hive/state_files.h"
 
+#include "base/file.h"
+#include "hive/test_folder.h"
+
 #include <gtest/gtest.h>
 
 namespace rbee::hive {
@@ -50,6 +53,20 @@ TEST(StateFiles, AWorkersFileThatIsNoneIsAnError) {
         R"({"workers": [{"name": "a", "backend": "CPU", "device_id": "cpu", "slots": -1}]})"}) {
     EXPECT_FALSE(parse_workers(text)) << text;
   }
+}
+
+TEST(StateFiles, AFileThatCannotBeReadIsNamedWithTheWayOut) {
+  const TestFolder folder;
+  const std::filesystem::path file = folder.path() / workers_file;
+  ASSERT_TRUE(read_workers(file)) << "there is none yet";
+  ASSERT_TRUE(write_file(file, R"({"workers": [{"name": "a b", "backend": "CPU", "device_id": "cpu"}]})"));
+  const Result<KeptWorkers> read = read_workers(file);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::bad_config);
+  EXPECT_NE(read.error().message.find(file.string()), std::string::npos) << read.error().message;
+  EXPECT_FALSE(read.error().hint.empty());
+  ASSERT_TRUE(write_file(file, workers_text({}, true)));
+  EXPECT_TRUE(read_workers(file)->all_drained);
 }
 
 TEST(StateFiles, AWorkerFindsItsDevice) {

@@ -53,7 +53,7 @@ Result<WorkerFilter> filter_of(std::string_view query) {
   }
   if (!filter.state.empty() && !worker_state_of(filter.state)) {
     return Error{ErrorCode::bad_usage, cat("No worker is ever '", filter.state, "'."),
-                 "The states are ready, starting, failed, draining, paused, stopped and gone."};
+                 "The states are ready, starting, failed, draining, paused, stopped, suspect and gone."};
   }
   const std::optional<std::string> limit = net::query_value(query, "limit");
   if (!limit) return filter;

@@ -361,11 +361,14 @@ void Downloads::tell(Entry& entry, const std::function<void(DownloadReport&)>& c
 }
 
 // At most twice a second: who looks on gets a whole report each time.
-void Downloads::progress(Entry& entry, std::uint64_t done, std::uint64_t total, bool checking) {
+void Downloads::progress(Entry& entry, const FileProgress& sum) {
+  const std::uint64_t done = sum.done;
+  const std::uint64_t total = sum.bytes;
   const Instant now = clock_.now();
   const std::lock_guard lock(mutex_);
   DownloadReport& report = entry.report;
-  report.state = checking ? "checking" : "fetching";
+  report.state = sum.checking ? "checking" : "fetching";
+  report.reason = sum.trouble;
   report.bytes = total;
   report.done_bytes = std::max(report.done_bytes, done);
   if (entry.speed_at == Instant{}) {
@@ -424,6 +427,7 @@ void Downloads::finish(Entry& entry, Result<ModelFile> outcome) {
     if (outcome) {
       entry.model = *outcome;
       report.state = "done";
+      report.reason.clear();
       report.done_bytes = report.bytes = outcome->bytes + outcome->projector_bytes;
       report.model_id = outcome->id;
     } else {
@@ -478,7 +482,10 @@ Result<FileDone> Downloads::bring_file(Entry& entry, const WantedFile& file, std
     FileOrder order{.url = {}, .bytes = {}, .sha256 = file.sha256};
     if (file.bytes > 0) order.bytes = file.bytes;
     const auto on_progress = [&](const FileProgress& now) {
-      progress(entry, before + now.done, std::max(total, before + now.bytes), now.checking);
+      FileProgress sum = now;
+      sum.done = before + now.done;
+      sum.bytes = std::max(total, before + now.bytes);
+      progress(entry, sum);
     };
     Result<FileDone> done = Error{};
     for (const Way& way : ways_to(entry, file)) {

@@ -103,7 +103,7 @@ class Downloads {
   bool claim(Entry& entry, const std::string& key);
   void release(const std::string& key);
   void tell(Entry& entry, const std::function<void(DownloadReport&)>& change);
-  void progress(Entry& entry, std::uint64_t done, std::uint64_t total, bool checking);
+  void progress(Entry& entry, const FileProgress& sum);
   void finish(Entry& entry, Result<ModelFile> outcome);
   void forget_old();
   void remove_old_parts();

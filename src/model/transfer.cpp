@@ -162,6 +162,7 @@ void Transfer::retry_later(std::string_view why, Instant now, std::optional<std:
   if (taken_since_failure_ >= limits_.progress_bytes) failures_ = 0;
   taken_since_failure_ = 0;
   ++failures_;
+  trouble_ = why;
   if (failures_ >= limits_.most_failures) {
     return fail(Error{ErrorCode::source_unreachable,
                       cat("The download of ", what_, " failed ", failures_, " times in a row: ", why, "."),
@@ -316,6 +317,10 @@ void Transfer::on_end(int connection, std::string_view failure, Instant now) {
   }
   release(connection);
   retry_later(failure.empty() ? std::string_view("the answer ended too soon") : failure, now, std::nullopt);
+}
+
+std::string_view Transfer::trouble() const {
+  return failures_ > 0 && taken_since_failure_ == 0 ? std::string_view(trouble_) : std::string_view();
 }
 
 std::uint64_t Transfer::done_bytes() const {

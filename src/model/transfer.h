@@ -104,6 +104,8 @@ class Transfer {
   [[nodiscard]] std::vector<Span> missing() const;
   [[nodiscard]] const std::string& etag() const { return etag_; }
   [[nodiscard]] bool is_open(int connection) const { return part_of(connection) != nullptr; }
+  // Why it is being tried again; empty where bytes have come since.
+  [[nodiscard]] std::string_view trouble() const;
   // When take_actions() has something again by itself.
   [[nodiscard]] std::optional<Instant> wake_at() const { return retry_at_; }
 
@@ -141,6 +143,7 @@ class Transfer {
   std::vector<TransferAction> pending_;
   int next_connection_ = 0;
   int failures_ = 0;
+  std::string trouble_ = {};  // of the last of them
   int restarts_ = 0;
   int allowed_;  // connections: fewer where the server asked for patience
   std::uint64_t taken_since_failure_ = 0;

@@ -292,6 +292,19 @@ TEST(Transfer, AServerThatAsksForPatienceGetsIt) {
   EXPECT_LE(run.most_at_once, 2);
 }
 
+TEST(Transfer, WhileItIsTriedAgainItSaysWhy) {
+  Transfer transfer({.what = "m.gguf", .bytes = 10});
+  EXPECT_EQ(transfer.trouble(), "");
+  const std::vector<TransferAction> opened = transfer.take_actions(Instant{});
+  transfer.on_end(opened.at(0).connection, "the connection was refused", Instant{});
+  EXPECT_EQ(transfer.trouble(), "the connection was refused");
+  const std::vector<TransferAction> again = transfer.take_actions(Instant{} + 60s);
+  EXPECT_EQ(transfer.trouble(), "the connection was refused");
+  ASSERT_TRUE(transfer.on_head(again.at(0).connection, AnswerHead{.status = 200, .length = 10}, Instant{}));
+  (void)transfer.take(again.at(0).connection, 5);
+  EXPECT_EQ(transfer.trouble(), "");
+}
+
 TEST(Transfer, ServerErrorsAreTriedAgain) {
   Server server{.file = file_of(10'000)};
   int answers = 0;

@@ -208,7 +208,9 @@ class FileFetch {
     if (reported_ && now - *reported_ < between_reports) return;
     reported_ = now;
     note();
-    on_progress({.done = transfer_.done_bytes(), .bytes = transfer_.bytes().value_or(0)});
+    on_progress({.done = transfer_.done_bytes(),
+                 .bytes = transfer_.bytes().value_or(0),
+                 .trouble = std::string(transfer_.trouble())});
   }
 
   const FileOrder& order_;

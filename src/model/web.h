@@ -37,8 +37,9 @@ struct FileOrder {
 };
 struct FileProgress {
   std::uint64_t done = 0;
-  std::uint64_t bytes = 0;  // 0: not known yet
-  bool checking = false;    // all is here and is being hashed
+  std::uint64_t bytes = 0;   // 0: not known yet
+  bool checking = false;     // all is here and is being hashed
+  std::string trouble = {};  // why it is being tried again; empty where it goes on
 };
 struct FileDone {
   std::string sha256;

@@ -18,7 +18,30 @@ constexpr std::size_t most_named = 5;
 // Why each worker that has the model does not serve it, in words.
 struct Reasons {
   std::string states, ruled_out, too_large;
+  std::string cure = {};  // of the first state
 };
+
+// What puts a worker in that state back in service.
+std::string cure_of(const WorkerReport& worker) {
+  switch (worker.state) {
+    // Its own or its hive's: the hive says which command ends it.
+    case WorkerState::draining:
+      if (!worker.reason.empty()) return cat(worker.reason, ".");
+      [[fallthrough]];
+    case WorkerState::stopped:
+      return cat("`rbee worker start ", worker.name,
+                 "` puts it in service; `rbee worker deploy` another one.");
+    case WorkerState::paused: return cat("`rbee worker resume ", worker.name, "` puts it back in service.");
+    case WorkerState::failed:
+      return cat("`rbee logs --worker ", worker.name, "` has the engine's own words.");
+    case WorkerState::gone:
+    case WorkerState::suspect:
+      return "`rbee status` says what keeps it; `rbee worker deploy` puts another one in service.";
+    case WorkerState::ready:
+    case WorkerState::starting: break;
+  }
+  return "`rbee status` says what it does; try again in a moment.";
+}
 
 void add(std::string& list, const std::string& one) { list += cat(list.empty() ? "" : ", ", one); }
 
@@ -45,10 +68,9 @@ Error none_of(const Request& request, const Reasons& reasons) {
                      ? cat("There is no model '", request.model, "' any more.")
                      : cat("Worker '", request.worker, "' does not have '", request.model, "'.")};
   }
-  return Error{
-      ErrorCode::no_worker,
-      cat("No worker that has '", request.model, "' can serve now: ", reasons.states, "."),
-      "`rbee worker start NAME` puts a stopped worker in service; `rbee worker deploy` another one."};
+  return Error{ErrorCode::no_worker,
+               cat("No worker that has '", request.model, "' can serve now: ", reasons.states, "."),
+               reasons.cure};
 }
 
 Error no_worker_at_all() { return Error{ErrorCode::no_worker, "No worker is in service."}; }
@@ -155,6 +177,7 @@ Error Router::why_not(const Entry& entry, const Line& line) const {
         std::ranges::find_if(known.models, [&](const auto& f) { return answers_to(f, request.model); });
     if (file == known.models.end() || !is_asked(request, known.report.name) || ++named > most_named) continue;
     if (known.report.state != WorkerState::ready) {
+      if (reasons.states.empty()) reasons.cure = cure_of(known.report);
       add(reasons.states, cat(known.report.name, " is ", worker_state_name(known.report.state)));
       continue;
     }
