@@ -12,19 +12,34 @@ namespace {
 // Deeper than anything rbee or an API speaks; the parser itself is recursive only when it destroys.
 constexpr int deepest = 64;
 
+// Looked at beforehand: a parser that is given a callback to see the depth looks, at the end of each object,
+// at all those before it in their list.
+bool is_too_deep(std::string_view text) {
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quoted) {
+      if (c == '\\') ++at;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > deepest) return true;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<Json> parse_json(std::string_view text) {
-  bool too_deep = false;
-  const auto guard = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > deepest) too_deep = true;
-    return !too_deep;
-  };
+  if (is_too_deep(text))
+    return Error{ErrorCode::bad_json, cat("The JSON is nested deeper than ", deepest, " levels.")};
   try {
-    Json json = Json::parse(text, guard);
-    if (too_deep)
-      return Error{ErrorCode::bad_json, cat("The JSON is nested deeper than ", deepest, " levels.")};
-    return json;
+    return Json::parse(text);
   } catch (const Json::parse_error& failure) {
     return Error{ErrorCode::bad_json,
                  cat("The text is no JSON: it goes wrong at byte ", failure.byte, "."),

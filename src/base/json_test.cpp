@@ -27,10 +27,23 @@ TEST(Json, ANumberThatNothingCanHoldIsAnErrorAndNoException) {
 
 TEST(Json, SixtyFourLevelsAreTheDeepest) {
   EXPECT_TRUE(parse_json(nested(64)));
-  const Result<Json> deeper = parse_json(nested(66));
+  const Result<Json> deeper = parse_json(nested(65));
   ASSERT_FALSE(deeper);
   EXPECT_EQ(deeper.error().code, ErrorCode::bad_json);
   EXPECT_FALSE(parse_json(nested(1'000'000)));
+}
+
+TEST(Json, BracketsWithinTextsAreNoLevels) {
+  EXPECT_TRUE(parse_json(R"({"a":")" + std::string(100, '[') + R"(\\","b":"\"{"})"));
+}
+
+// A minute and more where each object's end costs all those before it.
+TEST(Json, ALongListOfObjectsCostsItsLength) {
+  std::string text = "[{}";
+  for (int i = 1; i < 300'000; ++i) text += ",{}";
+  const Result<Json> list = parse_json(text + "]");
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->size(), 300'000u);
 }
 
 TEST(Json, KeysKeepTheirOrder) {
