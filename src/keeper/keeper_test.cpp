@@ -290,7 +290,7 @@ class WholeKeeper : public testing::Test {
     return client_.block_on(ask(client_, keeper_->endpoint(), "POST", target, body, std::move(headers)));
   }
   Answer act(std::string_view what) {
-    return post("/v1/chat/completions", cat(R"({"model":"demo","act":")", what, "\"}"));
+    return post("/v1/chat/completions", cat(R"({"model":"demo","messages":[],"act":")", what, "\"}"));
   }
 
   // Asks, and waits for nothing.
@@ -301,7 +301,7 @@ class WholeKeeper : public testing::Test {
         net::ClientExchange::begin(client_, keeper_->endpoint(), std::move(request), soon));
   }
   Result<net::ClientExchange> begin(std::string_view what, net::Headers headers = {}) {
-    const std::string body = cat(R"({"model":"demo","act":")", what, "\"}");
+    const std::string body = cat(R"({"model":"demo","messages":[],"act":")", what, "\"}");
     return begin_at("/v1/chat/completions", body, std::move(headers));
   }
   // While those live both engines have no slot free.
@@ -338,7 +338,7 @@ class WholeKeeper : public testing::Test {
 };
 
 TEST_F(WholeKeeper, ABodyGoesToTheEngineAsItCameAndKeysDoNot) {
-  const std::string body = "{ \"model\" :\t\"demo\", \"x\": 1.50 }";
+  const std::string body = "{ \"model\" :\t\"demo\", \"prompt\": [], \"x\": 1.50 }";
   const Answer answer =
       post("/v1/completions", body,
            {{"Authorization", "Bearer k"}, {"X-Conversation-Id", "c"}, {"Content-Type", "application/json"}});
@@ -413,7 +413,7 @@ TEST_F(WholeKeeper, AStreamThatNobodyGoesOnWithIsChargedToItsKey) {
   };
   // No engine has it, so nothing is spent on it.
   const auto is_over = [&](std::string_view name) {
-    return ask_as(name, R"({"model":"nobodys"})").status == 429;
+    return ask_as(name, R"({"model":"nobodys","prompt":""})").status == 429;
   };
   // One is no text that could go on; of the other each engine breaks off.
   EXPECT_TRUE(lost("ann", "cut the stream"));
@@ -498,7 +498,7 @@ TEST_F(WholeKeeper, AnEngineLostBeforeItsFirstEventIsReplacedBehindSignsOfWaitin
 }
 
 TEST_F(WholeKeeper, AClientThatReadsSlowlyHoldsTheEngineBack) {
-  const std::string body = R"({"model":"demo","act":"flood"})";
+  const std::string body = R"({"model":"demo","messages":[],"act":"flood"})";
   net::ClientRequest request{.method = "POST", .target = "/v1/chat/completions", .body = body};
   Result<net::ClientExchange> exchange =
       client_.block_on(net::ClientExchange::send(client_, keeper_->endpoint(), std::move(request), soon));
@@ -515,7 +515,7 @@ TEST_F(WholeKeeper, EachWrongRequestGetsItsAnswer) {
     const Result<Json> json = parse_json(answer.body);
     return cat(answer.status, ' ', json ? text_of(get_array(*json, "error"), "code") : answer.body);
   };
-  EXPECT_EQ(code(post("/v1/chat/completions", R"({"model":"dmo"})")), "404 unknown_model");
+  EXPECT_EQ(code(post("/v1/chat/completions", R"({"model":"dmo","messages":[]})")), "404 unknown_model");
   EXPECT_EQ(code(post("/v1/chat/completions", R"({"model":"demo")")), "400 bad_json");
   EXPECT_EQ(code(post("/v1/chat/completions", "{}")), "400 bad_request");
   EXPECT_EQ(code(post("/v1/audio/speech", R"({"model":"demo"})")), "501 unsupported");
@@ -526,9 +526,9 @@ TEST_F(WholeKeeper, EachWrongRequestGetsItsAnswer) {
   EXPECT_EQ(code(get("/api/v1/workers?state=sleepy")), "400 bad_usage");
   EXPECT_EQ(code(get("/api/v1/workers?backend=abacus")), "400 bad_usage");
   EXPECT_EQ(code(post("/api/v1/workers/nobody/stop", "")), "404 unknown_name");
-  const Answer unknown = post("/v1/chat/completions", R"({"model":"dmo"})");
+  const Answer unknown = post("/v1/chat/completions", R"({"model":"dmo","messages":[]})");
   EXPECT_EQ(unknown.headers.find("x-should-retry"), "false");
-  const Answer anthropic = post("/v1/messages", R"({"model":"dmo"})");
+  const Answer anthropic = post("/v1/messages", R"({"model":"dmo","messages":[]})");
   EXPECT_TRUE(anthropic.body.starts_with(R"({"type":"error","error":{"type":"not_found_error")"))
       << anthropic.body;
 }

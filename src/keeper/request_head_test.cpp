@@ -17,7 +17,8 @@ std::string check(std::string_view body) {
 
 TEST(RequestHead, ModelStreamAndNAreReadWhereverTheyStand) {
   EXPECT_EQ(check(R"({"model":"a"})"), "a n=1");
-  EXPECT_EQ(check(R"({"messages":[{"model":"x"}],"stream":true,"n":3,"model":"a"})"), "a stream n=3");
+  EXPECT_EQ(check(R"({"messages":[{"role":"user","model":"x"}],"stream":true,"n":3,"model":"a"})"),
+            "a stream n=3");
   EXPECT_EQ(check(R"({"mod\u0065l":"\u0061"})"), "a n=1");
 }
 
@@ -90,7 +91,8 @@ TEST(RequestHead, DeepNestingEndsInAnErrorNotInTheStack) {
 }
 
 TEST(RequestHead, ToolsImagesAndSoundAreSeenInEveryForm) {
-  const auto plain = read_request_head(R"({"model":"m","tools":[],"messages":[{"content":"an image"}]})");
+  const auto plain =
+      read_request_head(R"({"model":"m","tools":[],"messages":[{"role":"user","content":"an image"}]})");
   ASSERT_TRUE(plain);
   EXPECT_FALSE(plain->has_tools);
   EXPECT_FALSE(plain->has_images);
@@ -99,18 +101,20 @@ TEST(RequestHead, ToolsImagesAndSoundAreSeenInEveryForm) {
   EXPECT_TRUE(tools->has_tools);
   for (const char* type : {"image_url", "input_image", "image"}) {
     const auto image = read_request_head(
-        cat(R"({"model":"m","messages":[{"content":[{"type":"text"},{"type":")", type, R"("}]}]})"));
+        cat(R"({"model":"m","messages":[{"role":"user","content":[{"type":"text"},{"type":")", type,
+            R"("}]}]})"));
     ASSERT_TRUE(image);
     EXPECT_TRUE(image->has_images) << type;
     EXPECT_FALSE(image->has_sound) << type;
   }
   const auto within = read_request_head(
-      R"({"model":"m","messages":[{"content":[{"type":"tool_result","content":[{"type":"document","source":)"
+      R"({"model":"m","messages":[{"role":"user","content":[{"type":"tool_result","content":[)"
+      R"({"type":"document","source":)"
       R"({"type":"content","content":[{"type":"image","source":{"type":"base64","data":""}}]}}]}]}]})");
   ASSERT_TRUE(within);
   EXPECT_TRUE(within->has_images);
   const auto sound = read_request_head(
-      R"({"model":"m","messages":[{"content":[{"type":"input_audio","input_audio":{"data":""}}]}]})");
+      R"({"model":"m","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":""}}]}]})");
   ASSERT_TRUE(sound);
   EXPECT_TRUE(sound->has_sound);
   EXPECT_FALSE(sound->has_images);
@@ -145,8 +149,12 @@ TEST(RequestHead, GrammarsAndSchemasHaveASizeAndADepth) {
     for (int i = 0; i < depth; ++i) text = cat(R"({"a":)", text, "}");
     return text;
   };
+  // Tools are a list, which is a level.
+  EXPECT_EQ(with(cat(R"("tools":[)", nested(deepest_schema - 1), "]")), "a n=1");
+  EXPECT_EQ(with(cat(R"("tools":[)", nested(deepest_schema), "]")), "bad_request");
+  EXPECT_EQ(with(cat(R"("tools":[{"a":")", std::string(largest_schema_bytes, 'x'), "\"}]")), "bad_request");
   for (const char* key :
-       {"json_schema", "response_format", "tools", "format", "text", "output_format", "output_config"}) {
+       {"json_schema", "response_format", "format", "text", "output_format", "output_config"}) {
     EXPECT_EQ(with(cat("\"", key, "\":", nested(deepest_schema))), "a n=1") << key;
     EXPECT_EQ(with(cat("\"", key, "\":", nested(deepest_schema + 1))), "bad_request") << key;
     EXPECT_EQ(with(cat("\"", key, R"(":{"a":")", std::string(largest_schema_bytes, 'x'), "\"}")),
@@ -186,8 +194,8 @@ TEST(RequestHead, APicturesPlaceIsCheckedHoweverOftenItIsNamed) {
   constexpr std::string_view data = R"("url":"data:image/png;base64,iVBO")";
   constexpr std::string_view elsewhere = R"("url":"http://10.0.0.1/")";
   const auto named = [](std::string_view one, std::string_view other) {
-    return with(
-        cat(R"("messages":[{"content":[{"type":"image_url","image_url":{)", one, ",", other, "}}]}]"));
+    return with(cat(R"("messages":[{"role":"user","content":[{"type":"image_url","image_url":{)", one, ",",
+                    other, "}}]}]"));
   };
   EXPECT_EQ(named(data, data), "a n=1");
   EXPECT_EQ(named(data, elsewhere), "bad_request");

@@ -101,8 +101,10 @@ Result<void> read_worker(const Json& json, Fleet& fleet) {
   report.name = text_of(json, "name");
   if (report.name.empty()) return bad_fleet("", "it has no name");
   report.hive = get_string(json, "hive").value_or(report.name);
-  const Result<Backend> backend = parse_backend(text_of(json, "backend"));
-  if (!backend) return bad_fleet(report.name, backend.error().message);
+  const std::string backend_word = text_of(json, "backend");
+  if (backend_word.empty()) return bad_fleet(report.name, "it names no 'backend'");
+  const Result<Backend> backend = parse_backend(backend_word);
+  if (!backend) return bad_fleet(report.name, cat("'", backend_word, "' is no backend"));
   report.backend = *backend;
   report.device = text_of(json, "device");
   Amounts amounts(json, report.name);
