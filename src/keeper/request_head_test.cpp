@@ -113,8 +113,8 @@ TEST(RequestHead, ToolsImagesAndSoundAreSeenInEveryForm) {
       R"({"type":"content","content":[{"type":"image","source":{"type":"base64","data":""}}]}}]}]}]})");
   ASSERT_TRUE(within);
   EXPECT_TRUE(within->has_images);
-  const auto sound = read_request_head(
-      R"({"model":"m","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":""}}]}]})");
+  const auto sound = read_request_head(R"({"model":"m","messages":[{"role":"user","content":[)"
+                                       R"({"type":"input_audio","input_audio":{"data":""}}]}]})");
   ASSERT_TRUE(sound);
   EXPECT_TRUE(sound->has_sound);
   EXPECT_FALSE(sound->has_images);

@@ -154,6 +154,26 @@ Result<Fleet> fleet_from_json(const Json& json) {
   return fleet;
 }
 
+namespace {
+
+// What is not known of its speed is left out.
+Json model_json(const ModelFile& file, const ModelSpeed& speed) {
+  Json model{{"id", file.id},         {"name", file.name},   {"quant", file.quant},
+             {"params", file.params}, {"bytes", file.bytes}, {"loaded", false}};
+  if (speed.need_bytes > 0) model["need_memory"] = static_cast<double>(speed.need_bytes) / gb;
+  if (speed.prompt_speed > 0) model["prompt_speed"] = speed.prompt_speed;
+  if (speed.speed > 0) model["speed"] = speed.speed;
+  if (const double slowdown = speed.batch_slowdown.value_or(-1); slowdown >= 0) {
+    model["batch_slowdown"] = slowdown;
+  }
+  if (!speed.in_company.empty()) model["in_company"] = speed.in_company;
+  if (speed.cache_tokens > 0) model["cache_tokens"] = speed.cache_tokens;
+  if (speed.load_seconds > 0) model["load_seconds"] = speed.load_seconds;
+  return model;
+}
+
+}  // namespace
+
 Json to_json(const Fleet& fleet) {
   Json workers = Json::array();
   for (const FleetWorker& worker : fleet.workers) {
@@ -163,32 +183,15 @@ Json to_json(const Fleet& fleet) {
     int slots = std::max(report.slots, 1);
     for (std::size_t f = 0; f < worker.models.size(); ++f) {
       const ModelFile& file = worker.models[f];
-      ModelSpeed speed;
-      if (f < worker.speeds.size()) speed = worker.speeds[f];
-      Json model{{"id", file.id},
-                 {"name", file.name},
-                 {"quant", file.quant},
-                 {"params", file.params},
-                 {"bytes", file.bytes}};
+      models.push_back(model_json(file, f < worker.speeds.size() ? worker.speeds[f] : ModelSpeed{}));
       const auto loaded = std::ranges::find_if(fleet.engines, [&](const FleetEngine& engine) {
         return engine.worker == report.name && engine.model_id == file.id &&
                engine.state == EngineState::ready;
       });
-      model["loaded"] = loaded != fleet.engines.end();
-      if (loaded != fleet.engines.end()) {
-        busy += loaded->busy;
-        slots = std::max(slots, loaded->slots);
-      }
-      if (speed.need_bytes > 0) model["need_memory"] = static_cast<double>(speed.need_bytes) / gb;
-      if (speed.prompt_speed > 0) model["prompt_speed"] = speed.prompt_speed;
-      if (speed.speed > 0) model["speed"] = speed.speed;
-      if (const double slowdown = speed.batch_slowdown.value_or(-1); slowdown >= 0) {
-        model["batch_slowdown"] = slowdown;
-      }
-      if (!speed.in_company.empty()) model["in_company"] = speed.in_company;
-      if (speed.cache_tokens > 0) model["cache_tokens"] = speed.cache_tokens;
-      if (speed.load_seconds > 0) model["load_seconds"] = speed.load_seconds;
-      models.push_back(std::move(model));
+      if (loaded == fleet.engines.end()) continue;
+      models.back()["loaded"] = true;
+      busy += loaded->busy;
+      slots = std::max(slots, loaded->slots);
     }
     Json labels = Json::object();
     for (const auto& [key, value] : worker.labels) labels[key] = value;
