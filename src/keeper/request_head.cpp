@@ -184,7 +184,15 @@ int prompts_in(const simdjson::dom::element& value) {
   return static_cast<int>(std::clamp<std::int64_t>(count, 1, largest_n));
 }
 
-Result<void> take_prompt(RequestHead& head, PromptPrinter& printer, const simdjson::dom::element& value) {
+Result<void> take_prompt(RequestHead& head, PromptPrinter& printer, std::string_view key,
+                         const simdjson::dom::element& value) {
+  if (key == "messages") {
+    if (Result<void> checked = check_messages(value); !checked) return checked;
+    head.has_messages = true;
+  } else if (key == "prompt") {
+    head.prompts = prompts_in(value);
+    head.has_prompt = true;
+  }
   if (Result<void> checked = check_pictures(value); !checked) return checked;
   print_prompt(value, printer);
   find_media(head, value);
@@ -207,14 +215,7 @@ Result<RequestHead> head_of(const simdjson::simdjson_result<simdjson::dom::eleme
       head.model = text;
       ++models;
     } else if (is_prompt(key)) {
-      if (key == "messages") {
-        if (Result<void> checked = check_messages(value); !checked) return checked.error();
-        head.has_messages = true;
-      } else if (key == "prompt") {
-        head.prompts = prompts_in(value);
-        head.has_prompt = true;
-      }
-      if (Result<void> taken = take_prompt(head, printer, value); !taken) return taken.error();
+      if (Result<void> taken = take_prompt(head, printer, key, value); !taken) return taken.error();
     } else {
       take_wish(head, key, value);
     }

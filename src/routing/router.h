@@ -150,6 +150,7 @@ class Router final : public Scheduler {
   [[nodiscard]] bool will_be_served(Instant now, Entry& entry, Pass& pass, Actions& actions);
   [[nodiscard]] static bool is_ordinary(const Entry& entry);
   [[nodiscard]] bool has_engine_or_waits_for(const Entry& entry, const Pass& pass) const;
+  [[nodiscard]] bool may_be_loaded_on(const Pass& pass, std::size_t worker_index, std::size_t file) const;
   [[nodiscard]] std::optional<Place> place_to_load(const Entry& entry, const Pass& pass) const;
   void ask_load(Instant now, const Place& place, Actions& actions);
   void share_work(Instant now, Entry& entry, Actions& actions);

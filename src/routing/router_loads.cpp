@@ -36,6 +36,13 @@ Router::Pass Router::look_at(Line& line) const {
   return pass;
 }
 
+// Nobody is at it there already, and its hive has not just refused it.
+bool Router::may_be_loaded_on(const Pass& pass, std::size_t worker_index, std::size_t file) const {
+  const FleetWorker& holder = fleet_.workers[worker_index];
+  if (holder.report.state != WorkerState::ready || pass.taken[worker_index]) return false;
+  return refusals_.empty() || !refusals_.contains({holder.report.name, holder.models[file].id});
+}
+
 // The least expected time, on a worker that does not have the model yet. Of the files of one worker the
 // largest that fits, as the better quantization.
 std::optional<Router::Place> Router::place_to_load(const Entry& entry, const Pass& pass) const {
@@ -44,16 +51,13 @@ std::optional<Router::Place> Router::place_to_load(const Entry& entry, const Pas
   std::map<std::size_t, Place> of_worker;
   const auto need = [&](std::size_t w, std::size_t f) { return speed_of(w, f).need_bytes; };
   for (const auto& [w, f] : line.files) {
-    const FleetWorker& holder = fleet_.workers[w];
-    if (holder.report.state != WorkerState::ready) continue;
-    if (pass.taken[w]) continue;
-    if (!refusals_.empty() && refusals_.contains({holder.report.name, holder.models[f].id})) continue;
+    if (!may_be_loaded_on(pass, w, f)) continue;
     const double weight = allowed(line, entry.request, entry.rule, w, f, fallback, nullptr);
     if (!(weight > 0)) continue;
     const Place place{w, f, cost_cold(speed_of(w, f), {entry.request.prompt_tokens, entry.output}), weight};
     const auto [at, first] = of_worker.try_emplace(w, place);
     if (first) continue;
-    const std::uint64_t free = holder.report.free_memory_bytes;
+    const std::uint64_t free = fleet_.workers[w].report.free_memory_bytes;
     const bool fits = need(w, f) <= free;
     const bool fitted = need(w, at->second.file) <= free;
     const bool larger = need(w, f) > need(w, at->second.file);
