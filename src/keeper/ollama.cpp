@@ -236,7 +236,7 @@ net::Task<void> tell_of_loss(net::Exchange& exchange, std::string hive, bool str
     co_await refusing;
     co_return;
   }
-  const std::string line = cat(error_body(Api::ollama, lost), "\n");
+  const std::string line = error_event(Api::ollama, lost);
   const Result<void> written = co_await exchange.write(line);
   if (!written) co_return;
   const Result<void> ignored = co_await exchange.finish();

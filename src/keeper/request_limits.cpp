@@ -95,6 +95,14 @@ Result<void> check_schema(std::string_view key, const Element& value) {
   return {};
 }
 
+Result<void> check_tools(const Element& tools) {
+  simdjson::dom::array list;
+  const bool is_list = !tools.get(list);
+  const auto is_object = [](const Element one) { return one.is_object(); };
+  if (tools.is_null() || (is_list && std::all_of(list.begin(), list.end(), is_object))) return {};
+  return Error{ErrorCode::bad_request, "The field 'tools' is no list of tools.", {}, {}};
+}
+
 bool is_one_of(std::string_view key, std::initializer_list<std::string_view> names) {
   return std::ranges::find(names, key) != names.end();
 }
@@ -185,27 +193,16 @@ Result<void> check_field(std::string_view key, const Element& value) {
 }
 
 Result<void> check_messages(const Element& messages) {
+  constexpr std::string_view hint = R"(As in {"messages": [{"role": "user", "content": "Hello"}]}.)";
   simdjson::dom::array list;
-  if (messages.get(list)) {
-    return Error{ErrorCode::bad_request, "The field 'messages' is no list of messages.",
-                 R"(As in {"messages": [{"role": "user", "content": "Hello"}]}.)"};
-  }
+  if (messages.get(list))
+    return Error{ErrorCode::bad_request, "The field 'messages' is no list of messages.", std::string(hint)};
   for (const Element one : list) {
     std::string_view role;
-    if (one["role"].get(role)) {
-      return Error{ErrorCode::bad_request, "One of the 'messages' has no 'role'.",
-                   R"(As in {"messages": [{"role": "user", "content": "Hello"}]}.)"};
-    }
+    if (one["role"].get(role))
+      return Error{ErrorCode::bad_request, "One of the 'messages' has no 'role'.", std::string(hint)};
   }
   return {};
-}
-
-Result<void> check_tools(const Element& tools) {
-  simdjson::dom::array list;
-  const bool is_list = !tools.get(list);
-  const auto is_object = [](const Element one) { return one.is_object(); };
-  if (tools.is_null() || (is_list && std::all_of(list.begin(), list.end(), is_object))) return {};
-  return Error{ErrorCode::bad_request, "The field 'tools' is no list of tools.", {}, {}};
 }
 
 Result<void> check_pictures(const Element& messages) { return check_content(messages, 0); }

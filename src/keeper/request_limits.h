@@ -27,10 +27,9 @@ inline constexpr int deepest_schema = 64;
 
 // Fails with bad_request, naming the field and the limit.
 [[nodiscard]] Result<void> check_field(std::string_view key, const simdjson::dom::element& value);
-// Messages without a role, and tools that are none, an engine answers with a 500, as if it had failed:
-// clients would ask it again. Fail with bad_request.
+// Messages without a role an engine answers with a 500, as it does tools that are none (check_field): as if
+// it had failed, and clients would ask it again. Fails with bad_request.
 [[nodiscard]] Result<void> check_messages(const simdjson::dom::element& messages);
-[[nodiscard]] Result<void> check_tools(const simdjson::dom::element& tools);
 // The texts of a conversation: pictures are sent with it, or not at all.
 [[nodiscard]] Result<void> check_pictures(const simdjson::dom::element& messages);
 

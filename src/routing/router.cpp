@@ -304,8 +304,10 @@ Actions Router::on_timer(Instant now) {
 
 Actions Router::on_settings(Instant now, RouterSettings settings) {
   settings_ = std::move(settings);
-  // Those that run as well: one that comes back is placed by its rule, and so is a second asking.
-  for (auto& [id, entry] : entries_) match_rule(entry);
+  // One that comes back is placed by its rule, and so is a second asking; those that wait are matched below.
+  for (auto& [id, entry] : entries_) {
+    if (entry.running) match_rule(entry);
+  }
   return on_fleet(now, Fleet(fleet_));
 }
 
