@@ -279,24 +279,25 @@ TEST(Router, ALostRequestIsRefusedWhenItsEngineLivesOnAndNobodyElseHasTheModel) 
   EXPECT_EQ(play.later(Limits{}.suspect_for), "refuse 1 worker_lost");
 }
 
-TEST(Router, ThreeLostEnginesAreEnough) {
-  Play play(one_ready);
+// A request that runs on the third start of its engine: the two before were lost with it.
+void lose_two_of_three(Play& play) {
   EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
   EXPECT_EQ(play.lost(1), "");
   EXPECT_EQ(play.fleet("worker w1 holds=a\nengine e1 on w1 of a ready inc=2"), "send 1 to e1");
   EXPECT_EQ(play.lost(1), "");
   EXPECT_EQ(play.fleet("worker w1 holds=a\nengine e1 on w1 of a ready inc=3"), "send 1 to e1");
+}
+
+TEST(Router, ThreeLostEnginesAreEnough) {
+  Play play(one_ready);
+  lose_two_of_three(play);
   EXPECT_EQ(play.lost(1), "refuse 1 worker_lost");
 }
 
 TEST(Router, ALastLossNamesItsWorkerWhereTheFleetStillHasItsEngine) {
   for (const bool gone : {false, true}) {
     Play play(one_ready);
-    EXPECT_EQ(play.ask(1, "a"), "send 1 to e1");
-    EXPECT_EQ(play.lost(1), "");
-    EXPECT_EQ(play.fleet("worker w1 holds=a\nengine e1 on w1 of a ready inc=2"), "send 1 to e1");
-    EXPECT_EQ(play.lost(1), "");
-    EXPECT_EQ(play.fleet("worker w1 holds=a\nengine e1 on w1 of a ready inc=3"), "send 1 to e1");
+    lose_two_of_three(play);
     if (gone) {
       EXPECT_EQ(play.fleet("worker w1 holds=a"), "");
     }
